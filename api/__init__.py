@@ -1,0 +1,1 @@
+"""The HTTP, SSE and WebSocket face of the engine."""

@@ -1,0 +1,1 @@
+"""The flow: commands in, events out. Knows the domain and its own ports, nothing else."""

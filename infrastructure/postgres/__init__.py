@@ -1,0 +1,1 @@
+"""The event store, the follower and the read tables on PostgreSQL."""
