@@ -1,0 +1,279 @@
+"""What the application needs from the world. Each port has a real part of the same name under infrastructure/.
+
+The in-memory parts in ``infrastructure/memory.py`` are product code and pass the same contract suites.
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from domain.events import Event, Metadata, RecordedEvent, StreamId
+from domain.values import FillId, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId
+
+
+class StoreUnavailableError(Exception):
+    """The event store cannot be reached; nothing that was not acknowledged is known to be durable."""
+
+
+# ── Time and names ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Clock(Protocol):
+    """Time as an argument."""
+
+    def now(self) -> datetime:
+        """The current time, UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait this long."""
+        ...
+
+
+class Ids(Protocol):
+    """Fresh identifiers."""
+
+    def new(self) -> str:
+        """A new UUID as text."""
+        ...
+
+
+# ── The event store ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to be recorded as version ``version`` of its stream."""
+
+    stream_id: StreamId
+    version: int
+    event: Event
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A name that may be used once by a trader: ``kind`` is ``idempotency`` or ``client_order_id``."""
+
+    trader_id: TraderId
+    kind: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """What a key was used for: the request's fingerprint, and the stream and version its first answer was read from."""
+
+    fingerprint: str
+    stream_id: StreamId
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """What one command wants recorded, all of it or nothing.
+
+    ``reads`` gives the version of every stream the decision looked at (0: the stream did not exist), after the
+    transactions before it in the same batch. A transaction without events asks only whether its reads still hold.
+    """
+
+    reads: Mapping[StreamId, int]
+    events: Sequence[NewEvent] = ()
+    keys: Mapping[Key, KeyUse] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The outcome of an append.
+
+    ``recorded`` has one entry per transaction: its events as recorded (empty when it had none), or None where a stream
+    it read had moved on, in which case nothing of it was recorded. ``position`` is the end of the log afterwards.
+    """
+
+    position: int
+    recorded: Sequence[Sequence[RecordedEvent] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Streams and keys as they stood at one moment. ``position`` is the end of the log at that moment or before."""
+
+    position: int
+    streams: Mapping[StreamId, Sequence[RecordedEvent]]
+    keys: Mapping[Key, KeyUse]
+
+
+class EventStore(Protocol):
+    """The log of everything. Commit order is position order: a reader that remembers one number misses nothing."""
+
+    async def append(self, transactions: Sequence[Transaction], known_position: int) -> Appended:
+        """Record, in one commit, every transaction whose reads hold; the others leave no trace.
+
+        ``known_position``: the reads were right when the log ended there; only later events can contradict them.
+        An append whose answer was lost on the way is looked up and answered, never repeated.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached, or its answer was lost and cannot be looked up.
+        """
+        ...
+
+    async def load(self, streams: Mapping[StreamId, int], keys: Collection[Key] = ()) -> Loaded:
+        """The events of each stream after the given version, in order, and those of the keys that are in use.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached.
+        """
+        ...
+
+    async def read(self, after: int, limit: int) -> Sequence[RecordedEvent]:
+        """At most ``limit`` events with a position above ``after``, in position order, without gaps.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached.
+        """
+        ...
+
+    async def position(self) -> int:
+        """The end of the log: the highest position, 0 when it is empty.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached.
+        """
+        ...
+
+
+# ── The venue ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueOrder:
+    """An order as it goes to the venue. ``client_order_id`` is our order id, the venue's idempotency key."""
+
+    client_order_id: OrderId
+    symbol: Symbol
+    side: Side
+    quantity: Quantity
+    order_type: OrderType
+    price: Price | None
+    stop_price: Price | None
+    time_in_force: TimeInForce
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueFill:
+    """One execution. ``fill_id`` is the venue's own id and the same by stream, by query and after a reconnect."""
+
+    fill_id: FillId
+    quantity: Quantity
+    price: Price
+    commission: Decimal
+    executed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueReport:
+    """What the venue says of an order, by answer, by query or by stream.
+
+    ``status`` is one of ``accepted``, ``filled`` (in part or in full, with ``fill``), ``cancelled``, ``expired``,
+    ``rejected``, ``cancel_refused`` or ``other`` (nothing to record).
+    """
+
+    client_order_id: OrderId
+    venue_order_id: str
+    status: str
+    reason: str = ""
+    fill: VenueFill | None = None
+
+
+class VenueRefusedError(Exception):
+    """The venue refused definitively: the order is not there. ``code`` and the text are the venue's own."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class VenueOutcomeUnknownError(Exception):
+    """No answer, or one that proves nothing: the venue may or may not have acted."""
+
+
+class VenueBusyError(Exception):
+    """The venue asked to slow down; the request was not acted on."""
+
+    def __init__(self, retry_after_seconds: float) -> None:
+        super().__init__(f"the venue asks to wait {retry_after_seconds} s")
+        self.retry_after_seconds = retry_after_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """A symbol the venue trades. ``reference_price`` is its last price and ``price_at`` the time of it, when known."""
+
+    symbol: Symbol
+    name: str
+    tradable: bool
+    fractionable: bool
+    reference_price: Price | None
+    price_at: datetime | None
+
+
+class Venue(Protocol):
+    """An exchange. Every request is bounded by a timeout.
+
+    All methods raise VenueOutcomeUnknownError (no answer), VenueBusyError (asked to wait) or VenueRefusedError.
+    """
+
+    name: str
+
+    async def submit(self, order: VenueOrder) -> Sequence[VenueReport]:
+        """Send the order; the reports say what became of it at once (at least ``accepted``).
+
+        A venue that knows the client order id already answers with the reports of the order it has.
+        """
+        ...
+
+    async def find(self, client_order_id: OrderId) -> Sequence[VenueReport]:
+        """Everything the venue knows of the order, whatever its state: acceptance, fills, end. Empty: not found."""
+        ...
+
+    async def cancel(self, venue_order_id: str) -> None:
+        """Ask for the order to be cancelled; the outcome comes as a report."""
+        ...
+
+    def reports(self) -> AsyncIterator[VenueReport]:
+        """The live stream of reports, from now on. Raises VenueOutcomeUnknownError when the connection is lost."""
+        ...
+
+    async def instruments(self) -> Sequence[Instrument]:
+        """What the venue trades, with reference prices."""
+        ...
+
+
+# ── Everything else ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Instruments(Protocol):
+    """The instruments this process knows, kept fresh in the background: asking never waits."""
+
+    def get(self, symbol: Symbol) -> Instrument | None:
+        """The instrument, or None when the venue does not trade it."""
+        ...
+
+
+class Bus(Protocol):
+    """Carries status messages to whoever listens. Transport, never truth: losing it loses nothing."""
+
+    async def publish(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Send each (channel, message); a bus that is down is no error."""
+        ...
+
+
+class OpenOrders(Protocol):
+    """Which orders may still need the venue."""
+
+    async def open_orders(self) -> Sequence[OrderId]:
+        """Ids of all orders that are not over, oldest first, as of some recent moment."""
+        ...

@@ -1,0 +1,302 @@
+"""What happened, in the past tense: the closed union of every event.
+
+╔═══════════════════════════════════════════════════════════════════════════════════════════════════════════════════╗
+║ The names in TOPICS and the fields below are on disk for ever. Never rename one, never change what one means.       ║
+║ A changed shape is a new version: raise the number in TOPICS and add an upcaster to infrastructure/codec.py.       ║
+╚═══════════════════════════════════════════════════════════════════════════════════════════════════════════════════╝
+
+Order events read like FIX execution reports: each says the status it left the order in, and a fill says the cumulative
+and the remaining quantity, so that a reader of one event need not fold the ones before it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
+
+from domain.lifecycle import Flag, Status
+from domain.values import FillId, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId
+
+StreamId = NewType("StreamId", str)
+
+
+# ── Orders ── stream "order-<order id>" ──────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPlaced:
+    """The order is durable; nothing has been sent yet.
+
+    ``reserve_price`` is the cash held per unit of a buy: the limit price, or the reference or stop price plus a margin.
+    """
+
+    order_id: OrderId
+    trader_id: TraderId
+    client_order_id: str
+    symbol: Symbol
+    side: Side
+    quantity: Quantity
+    order_type: OrderType
+    price: Price | None
+    stop_price: Price | None
+    time_in_force: TimeInForce
+    stop_loss: Price | None
+    take_profit: Price | None
+    reference_price: Price | None
+    reserve_price: Price | None
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSent:
+    """Attempt number ``attempt`` (1, 2, 3) to hand the order to the venue begins now."""
+
+    attempt: int
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRecovered:
+    """Reconciliation found the order at the venue after attempt ``attempt`` had no answer."""
+
+    attempt: int
+    venue_order_id: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderUnresolved:
+    """The venue may or may not have the order; its funds stay held until that is known."""
+
+    reason: str
+    status: Status
+    flags: tuple[Flag, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAccepted:
+    """The venue acknowledged the order."""
+
+    venue_order_id: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilled:
+    """A fill, in part or in full: ``filled_quantity`` is cumulative, ``leaves_quantity`` is what still works."""
+
+    fill_id: FillId
+    quantity: Quantity
+    price: Price
+    commission: Money
+    venue: str
+    executed_at: datetime
+    filled_quantity: Quantity
+    leaves_quantity: Quantity
+    average_fill_price: Price
+    status: Status
+    flags: tuple[Flag, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRejected:
+    """The venue refused the order, or it provably never arrived; ``code`` and ``reason`` are the venue's."""
+
+    code: str
+    reason: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancelRequested:
+    """The trader wants the rest of the order cancelled; the venue decides."""
+
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancelRefused:
+    """The venue would not cancel; the order works on."""
+
+    reason: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancelled:
+    """The rest of the order is cancelled, by the venue or before it was ever sent."""
+
+    reason: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderExpired:
+    """The order's time in force ended."""
+
+    reason: str
+    status: Status
+
+
+# ── Accounts ── stream "account-<trader id>" ─────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundsDeposited:
+    """Cash came in."""
+
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundsWithdrawn:
+    """Cash went out."""
+
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundsReserved:
+    """Cash is held for a buy order of ``quantity`` units."""
+
+    order_id: OrderId
+    symbol: Symbol
+    quantity: Quantity
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundsReleased:
+    """Cash held for the ``quantity`` units that a buy order will no longer fill is free again."""
+
+    order_id: OrderId
+    symbol: Symbol
+    quantity: Quantity
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharesReserved:
+    """Units of the position are held for a sell order."""
+
+    order_id: OrderId
+    symbol: Symbol
+    quantity: Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharesReleased:
+    """Units that a sell order will no longer fill are free again."""
+
+    order_id: OrderId
+    symbol: Symbol
+    quantity: Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeBooked:
+    """A fill changed cash and position.
+
+    ``released_quantity`` is how many of the order's working units the fill used up (an overfill uses fewer than it
+    brings) and ``released_cash`` the cash that frees, 0 for a sell; ``closed`` says that the fill ended the order.
+    """
+
+    order_id: OrderId
+    fill_id: FillId
+    symbol: Symbol
+    side: Side
+    quantity: Quantity
+    price: Price
+    commission: Money
+    released_quantity: Quantity
+    released_cash: Money
+    closed: bool
+
+
+OrderEvent = (
+    OrderPlaced
+    | OrderSent
+    | OrderRecovered
+    | OrderUnresolved
+    | OrderAccepted
+    | OrderFilled
+    | OrderRejected
+    | OrderCancelRequested
+    | OrderCancelRefused
+    | OrderCancelled
+    | OrderExpired
+)
+AccountEvent = (
+    FundsDeposited | FundsWithdrawn | FundsReserved | FundsReleased | SharesReserved | SharesReleased | TradeBooked
+)
+Event = OrderEvent | AccountEvent
+
+TOPICS: dict[str, type[Event]] = {
+    "OrderPlaced": OrderPlaced,
+    "OrderSent": OrderSent,
+    "OrderRecovered": OrderRecovered,
+    "OrderUnresolved": OrderUnresolved,
+    "OrderAccepted": OrderAccepted,
+    "OrderFilled": OrderFilled,
+    "OrderRejected": OrderRejected,
+    "OrderCancelRequested": OrderCancelRequested,
+    "OrderCancelRefused": OrderCancelRefused,
+    "OrderCancelled": OrderCancelled,
+    "OrderExpired": OrderExpired,
+    "FundsDeposited": FundsDeposited,
+    "FundsWithdrawn": FundsWithdrawn,
+    "FundsReserved": FundsReserved,
+    "FundsReleased": FundsReleased,
+    "SharesReserved": SharesReserved,
+    "SharesReleased": SharesReleased,
+    "TradeBooked": TradeBooked,
+}
+"""The stored name of every event: its topic in the store, its ``type`` on every stream."""
+
+
+# ── The record around an event ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Who caused an event and why: kept beside the data, covered by the hash chain.
+
+    ``actor`` is who asked (``trader:alice``, ``ops:bob``, ``venue``, ``engine``); ``correlation_id`` names the request
+    that began it all and ``causation_id`` the request or event that led here directly.
+    """
+
+    trader_id: TraderId
+    actor: str
+    correlation_id: str
+    causation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An event as it stands in the log.
+
+    ``position`` counts from 1 without gaps over the whole log, ``version`` from 1 within the stream. ``recorded_at`` is
+    UTC and never falls as positions rise. ``hash`` is the chain's 32-byte SHA-256 up to and including this event.
+    """
+
+    position: int
+    stream_id: StreamId
+    version: int
+    event: Event
+    metadata: Metadata
+    recorded_at: datetime
+    hash: bytes
+
+
+def order_stream(order_id: OrderId) -> StreamId:
+    """The stream that holds an order's events."""
+    return StreamId(f"order-{order_id}")
+
+
+def account_stream(trader_id: TraderId) -> StreamId:
+    """The stream that holds a trader's account events."""
+    return StreamId(f"account-{trader_id}")
+
+
+def order_of(stream_id: StreamId) -> OrderId | None:
+    """The order whose stream this is, or None."""
+    return OrderId(stream_id[6:]) if stream_id.startswith("order-") else None

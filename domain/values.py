@@ -1,0 +1,193 @@
+"""The words everything else is said in: ids, sides, quantities, prices, money. Nonsense is refused at birth.
+
+Quantities are units of the symbol (shares, coins) with up to 9 decimals, prices are dollars per unit with up to 9
+decimals, money is dollars. All are exact ``Decimal`` values; the ``parse_`` functions are the only way in.
+"""
+
+from contextlib import AbstractContextManager
+from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow, localcontext
+from enum import StrEnum
+from re import compile as pattern
+from typing import NewType
+
+from domain.refusals import InvalidAmount, InvalidPrice, InvalidQuantity, InvalidRequest, InvalidSymbol
+
+TraderId = NewType("TraderId", str)
+OrderId = NewType("OrderId", str)
+FillId = NewType("FillId", str)
+Symbol = NewType("Symbol", str)
+Quantity = NewType("Quantity", Decimal)
+Price = NewType("Price", Decimal)
+Money = NewType("Money", Decimal)
+
+ZERO = Decimal(0)
+CENT = Decimal("0.01")
+DECIMALS_MAX = 9
+QUANTITY_LIMIT = Decimal(10) ** 9
+PRICE_LIMIT = Decimal(10) ** 9
+AMOUNT_LIMIT = Decimal(10) ** 12
+
+TRADER_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._@:-]{0,63}$"
+CLIENT_ORDER_ID_PATTERN = r"^[\x21-\x7e]{1,128}$"
+SYMBOL_PATTERN = r"^[A-Z][A-Z0-9.]{0,11}(/[A-Z]{3,5})?$"
+_trader_id = pattern(TRADER_ID_PATTERN)
+_client_order_id = pattern(CLIENT_ORDER_ID_PATTERN)
+_symbol = pattern(SYMBOL_PATTERN)
+
+_EXACT = Context(prec=100, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
+_ROUNDED = Context(prec=100)
+
+
+class Side(StrEnum):
+    """Which way the quantity moves (FIX Side, tag 54)."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class OrderType(StrEnum):
+    """How the price is meant (FIX OrdType, tag 40)."""
+
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    STOP = "STOP"
+    STOP_LIMIT = "STOP_LIMIT"
+
+
+class TimeInForce(StrEnum):
+    """How long the order works (FIX TimeInForce, tag 59)."""
+
+    DAY = "DAY"
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+
+
+def exactly() -> AbstractContextManager[Context]:
+    """Arithmetic in which a rounded result is an error: every batch of decisions and every fold runs inside it."""
+    return localcontext(_EXACT)
+
+
+def rounded_quotient(dividend: Decimal, divisor: Decimal) -> Decimal:
+    """A quotient to 9 decimals, half to even: the one place where rounding is allowed (average prices)."""
+    return tidy(_ROUNDED.quantize(_ROUNDED.divide(dividend, divisor), Decimal(1).scaleb(-DECIMALS_MAX)))
+
+
+def tidy(value: Decimal) -> Decimal:
+    """The same number without trailing zeros or exponent notation: ``1.50`` and ``15E-1`` are both ``1.5``."""
+    reduced = value.normalize(_EXACT)
+    _, _, exponent = reduced.as_tuple()
+    return reduced.quantize(Decimal(1), context=_EXACT) if isinstance(exponent, int) and exponent > 0 else reduced
+
+
+def dollars(amount: Decimal) -> str:
+    """Money for a sentence: ``$15,000.00``; amounts finer than a cent show all their decimals."""
+    amount = tidy(amount)
+    shown = f"{amount:,.2f}" if amount == amount.quantize(CENT, context=_ROUNDED) else f"{amount:,f}"
+    return f"-${shown[1:]}" if shown.startswith("-") else f"${shown}"
+
+
+def parse_quantity(value: object) -> Quantity:
+    """A quantity above 0 and below 10^9 with at most 9 decimals, from text, int or Decimal.
+
+    Raises:
+        InvalidQuantity: it is anything else.
+    """
+    number = _decimal(value)
+    if number is None:
+        raise InvalidQuantity(problem="must be a number")
+    if number <= 0:
+        raise InvalidQuantity(problem="must be greater than 0")
+    if number >= QUANTITY_LIMIT:
+        raise InvalidQuantity(problem=f"must be less than {QUANTITY_LIMIT:,}")
+    if _decimals(number) > DECIMALS_MAX:
+        raise InvalidQuantity(problem=f"may have at most {DECIMALS_MAX} decimals")
+    return Quantity(tidy(number))
+
+
+def parse_price(value: object, field: str = "price") -> Price:
+    """A price above 0 and below 10^9 with at most 9 decimals; ``field`` names it in the refusal.
+
+    Raises:
+        InvalidPrice: it is anything else.
+    """
+    number = _decimal(value)
+    if number is None:
+        raise InvalidPrice(field, problem="must be a number")
+    if number <= 0:
+        raise InvalidPrice(field, problem="must be greater than 0")
+    if number >= PRICE_LIMIT:
+        raise InvalidPrice(field, problem=f"must be less than {PRICE_LIMIT:,}")
+    if _decimals(number) > DECIMALS_MAX:
+        raise InvalidPrice(field, problem=f"may have at most {DECIMALS_MAX} decimals")
+    return Price(tidy(number))
+
+
+def parse_amount(value: object) -> Money:
+    """Dollars and cents above 0 and below 10^12.
+
+    Raises:
+        InvalidAmount: it is anything else.
+    """
+    number = _decimal(value)
+    if number is None:
+        raise InvalidAmount(problem="must be a number")
+    if number <= 0:
+        raise InvalidAmount(problem="must be greater than 0")
+    if number >= AMOUNT_LIMIT:
+        raise InvalidAmount(problem=f"must be less than {AMOUNT_LIMIT:,}")
+    if _decimals(number) > 2:  # noqa: PLR2004 - cents
+        raise InvalidAmount(problem="may have at most 2 decimals")
+    return Money(tidy(number))
+
+
+def parse_symbol(value: object) -> Symbol:
+    """A symbol such as ``AAPL``, ``BRK.B`` or ``BTC/USD``.
+
+    Raises:
+        InvalidSymbol: it does not look like one.
+    """
+    if not isinstance(value, str) or not _symbol.match(value):
+        raise InvalidSymbol(problem="must look like AAPL, BRK.B or BTC/USD")
+    return Symbol(value)
+
+
+def parse_trader_id(value: object) -> TraderId:
+    """A trader id: 1 to 64 letters, digits and ``. _ @ : -``, beginning with a letter or digit.
+
+    Raises:
+        InvalidRequest: it is anything else.
+    """
+    if not isinstance(value, str) or not _trader_id.match(value):
+        raise InvalidRequest("trader_id", problem="must be 1 to 64 letters, digits or any of . _ @ : -")
+    return TraderId(value)
+
+
+def parse_client_order_id(value: object) -> str:
+    """A trader's own name for an order: 1 to 128 printable ASCII characters without spaces.
+
+    Raises:
+        InvalidRequest: it is anything else.
+    """
+    if not isinstance(value, str) or not _client_order_id.match(value):
+        raise InvalidRequest("client_order_id", problem="must be 1 to 128 printable characters without spaces")
+    return value
+
+
+def _decimal(value: object) -> Decimal | None:
+    """The finite number that is meant, or None. Floats are no numbers here: they have lost digits already."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    if isinstance(value, str) and len(value) > 64:  # noqa: PLR2004 - far above any number allowed below
+        return None
+    try:
+        number = Decimal(value)
+    except (InvalidOperation, ValueError):
+        return None
+    # Exponents outside this range cannot be in bounds, and comparing them exactly would cost memory.
+    return number if number.is_finite() and -64 < number.adjusted() < 64 else None  # noqa: PLR2004 - as said
+
+
+def _decimals(number: Decimal) -> int:
+    _, _, exponent = number.normalize(_EXACT).as_tuple()
+    return max(0, -exponent) if isinstance(exponent, int) else 0
