@@ -196,6 +196,10 @@ class VenueRefusedError(Exception):
         self.reason = reason
 
 
+class VenueUnreachableError(Exception):
+    """The request provably never left: no connection could be made."""
+
+
 class VenueOutcomeUnknownError(Exception):
     """No answer, or one that proves nothing: the venue may or may not have acted."""
 
@@ -223,7 +227,8 @@ class Instrument:
 class Venue(Protocol):
     """An exchange. Every request is bounded by a timeout.
 
-    All methods raise VenueOutcomeUnknownError (no answer), VenueBusyError (asked to wait) or VenueRefusedError.
+    All methods raise VenueUnreachableError (never sent), VenueOutcomeUnknownError (sent, no answer that proves
+    anything), VenueBusyError (asked to wait) or VenueRefusedError (a definitive no).
     """
 
     name: str
@@ -274,6 +279,6 @@ class Bus(Protocol):
 class OpenOrders(Protocol):
     """Which orders may still need the venue."""
 
-    async def open_orders(self) -> Sequence[OrderId]:
-        """Ids of all orders that are not over, oldest first, as of some recent moment."""
+    async def open_orders(self) -> tuple[Sequence[OrderId], int]:
+        """Ids of all orders that were not over, oldest first, when the log ended at the position beside them."""
         ...

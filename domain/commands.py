@@ -1,0 +1,138 @@
+"""What can be asked of an order or an account, in the imperative.
+
+Requests come from people and can be refused. Reports come from the venue and the executor: they are facts, and what
+is already known decides to nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.values import FillId, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId
+
+# ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOrder:
+    """A new order. ``reference_price`` is the market's price at this moment, None when nobody knows one."""
+
+    order_id: OrderId
+    trader_id: TraderId
+    client_order_id: str
+    symbol: Symbol
+    side: Side
+    quantity: Quantity
+    order_type: OrderType
+    price: Price | None = None
+    stop_price: Price | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+    stop_loss: Price | None = None
+    take_profit: Price | None = None
+    reference_price: Price | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """Take back what is not filled yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """Cash in, dollars."""
+
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Cash out, dollars."""
+
+    amount: Money
+
+
+# ── Reports ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSent:
+    """The executor is about to hand the order to the venue for the ``attempt``-th time."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRecovery:
+    """Asked after attempt ``attempt``, the venue says that it has the order."""
+
+    attempt: int
+    venue_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordUnresolved:
+    """Nobody can say whether the venue has the order."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAcceptance:
+    """The venue acknowledged the order."""
+
+    venue_order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFill:
+    """The venue filled some of the order."""
+
+    fill_id: FillId
+    quantity: Quantity
+    price: Price
+    commission: Money
+    venue: str
+    executed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRejection:
+    """The venue refused the order, or it provably never arrived."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCancelRefusal:
+    """The venue would not cancel."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCancellation:
+    """The venue cancelled what was left."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordExpiry:
+    """The venue ended the order's time in force."""
+
+    reason: str
+
+
+OrderReport = (
+    RecordSent
+    | RecordRecovery
+    | RecordUnresolved
+    | RecordAcceptance
+    | RecordFill
+    | RecordRejection
+    | RecordCancelRefusal
+    | RecordCancellation
+    | RecordExpiry
+)
+OrderCommand = PlaceOrder | CancelOrder | OrderReport
+AccountRequest = Deposit | Withdraw

@@ -1,0 +1,50 @@
+"""What a trader holds of one symbol, at average cost."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from domain.values import DECIMALS_MAX, ZERO, Money, Price, Quantity, Side, rounded_quotient
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """``quantity`` units bought for ``cost`` dollars in all; negative when facts from the venue left it short.
+
+    Nothing is lost to rounding: the cash all trades moved equals ``realised_pnl - cost`` exactly, and ``commission``
+    stands beside it.
+    """
+
+    quantity: Quantity = Quantity(ZERO)
+    cost: Money = Money(ZERO)
+    realised_pnl: Money = Money(ZERO)
+    commission: Money = Money(ZERO)
+
+    @property
+    def average_price(self) -> Price | None:
+        """Dollars paid per unit held, to 9 decimals; None when nothing is held."""
+        return Price(rounded_quotient(self.cost, self.quantity)) if self.quantity else None
+
+    def unrealised_pnl(self, reference_price: Price) -> Money:
+        """What selling everything at the reference price would add to ``realised_pnl``."""
+        return Money(self.quantity * reference_price - self.cost)
+
+    def traded(self, side: Side, quantity: Quantity, price: Price, commission: Money) -> "Position":
+        """The position after a trade: what goes against it closes at average cost, the rest opens at the price."""
+        signed = quantity if side is Side.BUY else -quantity
+        against = self.quantity * signed < 0
+        closing = min(quantity, abs(self.quantity)) if against else ZERO
+        closing_signed = closing.copy_sign(signed)
+        cost_closed = self._cost_of(closing)
+        opening = signed - closing_signed
+        return Position(
+            quantity=Quantity(self.quantity + signed),
+            cost=Money(self.cost - cost_closed + opening * price),
+            realised_pnl=Money(self.realised_pnl - closing_signed * price - cost_closed),
+            commission=Money(self.commission + commission),
+        )
+
+    def _cost_of(self, closing: Decimal) -> Decimal:
+        if closing == abs(self.quantity):
+            return self.cost
+        share = rounded_quotient(self.cost * closing, abs(self.quantity))
+        return share.quantize(Decimal(1).scaleb(-DECIMALS_MAX), rounding=ROUND_HALF_EVEN)
