@@ -144,6 +144,14 @@ class EventStore(Protocol):
         ...
 
 
+class Feed(Protocol):
+    """The log as it grows, for any number of consumers in this process."""
+
+    def follow(self, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
+        """Every event above the position, in order, none missing and none twice: first what is there, then live."""
+        ...
+
+
 # ── The venue ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

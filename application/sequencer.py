@@ -1,0 +1,306 @@
+"""The only write path: commands in turn, many to a commit.
+
+While one append is being committed, new commands queue. Then all of them are taken at once: what is not known yet is
+loaded in one query, each is decided against the state that the ones before it left, everything is appended in one
+commit, and each caller gets its answer. Two commands of one trader can never both spend the same dollar, because they
+are decided in turn; commands that met a stream another process had written are decided again, and only those.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+from application.ports import EventStore, Key, KeyUse, NewEvent, Transaction
+from application.snapshots import Snapshot, advanced, empty
+from domain.aggregates import State, evolve
+from domain.events import Event, Metadata, RecordedEvent, StreamId
+from domain.refusals import Refusal
+from domain.values import exactly
+
+QUEUE_LIMIT = 10_000
+BATCH_LIMIT = 500
+CACHE_LIMIT = 50_000
+
+
+class SequencerBusyError(Exception):
+    """More commands are waiting than can be decided soon; nothing was recorded, try again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a decision wants recorded: events with their streams, and keys with their fingerprint and stream.
+
+    ``replay_of`` says instead that the command was carried out before, and where its first answer stands.
+    """
+
+    events: Sequence[tuple[StreamId, Event]] = ()
+    keys: Mapping[Key, tuple[str, StreamId]] = field(default_factory=dict)
+    replay_of: KeyUse | None = None
+
+
+class Command(Protocol):
+    """One unit of work: what it looks at, and what it decides. ``decide`` is pure and may be called again."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """Recorded beside every event of the command."""
+        ...
+
+    @property
+    def streams(self) -> Sequence[StreamId]:
+        """The streams that the decision looks at or writes."""
+        ...
+
+    @property
+    def new_streams(self) -> Sequence[StreamId]:
+        """Those of the streams that nobody can have written yet, because their names were made for this command."""
+        ...
+
+    @property
+    def keys(self) -> Sequence[Key]:
+        """The keys that the decision looks at or uses."""
+        ...
+
+    def decide(self, states: Mapping[StreamId, State], keys: Mapping[Key, KeyUse]) -> Plan:
+        """What is to be recorded. Raises Refusal when nothing is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a command: its events as recorded, and every stream it looked at as it stood right after it."""
+
+    events: Sequence[RecordedEvent]
+    snapshots: Mapping[StreamId, Snapshot[State]]
+    replay_of: KeyUse | None = None
+
+
+@dataclass(slots=True)
+class _Pending:
+    command: Command
+    answer: asyncio.Future[Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """A decided command and what it saw. States that batch mates left have no position and no times yet."""
+
+    pending: _Pending
+    transaction: Transaction
+    before: Mapping[StreamId, Snapshot[State]]
+    replay_of: KeyUse | None
+    refusal: Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Cached:
+    """A snapshot that was the stream's newest when the log ended at ``checked_at``."""
+
+    snapshot: Snapshot[State]
+    checked_at: int
+
+
+class Sequencer:
+    """Decides and records commands, one batch at a time. Use as an async context manager."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self._queue: list[_Pending] = []
+        self._wake = asyncio.Event()
+        self._cache: OrderedDict[StreamId, _Cached] = OrderedDict()
+        self._stale: set[StreamId] = set()
+        # The log ended at _end when last seen; between _base and _end nobody but this sequencer wrote; and all that
+        # anybody wrote up to _observed has reached the cache.
+        self._base = 0
+        self._end = 0
+        self._observed = 0
+        self._closing = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start deciding."""
+        self._task = asyncio.create_task(self._run(), name="sequencer")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Decide what is queued, then stop."""
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    async def execute(self, command: Command) -> Outcome:
+        """Decide and record the command, and return what came of it once that is durable.
+
+        Raises:
+            Refusal: the command is against a rule as things stood when it was decided.
+            SequencerBusyError: too many commands are waiting, or the sequencer is closing.
+            StoreUnavailableError: the store cannot be reached; whether it was recorded may be unknown.
+        """
+        if self._closing or len(self._queue) >= QUEUE_LIMIT:
+            raise SequencerBusyError
+        pending = _Pending(command, asyncio.get_running_loop().create_future())
+        self._queue.append(pending)
+        self._wake.set()
+        return await pending.answer
+
+    def observe(self, events: Sequence[RecordedEvent]) -> None:
+        """Take note of what was recorded, by whomever: every event of the log in turn keeps the cache fresh.
+
+        This is a shortcut, not a promise: an append finds out by itself what has not been observed yet.
+        """
+        with exactly():
+            for event in events:
+                cached = self._cache.get(event.stream_id)
+                if cached is not None and event.version == cached.snapshot.version + 1:
+                    self._cache[event.stream_id] = _Cached(advanced(cached.snapshot, (event,)), cached.checked_at)
+                elif cached is not None and event.version > cached.snapshot.version:
+                    self._stale.add(event.stream_id)
+        self._observed = events[-1].position
+
+    async def _run(self) -> None:
+        while self._queue or not self._closing:
+            if not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+            batch, self._queue = self._queue[:BATCH_LIMIT], self._queue[BATCH_LIMIT:]
+            # Whoever stopped waiting before the decision is not acted for.
+            batch = [pending for pending in batch if not pending.answer.done()]
+            try:
+                self._queue = await self._process(batch) + self._queue
+            except Exception as error:  # noqa: BLE001 - every caller is told, whatever it was, and the next batch runs
+                self._forget(batch)
+                for pending in batch:
+                    _fail(pending, error)
+
+    async def _process(self, batch: Sequence[_Pending]) -> list[_Pending]:
+        """Carry out the batch; returns what has to be decided again."""
+        keys = await self._load(batch)
+        with exactly():
+            decided = self._decide(batch, keys)
+        if not decided:
+            return []
+        appended = await self._store.append([each.transaction for each in decided], self._known(decided))
+        ours = sum(len(events) for events in appended.recorded if events)
+        if appended.position != self._end + ours:
+            self._base = appended.position
+        self._end = appended.position
+        again = []
+        settled: dict[StreamId, Snapshot[State]] = {}
+        with exactly():
+            for each, events in zip(decided, appended.recorded, strict=True):
+                if events is None:
+                    self._stale.update(each.before)
+                    again.append(each.pending)
+                else:
+                    _settle(each, events, settled)
+        for stream_id, snapshot in settled.items():
+            self._remember(stream_id, snapshot, appended.position)
+        self._trim()
+        return again
+
+    async def _load(self, batch: Sequence[_Pending]) -> dict[Key, KeyUse]:
+        wanted = {}
+        keys = [key for pending in batch for key in pending.command.keys]
+        for pending in batch:
+            for stream_id in pending.command.new_streams:
+                self._cache.setdefault(stream_id, _Cached(empty(stream_id), self._end))
+            for stream_id in pending.command.streams:
+                cached = self._cache.get(stream_id)
+                if cached is None or stream_id in self._stale:
+                    wanted[stream_id] = cached.snapshot.version if cached else 0
+        if not wanted and not keys:
+            return {}
+        loaded = await self._store.load(wanted, keys)
+        with exactly():
+            for stream_id in wanted:
+                cached = self._cache.get(stream_id)
+                known = cached.snapshot if cached else empty(stream_id)
+                snapshot = advanced(known, loaded.streams.get(stream_id, ()))
+                self._remember(stream_id, snapshot, loaded.position)
+                self._stale.discard(stream_id)
+        return dict(loaded.keys)
+
+    def _decide(self, batch: Sequence[_Pending], keys: dict[Key, KeyUse]) -> list[_Decided]:
+        working: dict[StreamId, Snapshot[State]] = {}
+        decided = []
+        for pending in batch:
+            command = pending.command
+            before = {each: working.get(each) or self._cache[each].snapshot for each in command.streams}
+            reads = {stream_id: snapshot.version for stream_id, snapshot in before.items()}
+            try:
+                plan = command.decide({each: snapshot.state for each, snapshot in before.items()}, keys)
+                after, new_events = _numbered(plan, before, command.metadata)
+            except Refusal as refusal:
+                decided.append(_Decided(pending, Transaction(reads), before, None, refusal))
+                continue
+            except Exception as error:  # noqa: BLE001 - a fault of one command must not fail its batch mates
+                _fail(pending, error)
+                continue
+            uses = {
+                key: KeyUse(fingerprint, stream_id, after[stream_id].version)
+                for key, (fingerprint, stream_id) in plan.keys.items()
+            }
+            working.update(after)
+            keys.update(uses)
+            transaction = Transaction(reads, new_events, uses)
+            decided.append(_Decided(pending, transaction, before, plan.replay_of, None))
+        return decided
+
+    def _known(self, decided: Sequence[_Decided]) -> int:
+        """The position up to which everything that was read is known to have been the newest."""
+        checked = {self._cache[stream_id].checked_at for each in decided for stream_id in each.before}
+        right_until = (self._end if at >= self._base else max(at, self._observed) for at in checked)
+        return min(right_until, default=self._end)
+
+    def _remember(self, stream_id: StreamId, snapshot: Snapshot[State], position: int) -> None:
+        """Keep the snapshot, unless a newer one was observed meanwhile: either was the newest at ``position``."""
+        cached = self._cache.get(stream_id)
+        newer = cached is not None and cached.snapshot.version > snapshot.version
+        self._cache[stream_id] = _Cached(cached.snapshot if cached and newer else snapshot, position)
+        self._cache.move_to_end(stream_id)
+
+    def _forget(self, batch: Iterable[_Pending]) -> None:
+        """After a failure nobody knows what was recorded: read it again."""
+        for pending in batch:
+            self._stale.update(each for each in pending.command.streams if each in self._cache)
+
+    def _trim(self) -> None:
+        while len(self._cache) > CACHE_LIMIT:
+            stream_id, _ = self._cache.popitem(last=False)
+            self._stale.discard(stream_id)
+
+
+def _numbered(
+    plan: Plan, before: Mapping[StreamId, Snapshot[State]], metadata: Metadata
+) -> tuple[dict[StreamId, Snapshot[State]], list[NewEvent]]:
+    """The plan's events with their versions, and the states they lead to."""
+    after = dict(before)
+    new_events = []
+    for stream_id, event in plan.events:
+        snapshot = after[stream_id]
+        version = snapshot.version + 1
+        after[stream_id] = Snapshot(evolve(snapshot.state, event), version)
+        new_events.append(NewEvent(stream_id, version, event, metadata))
+    return after, new_events
+
+
+def _settle(decided: _Decided, events: Sequence[RecordedEvent], settled: dict[StreamId, Snapshot[State]]) -> None:
+    """Answer the caller; ``settled`` holds the streams as the batch mates before this one left them."""
+    for stream_id, snapshot in decided.before.items():
+        mine = (each for each in events if each.stream_id == stream_id)
+        settled[stream_id] = advanced(settled.get(stream_id, snapshot), mine)
+    if decided.pending.answer.done():
+        return
+    if decided.refusal is not None:
+        decided.pending.answer.set_exception(decided.refusal)
+    else:
+        snapshots = {stream_id: settled[stream_id] for stream_id in decided.before}
+        decided.pending.answer.set_result(Outcome(events, snapshots, decided.replay_of))
+
+
+def _fail(pending: _Pending, error: Exception) -> None:
+    if not pending.answer.done():
+        pending.answer.set_exception(error)

@@ -1,0 +1,91 @@
+"""Status changes for subscribers: what an order event looks like to its trader, and who carries it there."""
+
+import json
+from typing import Any
+
+from application.ports import Bus, Feed
+from domain.events import (
+    OrderAccepted,
+    OrderCancelled,
+    OrderCancelRefused,
+    OrderCancelRequested,
+    OrderEvent,
+    OrderExpired,
+    OrderFilled,
+    OrderPlaced,
+    OrderRecovered,
+    OrderRejected,
+    OrderSent,
+    OrderUnresolved,
+    RecordedEvent,
+    order_of,
+)
+
+MESSAGE_NAMES: dict[type[OrderEvent], str] = {
+    OrderPlaced: "order.submitted",
+    OrderSent: "order.sent",
+    OrderRecovered: "order.recovered",
+    OrderUnresolved: "order.unresolved",
+    OrderAccepted: "order.accepted",
+    OrderFilled: "order.filled",
+    OrderRejected: "order.rejected",
+    OrderCancelRequested: "order.cancel_requested",
+    OrderCancelRefused: "order.cancel_refused",
+    OrderCancelled: "order.cancelled",
+    OrderExpired: "order.expired",
+}
+"""The name under which each order event reaches subscribers."""
+
+
+def status_message(recorded: RecordedEvent) -> dict[str, Any] | None:
+    """The message for one event: ``{event, order_id, status, timestamp, position, version, ...}``, None if not an order's.
+
+    A fill adds ``quantity_filled``, ``price_at_fill``, ``filled_quantity``, ``leaves_quantity``, ``fill_id`` and
+    ``flags``; what ended or was refused adds ``reason``. Decimals are text, the time is RFC 3339 UTC.
+    """
+    event = recorded.event
+    order_id = order_of(recorded.stream_id)
+    if order_id is None or not isinstance(event, OrderEvent):
+        return None
+    message: dict[str, Any] = {
+        "event": MESSAGE_NAMES[type(event)],
+        "order_id": order_id,
+        "status": event.status.value,
+        "timestamp": recorded.recorded_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "position": recorded.position,
+        "version": recorded.version,
+    }
+    if isinstance(event, OrderFilled):
+        message |= {
+            "fill_id": event.fill_id,
+            "quantity_filled": f"{event.quantity:f}",
+            "price_at_fill": f"{event.price:f}",
+            "filled_quantity": f"{event.filled_quantity:f}",
+            "leaves_quantity": f"{event.leaves_quantity:f}",
+            "flags": list(event.flags),
+        }
+    elif isinstance(event, OrderRejected | OrderCancelled | OrderExpired | OrderCancelRefused | OrderUnresolved):
+        message["reason"] = event.reason
+    return message
+
+
+class StatusOrchestrator:
+    """Publishes every status change to ``orders:{trader_id}``, in order, from where it starts.
+
+    A subscriber that was away reads what it missed from the log by position: the bus carries, the log remembers.
+    """
+
+    def __init__(self, feed: Feed, bus: Bus) -> None:
+        self._feed = feed
+        self._bus = bus
+
+    async def run(self, after: int) -> None:
+        """Publish everything above the position, for ever."""
+        async for batch in self._feed.follow(after):
+            messages = [
+                (f"orders:{recorded.metadata.trader_id}", json.dumps(message, separators=(",", ":")).encode())
+                for recorded in batch
+                if (message := status_message(recorded)) is not None
+            ]
+            if messages:
+                await self._bus.publish(messages)

@@ -1,0 +1,290 @@
+"""What people and the venue may do: place and cancel orders, move cash, report facts. Each is one command."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import cast
+
+from application.ports import EventStore, Ids, Instruments, Key, KeyUse
+from application.sequencer import Outcome, Plan, Sequencer
+from application.snapshots import Snapshot, advanced, empty
+from domain import account as accounts
+from domain import desk
+from domain.account import Account
+from domain.aggregates import State
+from domain.commands import AccountRequest, CancelOrder, OrderCommand, OrderReport, PlaceOrder
+from domain.events import Metadata, StreamId, account_stream, order_stream
+from domain.order import Order
+from domain.refusals import IdempotencyKeyReused, InvalidSymbol, OrderNotFound
+from domain.validation import OrderValidator
+from domain.values import OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId, exactly
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks (``trader:alice``, ``ops:bob``, ``venue``, ``engine``), and the request that it belongs to."""
+
+    actor: str
+    correlation_id: str
+    causation_id: str
+
+    def metadata(self, trader_id: TraderId) -> Metadata:
+        """What is recorded beside the events of a command about this trader."""
+        return Metadata(trader_id, self.actor, self.correlation_id, self.causation_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRequest:
+    """An order as a trader asks for it."""
+
+    symbol: Symbol
+    side: Side
+    quantity: Quantity
+    order_type: OrderType
+    price: Price | None = None
+    stop_price: Price | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+    stop_loss: Price | None = None
+    take_profit: Price | None = None
+    client_order_id: str | None = None
+
+    def fingerprint(self) -> str:
+        """Equal for equal requests: SHA-256 over the terms, hexadecimal."""
+        terms = (
+            self.symbol,
+            self.side.value,
+            f"{self.quantity:f}",
+            self.order_type.value,
+            *(price and f"{price:f}" for price in (self.price, self.stop_price, self.stop_loss, self.take_profit)),
+            self.time_in_force.value,
+            self.client_order_id,
+        )
+        return hashlib.sha256(repr(terms).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An order that was placed; ``replayed`` when that had happened before, with the order as first answered."""
+
+    order: Snapshot[Order]
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trading:
+    """Every command of the engine, and the aggregates as the log has them."""
+
+    sequencer: Sequencer
+    store: EventStore
+    instruments: Instruments
+    ids: Ids
+    validator: OrderValidator = field(default_factory=OrderValidator)
+
+    async def place(
+        self, trader_id: TraderId, request: OrderRequest, caller: Caller, idempotency_key: str | None = None
+    ) -> Placed:
+        """Record the order and hold what it may cost.
+
+        The same idempotency key or client order id with the same request again gives the first answer again.
+
+        Raises:
+            Refusal: against the rules, the balance, the limits; or a key that was used for another request.
+        """
+        instrument = self.instruments.get(request.symbol)
+        order_id = OrderId(self.ids.new())
+        order = PlaceOrder(
+            order_id=order_id,
+            trader_id=trader_id,
+            client_order_id=request.client_order_id or order_id,
+            symbol=request.symbol,
+            side=request.side,
+            quantity=request.quantity,
+            order_type=request.order_type,
+            price=request.price,
+            stop_price=request.stop_price,
+            time_in_force=request.time_in_force,
+            stop_loss=request.stop_loss,
+            take_profit=request.take_profit,
+            reference_price=instrument.reference_price if instrument else None,
+        )
+        keys = tuple(
+            Key(trader_id, kind, value)
+            for kind, value in (("idempotency", idempotency_key), ("client_order_id", request.client_order_id))
+            if value is not None
+        )
+        tradable = instrument is not None and instrument.tradable
+        command = _Place(caller.metadata(trader_id), order, self.validator, keys, request.fingerprint(), tradable)
+        outcome = await self.sequencer.execute(command)
+        if outcome.replay_of is not None:
+            first = await self._first_answer(outcome.replay_of)
+            return Placed(cast("Snapshot[Order]", first), replayed=True)
+        return Placed(_order_of(outcome, order_id), replayed=False)
+
+    async def cancel(self, trader_id: TraderId, order_id: OrderId, caller: Caller) -> Snapshot[Order]:
+        """Take back what is not filled yet, at once if the order never left, else by asking the venue.
+
+        Raises:
+            OrderNotFound: the trader has no such order.
+            OrderNotCancellable: it is over already.
+        """
+        command = _Change(caller.metadata(trader_id), order_id, CancelOrder(), self.validator)
+        return _order_of(await self.sequencer.execute(command), order_id)
+
+    async def report(self, trader_id: TraderId, order_id: OrderId, report: OrderReport, caller: Caller) -> Outcome:
+        """Record a fact about the order; nothing happens when it is known already.
+
+        Raises:
+            OrderNotFound: the trader has no such order.
+        """
+        return await self.sequencer.execute(_Change(caller.metadata(trader_id), order_id, report, self.validator))
+
+    async def move_cash(
+        self, trader_id: TraderId, request: AccountRequest, caller: Caller, idempotency_key: str | None = None
+    ) -> Snapshot[Account]:
+        """Deposit or withdraw; the same idempotency key with the same request again moves nothing again.
+
+        Raises:
+            InsufficientFundsToWithdraw: more is asked for than is available.
+            IdempotencyKeyReused: the key was used for another movement of cash.
+        """
+        keys = (Key(trader_id, "cash", idempotency_key),) if idempotency_key is not None else ()
+        outcome = await self.sequencer.execute(_MoveCash(caller.metadata(trader_id), request, keys))
+        if outcome.replay_of is not None:
+            return cast("Snapshot[Account]", await self._first_answer(outcome.replay_of))
+        return cast("Snapshot[Account]", outcome.snapshots[account_stream(trader_id)])
+
+    async def order(
+        self, order_id: OrderId, *, version: int | None = None, as_of: datetime | None = None
+    ) -> Snapshot[Order] | None:
+        """The order from the log, as fresh as the log, or as it was at a version or time; None if it was not."""
+        snapshot = await self._fold(order_stream(order_id), version, as_of)
+        return cast("Snapshot[Order]", snapshot) if snapshot.version else None
+
+    async def account(self, trader_id: TraderId, *, as_of: datetime | None = None) -> Snapshot[Account]:
+        """The account from the log, as fresh as the log, or as it was at a time."""
+        return cast("Snapshot[Account]", await self._fold(account_stream(trader_id), None, as_of))
+
+    async def _fold(self, stream_id: StreamId, version: int | None, as_of: datetime | None) -> Snapshot[State]:
+        loaded = await self.store.load({stream_id: 0})
+        with exactly():
+            events = (
+                event
+                for event in loaded.streams.get(stream_id, ())
+                if (version is None or event.version <= version) and (as_of is None or event.recorded_at <= as_of)
+            )
+            return advanced(empty(stream_id), events)
+
+    async def _first_answer(self, use: KeyUse) -> Snapshot[Order]:
+        return cast("Snapshot[Order]", await self._fold(use.stream_id, use.version, None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    metadata: Metadata
+    order: PlaceOrder
+    validator: OrderValidator
+    keys: tuple[Key, ...]
+    fingerprint: str
+    tradable: bool
+
+    @property
+    def streams(self) -> tuple[StreamId, StreamId]:
+        return order_stream(self.order.order_id), account_stream(self.order.trader_id)
+
+    @property
+    def new_streams(self) -> tuple[StreamId]:
+        return (order_stream(self.order.order_id),)
+
+    def decide(self, states: Mapping[StreamId, State], keys: Mapping[Key, KeyUse]) -> Plan:
+        use = _earlier_use(self.keys, self.fingerprint, keys)
+        if use is not None:
+            return Plan(replay_of=use)
+        if not self.tradable:
+            raise InvalidSymbol(problem=f"{self.order.symbol} is not traded here")
+        plan = _desk_plan(states, self.streams, self.order, self.validator)
+        uses = {key: (self.fingerprint, order_stream(self.order.order_id)) for key in self.keys}
+        return Plan(plan.events, uses)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    metadata: Metadata
+    order_id: OrderId
+    command: OrderCommand
+    validator: OrderValidator
+    keys: tuple[Key, ...] = ()
+    new_streams: tuple[StreamId, ...] = ()
+
+    @property
+    def streams(self) -> tuple[StreamId, StreamId]:
+        return order_stream(self.order_id), account_stream(self.metadata.trader_id)
+
+    def decide(self, states: Mapping[StreamId, State], _keys: Mapping[Key, KeyUse]) -> Plan:
+        order = states[order_stream(self.order_id)]
+        if not isinstance(order, Order) or order.trader_id != self.metadata.trader_id:
+            raise OrderNotFound
+        return _desk_plan(states, self.streams, self.command, self.validator)
+
+
+@dataclass(frozen=True, slots=True)
+class _MoveCash:
+    metadata: Metadata
+    request: AccountRequest
+    keys: tuple[Key, ...] = ()
+    new_streams: tuple[StreamId, ...] = ()
+
+    @property
+    def streams(self) -> tuple[StreamId]:
+        return (account_stream(self.metadata.trader_id),)
+
+    def decide(self, states: Mapping[StreamId, State], keys: Mapping[Key, KeyUse]) -> Plan:
+        fingerprint = repr(self.request)
+        use = _earlier_use(self.keys, fingerprint, keys)
+        if use is not None:
+            return Plan(replay_of=use)
+        (stream_id,) = self.streams
+        events = [(stream_id, event) for event in accounts.decide(_account(states[stream_id]), self.request)]
+        return Plan(events, dict.fromkeys(self.keys, (fingerprint, stream_id)))
+
+
+def _earlier_use(asked: Sequence[Key], fingerprint: str, keys: Mapping[Key, KeyUse]) -> KeyUse | None:
+    """The earlier use of any of the keys.
+
+    Raises:
+        IdempotencyKeyReused: that was for another request.
+    """
+    for key in asked:
+        use = keys.get(key)
+        if use is not None and use.fingerprint != fingerprint:
+            field_name = "client_order_id" if key.kind == "client_order_id" else "Idempotency-Key"
+            raise IdempotencyKeyReused(field_name, key=key.value)
+        if use is not None:
+            return use
+    return None
+
+
+def _desk_plan(
+    states: Mapping[StreamId, State],
+    streams: tuple[StreamId, StreamId],
+    command: OrderCommand,
+    validator: OrderValidator,
+) -> Plan:
+    order_id, account_id = streams
+    decision = desk.decide(_order(states[order_id]), _account(states[account_id]), command, validator)
+    return Plan(
+        [(order_id, event) for event in decision.order_events]
+        + [(account_id, event) for event in decision.account_events]
+    )
+
+
+def _order(state: State) -> Order | None:
+    return cast("Order | None", state)
+
+
+def _account(state: State) -> Account:
+    return cast("Account", state)
+
+
+def _order_of(outcome: Outcome, order_id: OrderId) -> Snapshot[Order]:
+    return cast("Snapshot[Order]", outcome.snapshots[order_stream(order_id)])
