@@ -1,0 +1,253 @@
+"""The settings: every environment variable that the engine reads, in one typed model that is read once."""
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from infrastructure.embedded.home import open_home
+
+_JWT_SECRET_BYTES_MIN = 32
+_JWT_SECRET_FILE = "jwt-secret"  # noqa: S105 - the name of a file
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message names each wrong variable, its value unless secret, and what is expected."""
+
+
+def _url(*schemes: str, ending: str = "") -> AfterValidator:
+    """Accept a URL with one of the schemes, a host, and a path that ends in `ending`; drop a slash at its end."""
+
+    def check(value: str) -> str:
+        parts = urlsplit(value.rstrip("/"))
+        _ = parts.port  # raises ValueError when the port is not a number
+        if parts.scheme not in schemes or not parts.hostname or not parts.path.endswith(ending):
+            raise ValueError("another kind of URL")
+        return value.rstrip("/")
+
+    return AfterValidator(check)
+
+
+def _refuse(pattern: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if re.search(pattern, value):
+            raise ValueError("refused")
+        return value
+
+    return AfterValidator(check)
+
+
+def _long_enough(value: str) -> str:
+    if len(value.encode()) < _JWT_SECRET_BYTES_MIN:
+        raise ValueError("too short")
+    return value
+
+
+def _split_at_commas(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever it was given
+    return value.split(",") if isinstance(value, str) else value
+
+
+def _absolute(value: Path) -> Path:
+    return value.expanduser().absolute()
+
+
+def _stream_url(validated: dict[str, Any]) -> str | None:
+    base: str | None = validated.get("alpaca_base_url")
+    return base and re.sub(r"^http", "ws", base) + "/stream"
+
+
+def _data_url(validated: dict[str, Any]) -> str | None:
+    base: str | None = validated.get("alpaca_base_url")
+    return (
+        "https://data.alpaca.markets"
+        if base and re.search(r"\.alpaca\.markets$", urlsplit(base).hostname or "")
+        else base
+    )
+
+
+HttpUrl = Annotated[str, _url("http", "https")]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Settings(BaseModel):
+    """All settings. A field that is not shown in the representation is a secret, and its value is in no message either."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: Annotated[str, Field(pattern=r"^postgres(ql)?://")] | None = Field(
+        default=None,
+        validation_alias="DATABASE_URL",
+        repr=False,
+        description="a URL like postgresql://user:password@host:5432/name, or unset for the embedded PostgreSQL",
+    )
+    redis_url: Annotated[str, Field(pattern=r"^((rediss?|unix)://.+|none)$")] | None = Field(
+        default=None,
+        validation_alias="REDIS_URL",
+        repr=False,
+        description="a URL like redis://host:6379/0, rediss://... or unix:///path, `none` for LISTEN/NOTIFY, or unset for the embedded Valkey",
+    )
+    home: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default=Path(".orderlog"),
+        validate_default=True,
+        validation_alias="ORDERLOG_HOME",
+        description="a directory",
+    )
+    host: str = Field(default="127.0.0.1", validation_alias="ORDERLOG_HOST", description="an address to listen on")
+    port: int = Field(
+        default=8000,
+        ge=0,
+        le=65535,
+        validation_alias="ORDERLOG_PORT",
+        description="a whole number from 0 (any free port) to 65535",
+    )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        validation_alias="ORDERLOG_WORKERS",
+        description="a whole number of API processes from 1 to 64",
+    )
+    jwt_secret: Annotated[str, AfterValidator(_long_enough)] | None = Field(
+        default=None,
+        validation_alias="ORDERLOG_JWT_SECRET",
+        repr=False,
+        description=f"at least {_JWT_SECRET_BYTES_MIN} bytes long",
+    )
+    jwks_url: HttpUrl | None = Field(
+        default=None, validation_alias="ORDERLOG_JWKS_URL", description="an http or https URL"
+    )
+    exchange: Literal["paper", "alpaca"] = Field(
+        default="paper", validation_alias="ORDERLOG_EXCHANGE", description="`paper` or `alpaca`"
+    )
+    alpaca_base_url: Annotated[HttpUrl, _refuse(r"/v2$")] | None = Field(
+        default=None,
+        validation_alias="ALPACA_BASE_URL",
+        description="an http or https URL without /v2 at its end",
+    )
+    alpaca_stream_url: Annotated[str, _url("ws", "wss", ending="/stream")] | None = Field(
+        default_factory=_stream_url,
+        validation_alias="ALPACA_STREAM_URL",
+        description="a ws or wss URL that ends in /stream",
+    )
+    alpaca_data_url: HttpUrl | None = Field(
+        default_factory=_data_url, validation_alias="ALPACA_DATA_URL", description="an http or https URL"
+    )
+    alpaca_key_id: str | None = Field(
+        default=None, validation_alias="APCA_API_KEY_ID", repr=False, description="a key id"
+    )
+    alpaca_secret_key: str | None = Field(
+        default=None, validation_alias="APCA_API_SECRET_KEY", repr=False, description="a secret key"
+    )
+    venue_timeout: Annotated[Seconds, Field(gt=0)] = Field(
+        default=5.0,
+        validation_alias="ORDERLOG_VENUE_TIMEOUT",
+        description="a number of seconds greater than 0",
+    )
+    retry_backoff: Annotated[tuple[Seconds, ...], BeforeValidator(_split_at_commas)] = Field(
+        default=(1.0, 2.0, 4.0),
+        validation_alias="ORDERLOG_RETRY_BACKOFF",
+        description="numbers of seconds separated by commas, one for each attempt, like 1,2,4",
+    )
+    execution_enabled: bool = Field(default=True, validation_alias="ORDER_EXECUTION_V2_ENABLED", description="1 or 0")
+    execution_ramp_percent: int = Field(
+        default=100,
+        ge=0,
+        le=100,
+        validation_alias="ORDER_EXECUTION_V2_RAMP",
+        description="a whole number of percent from 0 to 100",
+    )
+    sentry_dsn: HttpUrl | None = Field(
+        default=None, validation_alias="SENTRY_DSN", repr=False, description="an http or https URL"
+    )
+    posthog_api_key: str | None = Field(
+        default=None, validation_alias="POSTHOG_API_KEY", repr=False, description="a project key"
+    )
+    otlp_endpoint: HttpUrl | None = Field(
+        default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT", description="an http or https URL"
+    )
+
+    @model_validator(mode="after")
+    def _the_settings_fit_together(self) -> Self:
+        if self.jwt_secret and self.jwks_url:
+            raise ValueError(
+                "ORDERLOG_JWT_SECRET and ORDERLOG_JWKS_URL are both set, but tokens are verified with one of them"
+            )
+        needed = {
+            "ALPACA_BASE_URL": self.alpaca_base_url,
+            "APCA_API_KEY_ID": self.alpaca_key_id,
+            "APCA_API_SECRET_KEY": self.alpaca_secret_key,
+        }
+        missing = [name for name, value in needed.items() if value is None]
+        if self.exchange == "alpaca" and missing:
+            raise ValueError(f"ORDERLOG_EXCHANGE is 'alpaca', which needs {' and '.join(missing)}")
+        return self
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings from the environment; an empty value counts as not set.
+
+    Raises:
+        SettingsError: one or several values are wrong.
+    """
+    given = {name: environ[name] for name in _fields_by_variable() if environ.get(name)}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        wrong = [detail for detail in error.errors() if detail["type"] != "default_factory_not_called"]
+        complaints = {detail["loc"][:1]: _complaint(detail, given) for detail in wrong}
+        raise SettingsError(". ".join(complaints.values()) + ".") from None
+
+
+def jwt_secret(settings: Settings) -> str:
+    """Return the secret that tokens are signed with: the one that is set, or one made at first use and kept in the home.
+
+    Processes that make it at the same time all get the same one.
+
+    Raises:
+        HomeError: the home cannot be used.
+        SettingsError: the kept secret is too short to be one of ours.
+    """
+    if settings.jwt_secret:
+        return settings.jwt_secret
+    kept = open_home(settings.home).directory / _JWT_SECRET_FILE
+    if not kept.exists():
+        _make_secret(kept)
+    secret = kept.read_text()
+    if len(secret.encode()) < _JWT_SECRET_BYTES_MIN:
+        raise SettingsError(
+            f"{kept} is shorter than {_JWT_SECRET_BYTES_MIN} bytes: remove it, and a new one is made at the next start"
+        )
+    return secret
+
+
+def _make_secret(path: Path) -> None:
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+        file.flush()
+        os.fsync(file.fileno())
+    with contextlib.suppress(FileExistsError):  # another process was first, and its secret is the one
+        path.hardlink_to(fresh)
+    fresh.unlink()
+
+
+def _fields_by_variable() -> dict[str, str]:
+    return {str(field.validation_alias): name for name, field in Settings.model_fields.items()}
+
+
+def _complaint(detail: ErrorDetails, given: Mapping[str, str]) -> str:
+    if not detail["loc"]:
+        return str(detail["ctx"]["error"])
+    variable = str(detail["loc"][0])
+    field = Settings.model_fields[_fields_by_variable()[variable]]
+    shown = f"is {given[variable]!r}" if field.repr else "has a wrong value (secret, not shown)"
+    return f"{variable} {shown}, but has to be {field.description}"
