@@ -26,7 +26,7 @@ from application.ports import (
 from domain.commands import RecordCancelRefusal, RecordRecovery, RecordRejection, RecordSent, RecordUnresolved
 from domain.events import OrderAccepted, OrderCancelRequested, OrderPlaced, RecordedEvent, order_of
 from domain.lifecycle import FINAL, Status
-from domain.order import Order
+from domain.order import Order, evolve
 from domain.values import OrderId
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class OrderExecutor:
         feed: Feed,
         open_orders: OpenOrders,
         clock: Clock,
+        *,
         backoff_seconds: Sequence[float] = (1.0, 2.0, 4.0),
     ) -> None:
         """``backoff_seconds`` has the pause after each attempt; its length is the number of attempts."""
@@ -95,7 +96,8 @@ class OrderExecutor:
         if isinstance(event, OrderPlaced):
             self._watched.add(order_id)
             self._booking.remember(order_id, event.trader_id)
-            self._spawn(self._in_turn(order_id, self._submit))
+            placed = evolve(None, event)
+            self._spawn(self._with_turn(order_id, lambda: self._submit(placed)))
         elif isinstance(event, OrderCancelRequested) or (
             isinstance(event, OrderAccepted) and event.status is Status.PENDING_CANCEL
         ):
@@ -113,10 +115,17 @@ class OrderExecutor:
 
     async def _in_turn(self, order_id: OrderId, step: Callable[[Order], Awaitable[None]]) -> None:
         """Run one step of an order at a time, on the order as it then is."""
-        async with self._turns.setdefault(order_id, asyncio.Lock()):
+
+        async def now() -> None:
             snapshot = await self._booking.order(order_id)
             if snapshot is not None and not snapshot.state.is_over:
                 await step(snapshot.state)
+
+        await self._with_turn(order_id, now)
+
+    async def _with_turn(self, order_id: OrderId, step: Callable[[], Awaitable[None]]) -> None:
+        async with self._turns.setdefault(order_id, asyncio.Lock()):
+            await step()
 
     async def _submit(self, order: Order) -> None:
         if order.venue_order_id is not None:

@@ -6,11 +6,10 @@ The in-memory parts in ``infrastructure/memory.py`` are product code and pass th
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Protocol
 
 from domain.events import Event, Metadata, RecordedEvent, StreamId
-from domain.values import FillId, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId
+from domain.values import FillId, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId
 
 
 class StoreUnavailableError(Exception):
@@ -176,7 +175,7 @@ class VenueFill:
     fill_id: FillId
     quantity: Quantity
     price: Price
-    commission: Decimal
+    commission: Money
     executed_at: datetime
 
 

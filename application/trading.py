@@ -1,7 +1,7 @@
 """What people and the venue may do: place and cancel orders, move cash, report facts. Each is one command."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
