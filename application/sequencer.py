@@ -154,7 +154,7 @@ class Sequencer:
         with exactly():
             for event in events:
                 cached = self._cache.get(event.stream_id)
-                if cached is None and event.version == 1:
+                if cached is None and event.version == 1 and len(self._cache) < CACHE_LIMIT:
                     snapshot = advanced(empty(event.stream_id), (event,))
                     self._cache[event.stream_id] = _Cached(snapshot, event.position)
                 elif cached is not None and event.version == cached.snapshot.version + 1:
@@ -162,7 +162,6 @@ class Sequencer:
                 elif cached is not None and event.version > cached.snapshot.version:
                     self._stale.add(event.stream_id)
         self._observed = events[-1].position
-        self._trim()
 
     async def _run(self) -> None:
         while self._queue or not self._closing:
