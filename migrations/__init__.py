@@ -1,0 +1,1 @@
+"""The database schema, one step per file, every step with its way back."""
