@@ -1,0 +1,104 @@
+"""What the exchange refuses: every command is checked against the state it would meet before it is journaled."""
+
+from decimal import Decimal, localcontext
+from typing import Final, assert_never
+
+from infrastructure.exchanges.paper.amounts import EXACT, ZERO, fits
+from infrastructure.exchanges.paper.assets import Asset
+from infrastructure.exchanges.paper.book import Side
+from infrastructure.exchanges.paper.commands import Cancel, Command, EndDay, MovePrice, Place, Replace, Start
+from infrastructure.exchanges.paper.exchange import Exchange
+from infrastructure.exchanges.paper.orders import Order, Status
+from infrastructure.exchanges.paper.refusals import (
+    ClientOrderIdTaken,
+    InsufficientBuyingPower,
+    NotCancelable,
+    NotReplaceable,
+    OrderNotFound,
+    PriceOffIncrement,
+)
+
+_UNCHANGED: Final = "order parameters are not changed"
+
+
+def check(exchange: Exchange, command: Command) -> None:
+    """Make sure that a command can be applied.
+
+    Raises:
+        Refusal: It cannot; the message says why.
+    """
+    with localcontext(EXACT):
+        match command:
+            case Place():
+                _check_place(exchange, command)
+            case Cancel():
+                _check_cancel(exchange, command)
+            case Replace():
+                _check_replace(exchange, command)
+            case MovePrice():
+                _check_price(exchange.markets[command.symbol].asset, "price", command.price)
+            case Start() | EndDay():
+                pass
+            case _:
+                assert_never(command)
+
+
+def _check_place(exchange: Exchange, command: Place) -> None:
+    market = exchange.markets[command.symbol]
+    if exchange.orders.by_client_order_id(command.client_order_id) is not None:
+        raise ClientOrderIdTaken
+    _check_price(market.asset, "limit_price", command.limit_price)
+    _check_price(market.asset, "stop_price", command.stop_price)
+    if command.side is Side.BUY:
+        price = command.limit_price or command.stop_price or market.book.last_price
+        _check_cost(command.quantity * price, exchange.account.buying_power)
+
+
+def _check_cancel(exchange: Exchange, command: Cancel) -> None:
+    order = _found(exchange, command.id)
+    if not order.is_open:
+        raise NotCancelable(order.status)
+
+
+def _check_replace(exchange: Exchange, command: Replace) -> None:
+    order = _found(exchange, command.id)
+    if order.status is Status.REPLACED:
+        raise NotReplaceable("order already replaced")
+    if not order.is_open:
+        raise NotReplaceable(f"cannot replace order in {order.status} status")
+    if exchange.orders.by_client_order_id(command.client_order_id) is not None:
+        raise ClientOrderIdTaken
+    if command.limit_price is not None and not order.type.has_limit:
+        raise NotReplaceable(f"{order.type} orders require no limit price")
+    if command.stop_price is not None and not order.type.has_stop:
+        raise NotReplaceable(f"{order.type} orders require no stop price")
+    _check_price(order.asset, "limit_price", command.limit_price)
+    _check_price(order.asset, "stop_price", command.stop_price)
+    wished = (command.quantity, command.limit_price, command.stop_price, command.time_in_force)
+    current = (order.quantity, order.limit_price, order.stop_price, order.time_in_force)
+    if all(wish in {None, now} for wish, now in zip(wished, current, strict=True)):
+        raise NotReplaceable(_UNCHANGED)
+    quantity = command.quantity or order.quantity
+    if quantity <= order.filled_quantity:
+        raise NotReplaceable("qty must be > filled_qty")
+    if order.side is Side.BUY:
+        price = command.limit_price or order.limit_price or command.stop_price or order.stop_price or ZERO
+        leaves = quantity - order.filled_quantity
+        _check_cost(leaves * price, exchange.account.buying_power + order.held_cash)
+
+
+def _found(exchange: Exchange, order_id: str) -> Order:
+    order = exchange.orders.get(order_id)
+    if order is None:
+        raise OrderNotFound(order_id)
+    return order
+
+
+def _check_price(asset: Asset, field: str, price: Decimal | None) -> None:
+    if price is not None and not fits(price, asset.price_decimals(price)):
+        raise PriceOffIncrement(field, price)
+
+
+def _check_cost(cost: Decimal, buying_power: Decimal) -> None:
+    if cost > max(buying_power, ZERO):
+        raise InsufficientBuyingPower(buying_power, cost)

@@ -1,0 +1,174 @@
+"""An order of the account, and the updates that tell its owner what became of it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+from uuid import UUID, uuid5
+
+from infrastructure.exchanges.paper.amounts import ZERO, rounded
+from infrastructure.exchanges.paper.assets import Asset
+from infrastructure.exchanges.paper.book import Lifetime, Side, Ticket
+from infrastructure.exchanges.paper.commands import OrderType
+
+
+class Status(StrEnum):
+    """Where an order is in its life, in Alpaca's words."""
+
+    NEW = "new"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REPLACED = "replaced"
+
+
+class Event(StrEnum):
+    """What an update reports, in Alpaca's words."""
+
+    NEW = "new"
+    PARTIAL_FILL = "partial_fill"
+    FILL = "fill"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REPLACED = "replaced"
+
+
+_OPEN: Final = frozenset({Status.NEW, Status.PARTIALLY_FILLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order of the account. Times are in UTC.
+
+    Attributes:
+        number: Its rank among all orders of the venue, by time of submission.
+        quantity: The total, of which `filled_quantity` has traded.
+        filled_value: The sum of price times quantity over its fills.
+        triggered: Whether a trade has reached its stop price.
+        replaces: The id of the order it took the place of.
+        replaced_by: The id of the order that took its place.
+    """
+
+    number: int
+    id: str
+    client_order_id: str
+    asset: Asset
+    side: Side
+    type: OrderType
+    quantity: Decimal
+    time_in_force: Lifetime
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    extended_hours: bool
+    submitted_at: datetime
+    updated_at: datetime
+    status: Status = Status.NEW
+    filled_quantity: Decimal = ZERO
+    filled_value: Decimal = ZERO
+    triggered: bool = False
+    replaces: str | None = None
+    replaced_by: str | None = None
+    filled_at: datetime | None = None
+    canceled_at: datetime | None = None
+    expired_at: datetime | None = None
+    replaced_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still trade."""
+        return self.status in _OPEN
+
+    @property
+    def leaves(self) -> Decimal:
+        """What it still wants to trade."""
+        return self.quantity - self.filled_quantity if self.is_open else ZERO
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """The average price of its fills to nine decimals, None before the first."""
+        return rounded(self.filled_value / self.filled_quantity) if self.filled_quantity else None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When a DAY order runs out: at the end of the UTC day, which is this venue's trading day."""
+        return end_of_day(self.submitted_at) if self.time_in_force is Lifetime.DAY else None
+
+    @property
+    def held_cash(self) -> Decimal:
+        """The buying power an open buy order holds back."""
+        price = self.limit_price or self.stop_price
+        return self.leaves * price if price is not None and self.side is Side.BUY else ZERO
+
+    @property
+    def held_quantity(self) -> Decimal:
+        """The part of a position an open sell order holds back."""
+        return self.leaves if self.side is Side.SELL else ZERO
+
+    def ticket(self) -> Ticket:
+        """The order as the book takes it."""
+        stop = None if self.triggered else self.stop_price
+        return Ticket(self.id, self.side, self.leaves, self.time_in_force, self.limit_price, stop)
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """The part of an update that a trade adds.
+
+    Attributes:
+        price: What one share or coin cost.
+        quantity: How much changed hands.
+        commission: What the venue charged for it, in US dollars.
+        position: The account's position in the asset afterwards, negative when short.
+    """
+
+    price: Decimal
+    quantity: Decimal
+    commission: Decimal
+    position: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One thing that happened to one order.
+
+    Attributes:
+        number: Its rank among all updates of the venue.
+        event: What happened.
+        at: When, in UTC.
+        order: The order as it was right afterwards.
+        fill: The trade, for `fill` and `partial_fill`.
+    """
+
+    number: int
+    event: Event
+    at: datetime
+    order: Order
+    fill: Fill | None = None
+
+    @property
+    def execution_id(self) -> str:
+        """A UUID that is the same after every replay and sorts like the updates themselves.
+
+        The rank alone would repeat when a venue starts afresh, and a client would take the new fill for an old one:
+        the tail comes from the id of the order, which does not repeat.
+        """
+        tail = uuid5(UUID(self.order.id), str(self.number)).int & _TAIL
+        return str(UUID(int=(self.number << 80) | _VERSION_8 | _VARIANT | tail))
+
+    @property
+    def activity_id(self) -> str:
+        """The id under which the account's activities list a fill; these ids sort by time."""
+        return f"{self.at:%Y%m%d%H%M%S}{self.at.microsecond // 1000:03d}::{self.execution_id}"
+
+
+# UUID version 8 (free form): the rank of the update, then 74 bits of hash around the version and variant bits.
+_VERSION_8: Final = 8 << 76
+_VARIANT: Final = 2 << 62
+_TAIL: Final = ~((0xF << 76) | (0x3 << 62)) & ((1 << 80) - 1)
+
+
+def end_of_day(at: datetime) -> datetime:
+    """The first midnight after `at`, in UTC."""
+    return datetime.combine(at.astimezone(UTC).date() + timedelta(days=1), time(), tzinfo=UTC)

@@ -1,0 +1,266 @@
+"""What clients send, taken apart with suspicion: bodies and query strings become commands and queries, or a refusal."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Final, Literal, TypeVar
+
+import msgspec
+
+from infrastructure.exchanges.paper.amounts import DECIMALS_MAX, PRICE_MAX, QUANTITY_MAX, ZERO, fits, plain
+from infrastructure.exchanges.paper.assets import Asset, find_asset
+from infrastructure.exchanges.paper.book import Lifetime, Side
+from infrastructure.exchanges.paper.commands import MovePrice, OrderType, Place, Replace
+from infrastructure.exchanges.paper.refusals import AssetNotFound, AssetNotTradable, NotJson, NotUnderstood
+from infrastructure.exchanges.paper.registry import OrderQuery
+
+CLIENT_ORDER_ID_LENGTH_MAX: Final = 128
+
+_Parsed = TypeVar("_Parsed")
+_TimeInForce = Literal["day", "gtc", "ioc", "fok", "opg", "cls"]
+
+
+class PlaceBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of `POST /v2/orders`. Fields without a use here are listed so that they can be refused by name."""
+
+    symbol: str
+    side: Side
+    type: OrderType
+    time_in_force: _TimeInForce
+    qty: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    client_order_id: str | None = None
+    extended_hours: bool | None = None
+    order_class: str | None = None
+    position_intent: str | None = None
+    notional: object = None
+    trail_price: object = None
+    trail_percent: object = None
+    take_profit: object = None
+    stop_loss: object = None
+    legs: object = None
+
+    def command(self, at: datetime, order_id: str, default_client_order_id: str) -> Place:
+        """The order as the exchange takes it.
+
+        Raises:
+            NotUnderstood: It lacks something, or asks for something this venue does not have.
+            AssetNotTradable: Its symbol is not traded here.
+        """
+        for name in ("notional", "trail_price", "trail_percent", "take_profit", "stop_loss", "legs"):
+            if getattr(self, name) is not None:
+                raise NotUnderstood(f"{name} is not supported")
+        if self.order_class not in {None, "", "simple"}:
+            raise NotUnderstood("only the order_class simple is supported")
+        asset = find_asset(self.symbol)
+        if asset is None:
+            raise AssetNotTradable(self.symbol)
+        if self.qty is None:
+            raise NotUnderstood("qty is required")
+        self._check_prices()
+        return Place(
+            at=at,
+            id=order_id,
+            client_order_id=_client_order_id(self.client_order_id) or default_client_order_id,
+            symbol=asset.symbol,
+            side=self.side,
+            type=self.type,
+            quantity=_quantity(self.qty),
+            time_in_force=_lifetime(self.time_in_force),
+            limit_price=_optional_price("limit price", self.limit_price),
+            stop_price=_optional_price("stop price", self.stop_price),
+            extended_hours=bool(self.extended_hours),
+        )
+
+    def _check_prices(self) -> None:
+        required = {
+            OrderType.MARKET: "market orders require no stop or limit price",
+            OrderType.LIMIT: "limit orders require a limit price and no stop price",
+            OrderType.STOP: "stop orders require a stop price and no limit price",
+            OrderType.STOP_LIMIT: "stop limit orders require both stop and limit price",
+        }
+        has_limit, has_stop = self.limit_price is not None, self.stop_price is not None
+        if (has_limit, has_stop) != (self.type.has_limit, self.type.has_stop):
+            raise NotUnderstood(required[self.type])
+
+
+class ReplaceBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of `PATCH /v2/orders/{id}`."""
+
+    qty: Decimal | None = None
+    time_in_force: _TimeInForce | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    client_order_id: str | None = None
+    trail: object = None
+
+    def command(self, at: datetime, order_id: str, replacement_id: str, default_client_order_id: str) -> Replace:
+        """The replacement as the exchange takes it.
+
+        Raises:
+            NotUnderstood: A value is out of bounds or not supported here.
+        """
+        if self.trail is not None:
+            raise NotUnderstood("trail is not supported")
+        return Replace(
+            at=at,
+            id=order_id,
+            replacement_id=replacement_id,
+            client_order_id=_client_order_id(self.client_order_id) or default_client_order_id,
+            quantity=None if self.qty is None else _quantity(self.qty),
+            limit_price=_optional_price("limit price", self.limit_price),
+            stop_price=_optional_price("stop price", self.stop_price),
+            time_in_force=None if self.time_in_force is None else _lifetime(self.time_in_force),
+        )
+
+
+class PriceBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of `PUT /control/prices/{symbol}`."""
+
+    price: Decimal
+
+    def command(self, at: datetime, symbol: str) -> MovePrice:
+        """The move as the exchange takes it.
+
+        Raises:
+            NotUnderstood: The price is out of bounds.
+            AssetNotFound: There is no such symbol.
+        """
+        return MovePrice(at, wanted_asset(symbol).symbol, _price("price", self.price))
+
+
+class OrdersParameters(msgspec.Struct):
+    """The query string of `GET /v2/orders`."""
+
+    status: Literal["open", "closed", "all"] = "open"
+    limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 50
+    after: str | None = None
+    until: str | None = None
+    direction: Literal["asc", "desc"] = "desc"
+    symbols: str = ""
+    side: Side | None = None
+
+    def query(self) -> OrderQuery:
+        """The query as the registry takes it; a symbol that does not trade here matches nothing.
+
+        Raises:
+            NotUnderstood: A time is no time.
+        """
+        return OrderQuery(
+            status=self.status,
+            symbols=frozenset(_symbol(name) for name in self.symbols.split(",") if name),
+            side=self.side,
+            after=_optional_time("after", self.after),
+            until=_optional_time("until", self.until),
+            newest_first=self.direction == "desc",
+            limit=self.limit,
+        )
+
+
+class ActivitiesParameters(msgspec.Struct):
+    """The query string of `GET /v2/account/activities`."""
+
+    activity_types: str = "FILL"
+    after: str | None = None
+    until: str | None = None
+    direction: Literal["asc", "desc"] = "desc"
+    page_size: Annotated[int, msgspec.Meta(ge=1, le=100)] = 100
+    page_token: str | None = None
+
+    @property
+    def wants_fills(self) -> bool:
+        """Whether fills are among the types asked for; this venue has no other activities."""
+        return "FILL" in self.activity_types.split(",")
+
+    @property
+    def times(self) -> tuple[datetime | None, datetime | None]:
+        """The times `after` and `until`; NotUnderstood when one is no time."""
+        return _optional_time("after", self.after), _optional_time("until", self.until)
+
+
+def body(raw: bytes, form: type[_Parsed]) -> _Parsed:
+    """Read a JSON body.
+
+    Raises:
+        NotJson: It is not JSON.
+        NotUnderstood: It is JSON, but not of this form.
+    """
+    try:
+        return msgspec.json.decode(raw, type=form)
+    except msgspec.ValidationError as error:
+        raise NotUnderstood(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise NotJson from error
+
+
+def parameters(raw: Mapping[str, str], form: type[_Parsed]) -> _Parsed:
+    """Read a query string; empty parameters count as absent, unknown ones are ignored.
+
+    Raises:
+        NotUnderstood: A parameter has no valid value.
+    """
+    try:
+        return msgspec.convert({name: value for name, value in raw.items() if value}, form, strict=False)
+    except msgspec.ValidationError as error:
+        raise NotUnderstood(str(error)) from error
+
+
+def wanted_asset(name: str) -> Asset:
+    """The asset of this symbol or asset id; AssetNotFound when there is none."""
+    asset = find_asset(name)
+    if asset is None:
+        raise AssetNotFound(name)
+    return asset
+
+
+def _symbol(name: str) -> str:
+    asset = find_asset(name)
+    return name if asset is None else asset.symbol
+
+
+def _client_order_id(wish: str | None) -> str | None:
+    if wish is not None and len(wish) > CLIENT_ORDER_ID_LENGTH_MAX:
+        raise NotUnderstood(f"client_order_id must be no more than {CLIENT_ORDER_ID_LENGTH_MAX} characters")
+    return wish
+
+
+def _lifetime(time_in_force: _TimeInForce) -> Lifetime:
+    if time_in_force in {"opg", "cls"}:
+        raise NotUnderstood(f"time_in_force {time_in_force} is not supported")
+    return Lifetime(time_in_force)
+
+
+def _quantity(wish: Decimal) -> Decimal:
+    if not wish.is_finite() or wish <= ZERO:
+        raise NotUnderstood("qty must be > 0")
+    if wish > QUANTITY_MAX:
+        raise NotUnderstood(f"qty must be <= {plain(QUANTITY_MAX)}")
+    if not fits(wish, DECIMALS_MAX):
+        raise NotUnderstood(f"qty must have no more than {DECIMALS_MAX} decimals")
+    return wish
+
+
+def _price(name: str, wish: Decimal) -> Decimal:
+    if not wish.is_finite() or wish <= ZERO:
+        raise NotUnderstood(f"{name} must be > 0")
+    if wish > PRICE_MAX:
+        raise NotUnderstood(f"{name} must be <= {plain(PRICE_MAX)}")
+    if not fits(wish, DECIMALS_MAX):
+        raise NotUnderstood(f"{name} must have no more than {DECIMALS_MAX} decimals")
+    return wish
+
+
+def _optional_price(name: str, wish: Decimal | None) -> Decimal | None:
+    return None if wish is None else _price(name, wish)
+
+
+def _optional_time(name: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        # A plus sign that was not percent-encoded arrives as a space.
+        time = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError as error:
+        raise NotUnderstood(f"{name} must be a time in RFC 3339") from error
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time

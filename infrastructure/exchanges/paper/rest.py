@@ -1,0 +1,224 @@
+"""The REST endpoints: Alpaca's trading API under `/v2`, its latest trades, and the operator's control of prices."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from infrastructure.exchanges.paper import dialect
+from infrastructure.exchanges.paper.amounts import plain
+from infrastructure.exchanges.paper.commands import Cancel
+from infrastructure.exchanges.paper.dialect import Json, encode
+from infrastructure.exchanges.paper.exchange import LastTrade
+from infrastructure.exchanges.paper.orders import Update
+from infrastructure.exchanges.paper.refusals import (
+    BodyTooLarge,
+    NotAuthorized,
+    NotUnderstood,
+    OrderNotFound,
+    PositionNotFound,
+)
+from infrastructure.exchanges.paper.requests import (
+    ActivitiesParameters,
+    OrdersParameters,
+    PlaceBody,
+    PriceBody,
+    ReplaceBody,
+    body,
+    parameters,
+    wanted_asset,
+)
+from infrastructure.exchanges.paper.venue import Venue
+
+BODY_SIZE_MAX: Final = 65_536
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class TradingApi:
+    """The endpoints of one venue.
+
+    Args:
+        venue: What they trade on.
+    """
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self._exchange = venue.exchange
+
+    def routes(self) -> list[Route]:
+        """Every path this API serves."""
+        keyed: list[tuple[str, str, Endpoint]] = [
+            ("POST", "/v2/orders", self.place),
+            ("GET", "/v2/orders", self.list_orders),
+            ("DELETE", "/v2/orders", self.cancel_all),
+            ("GET", "/v2/orders:by_client_order_id", self.order_by_client_order_id),
+            ("GET", "/v2/orders/{id}", self.order),
+            ("PATCH", "/v2/orders/{id}", self.replace),
+            ("DELETE", "/v2/orders/{id}", self.cancel),
+            ("GET", "/v2/account", self.account),
+            ("GET", "/v2/account/activities", self.activities),
+            ("GET", "/v2/account/activities/{activity_types}", self.activities),
+            ("GET", "/v2/positions", self.positions),
+            ("GET", "/v2/positions/{symbol:path}", self.position),
+            ("GET", "/v2/assets", self.assets),
+            ("GET", "/v2/assets/{symbol:path}", self.asset),
+            ("GET", "/v2/clock", self.clock),
+            ("GET", "/v2/stocks/trades/latest", self.stock_trades),
+            ("GET", "/v1beta3/crypto/us/latest/trades", self.crypto_trades),
+        ]
+        return [
+            *(Route(path, _with_keys(endpoint), methods=[method]) for method, path, endpoint in keyed),
+            Route("/control/prices/{symbol:path}", self.move_price, methods=["PUT"]),
+            Route("/healthz", self.health, methods=["GET"]),
+        ]
+
+    async def place(self, request: Request) -> Response:
+        """Place an order; its fills are told by the stream, not by the answer."""
+        wish = body(await _read(request), PlaceBody)
+        command = wish.command(self._venue.now(), self._venue.new_id(), self._venue.new_id())
+        entered, *_ = self._venue.execute(command)
+        return _json(dialect.acknowledgement(entered.order))
+
+    async def replace(self, request: Request) -> Response:
+        """Put a new order in the place of an open one."""
+        wish = body(await _read(request), ReplaceBody)
+        order_id = request.path_params["id"]
+        command = wish.command(self._venue.now(), order_id, self._venue.new_id(), self._venue.new_id())
+        _replaced, entered, *_ = self._venue.execute(command)
+        return _json(dialect.acknowledgement(entered.order))
+
+    async def cancel(self, request: Request) -> Response:
+        """Cancel an order."""
+        self._venue.execute(Cancel(self._venue.now(), request.path_params["id"]))
+        return Response(status_code=204)
+
+    async def cancel_all(self, _request: Request) -> Response:
+        """Cancel every open order."""
+        answers: list[Json] = []
+        for order in self._exchange.orders.open():
+            canceled, *_ = self._venue.execute(Cancel(self._venue.now(), order.id))
+            answers.append({"id": order.id, "status": 200, "body": dialect.order(canceled.order)})
+        return _json(answers, 207)
+
+    async def list_orders(self, request: Request) -> Response:
+        """List orders, newest first unless asked otherwise."""
+        query = parameters(request.query_params, OrdersParameters).query()
+        return _json([dialect.order(order) for order in self._exchange.orders.listed(query)])
+
+    async def order(self, request: Request) -> Response:
+        """One order by its id."""
+        order = self._exchange.orders.get(request.path_params["id"])
+        if order is None:
+            raise OrderNotFound(request.path_params["id"])
+        return _json(dialect.order(order))
+
+    async def order_by_client_order_id(self, request: Request) -> Response:
+        """One order by the id its client gave it."""
+        client_order_id = request.query_params.get("client_order_id", "")
+        if not client_order_id:
+            raise NotUnderstood("client_order_id is required")
+        order = self._exchange.orders.by_client_order_id(client_order_id)
+        if order is None:
+            raise OrderNotFound(client_order_id)
+        return _json(dialect.order(order))
+
+    async def account(self, _request: Request) -> Response:
+        """The account."""
+        return _json(dialect.account(self._exchange))
+
+    async def activities(self, request: Request) -> Response:
+        """Fills, newest first unless asked otherwise; a page ends where the id of its last entry says."""
+        wish = parameters({**request.query_params, **request.path_params}, ActivitiesParameters)
+        return _json([dialect.activity(update) for update in self._fills(wish)])
+
+    async def positions(self, _request: Request) -> Response:
+        """Every position the account holds."""
+        return _json([dialect.position(self._exchange, symbol) for symbol in self._exchange.account.positions])
+
+    async def position(self, request: Request) -> Response:
+        """The position in one asset."""
+        asset = wanted_asset(request.path_params["symbol"])
+        if asset.symbol not in self._exchange.account.positions:
+            raise PositionNotFound
+        return _json(dialect.position(self._exchange, asset.symbol))
+
+    async def assets(self, _request: Request) -> Response:
+        """Every asset that trades here."""
+        return _json([dialect.asset(market.asset) for market in self._exchange.markets.values()])
+
+    async def asset(self, request: Request) -> Response:
+        """One asset by its symbol or its id."""
+        return _json(dialect.asset(wanted_asset(request.path_params["symbol"])))
+
+    async def clock(self, _request: Request) -> Response:
+        """The market clock."""
+        return _json(dialect.clock(self._venue.now()))
+
+    async def stock_trades(self, request: Request) -> Response:
+        """The latest trades of the stocks asked for; those that do not trade here are left out."""
+        return self._latest_trades(request, dialect.stock_trade)
+
+    async def crypto_trades(self, request: Request) -> Response:
+        """The latest trades of the coins asked for; those that do not trade here are left out."""
+        return self._latest_trades(request, dialect.crypto_trade)
+
+    async def move_price(self, request: Request) -> Response:
+        """Move a reference price; for operators and tests, not a part of Alpaca's API."""
+        wish = body(await _read(request), PriceBody)
+        command = wish.command(self._venue.now(), request.path_params["symbol"])
+        self._venue.execute(command)
+        return _json({"symbol": command.symbol, "price": plain(command.price)})
+
+    async def health(self, _request: Request) -> Response:
+        """The venue is up."""
+        return _json({"status": "ok"})
+
+    def _latest_trades(self, request: Request, render: Callable[[LastTrade], Json]) -> Response:
+        names = [name for name in request.query_params.get("symbols", "").split(",") if name]
+        if not names:
+            raise NotUnderstood("symbols is required")
+        markets = self._exchange.markets
+        return _json({"trades": {name: render(markets[name].last_trade) for name in names if name in markets}})
+
+    def _fills(self, wish: ActivitiesParameters) -> list[Update]:
+        fills = self._exchange.fills if wish.wants_fills else []
+        after, until = wish.times
+        first = 0 if after is None else bisect_right(fills, after, key=lambda fill: fill.at)
+        end = len(fills) if until is None else bisect_left(fills, until, key=lambda fill: fill.at)
+        if wish.direction == "asc":
+            if wish.page_token is not None:
+                first = max(first, bisect_right(fills, wish.page_token, key=lambda fill: fill.activity_id))
+            return fills[first : min(end, first + wish.page_size)]
+        if wish.page_token is not None:
+            end = min(end, bisect_left(fills, wish.page_token, key=lambda fill: fill.activity_id))
+        return fills[max(first, end - wish.page_size) : end][::-1]
+
+
+def _with_keys(endpoint: Endpoint) -> Endpoint:
+    """An endpoint that wants keys. Any will do, as long as there are some."""
+
+    async def checked(request: Request) -> Response:
+        headers = request.headers
+        has_key_pair = headers.get("apca-api-key-id") and headers.get("apca-api-secret-key")
+        if not has_key_pair and not headers.get("authorization"):
+            raise NotAuthorized
+        return await endpoint(request)
+
+    return checked
+
+
+async def _read(request: Request) -> bytes:
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > BODY_SIZE_MAX:
+            raise BodyTooLarge
+    return bytes(raw)
+
+
+def _json(content: Any, status: int = 200) -> Response:  # noqa: ANN401 - whatever can be written as JSON
+    return Response(encode(content), status, media_type="application/json")
