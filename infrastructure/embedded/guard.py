@@ -110,11 +110,23 @@ class Guard:
             return
         user.received += received
         if user.received.endswith(b"\n"):
+            self._take_request(user)
+
+    def _take_request(self, user: _User) -> None:
+        try:
             user.wanted = msgspec.json.decode(user.received, type=Request).wanted
-            self._waiting.append(user)
-            for server in user.wanted:
-                if server.name not in self._servers:
-                    self._servers[server.name] = ServerRun(server, self._home)
+        except msgspec.MsgspecError as error:  # from another version of this program
+            user.send(
+                msgspec.json.encode(
+                    Reply(error=f"the servers of {self._home.directory} are guarded by another version: {error}")
+                )
+                + b"\n"
+            )
+            return
+        self._waiting.append(user)
+        for server in user.wanted:
+            if server.name not in self._servers:
+                self._servers[server.name] = ServerRun(server, self._home)
 
     def _answer(self) -> None:
         for user in list(self._waiting):

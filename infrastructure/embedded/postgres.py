@@ -135,9 +135,10 @@ def _binary(name: str) -> str:
 
 def _identity(data: Path) -> str:
     """Say as whom to run PostgreSQL, which insists on owning its data directory and on not being root."""
-    if os.geteuid() != 0:
-        return SAME
-    owner = data.stat().st_uid
+    return _identity_for_root(data, owner=data.stat().st_uid) if os.geteuid() == 0 else SAME
+
+
+def _identity_for_root(data: Path, *, owner: int) -> str:
     if owner != 0:
         return str(owner)
     if _namespaces_are_allowed():

@@ -38,14 +38,14 @@ class Addresses:
 
 
 def wanted_servers(settings: Settings) -> tuple[Server, ...]:
-    """Return the servers that have to be embedded: those whose address is not set."""
+    """Return the servers that have to be embedded, the one with the longest first start last, so that none waits for it."""
     servers: list[Server] = []
-    if settings.database_url is None:
-        servers.append(Postgres())
-    if settings.redis_url is None:
-        servers.append(Valkey())
     if settings.exchange == "paper":
         servers.append(PaperVenue())
+    if settings.redis_url is None:
+        servers.append(Valkey())
+    if settings.database_url is None:
+        servers.append(Postgres())
     return tuple(servers)
 
 
@@ -112,9 +112,14 @@ def _start_guard(home: Home, listener: socket.socket) -> threading.Thread:
 
 def _ask(connection: socket.socket, request: Request, home: Path) -> Reply:
     connection.settimeout(_REPLY_SECONDS_MAX)
-    with contextlib.suppress(OSError):  # the guard is gone: there will be no answer
-        connection.sendall(msgspec.json.encode(request) + b"\n")
-    line = _read_line(connection)
+    try:
+        with contextlib.suppress(ConnectionError):  # the guard is gone: there will be no answer
+            connection.sendall(msgspec.json.encode(request) + b"\n")
+        line = _read_line(connection)
+    except TimeoutError as error:
+        raise EmbeddedServerError(
+            f"the embedded servers of {home} did not answer within {_REPLY_SECONDS_MAX:.0f} seconds"
+        ) from error
     if not line:
         raise EmbeddedServerError(
             f"the process that guards the embedded servers ended. {tail(open_home(home).guard_log)}"
@@ -144,6 +149,3 @@ def _read_line(connection: socket.socket) -> bytes:
                 break
             received += part
     return received
-
-
-__all__ = ["Addresses", "EmbeddedServerError", "Server", "embedded_servers", "wanted_servers"]

@@ -1,0 +1,1 @@
+"""The embedded servers and the supervision of processes."""
