@@ -8,6 +8,7 @@ again; as long as it does not answer, the order stays unresolved and its funds s
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 
 from application.booking import Booking, pauses
@@ -23,7 +24,14 @@ from application.ports import (
     VenueRefusedError,
     VenueUnreachableError,
 )
-from domain.commands import RecordCancelRefusal, RecordRecovery, RecordRejection, RecordSent, RecordUnresolved
+from domain.commands import (
+    RecordCancellation,
+    RecordCancelRefusal,
+    RecordRecovery,
+    RecordRejection,
+    RecordSent,
+    RecordUnresolved,
+)
 from domain.events import OrderAccepted, OrderCancelRequested, OrderPlaced, RecordedEvent, order_of
 from domain.lifecycle import FINAL, Status
 from domain.order import Order, evolve
@@ -131,20 +139,35 @@ class OrderExecutor:
         if order.venue_order_id is not None:
             return
         maybe_there = order.attempts > 0
-        if maybe_there and await self._adopt(order, order.attempts, maybe_there=True):
+        if maybe_there and await self._adopt(order, maybe_there=True, proof=self._proof(order.attempts)):
             return
         for attempt in range(order.attempts + 1, len(self._backoff) + 1):
-            if not (await self._booking.record(order, RecordSent(attempt), "engine")).events:
-                return  # cancelled, or acknowledged by the stream meanwhile
+            sent = await self._booking.record(order, RecordSent(attempt), "engine")
+            if not sent.events:
+                await self._withdraw(order, maybe_there=maybe_there)
+                return
             tried = await self._try(order)
             if tried is _Attempt.DONE:
                 return
             maybe_there = maybe_there or tried is _Attempt.UNKNOWN
             await self._clock.sleep(self._backoff[attempt - 1])
-            if await self._adopt(order, attempt, maybe_there=maybe_there):
+            order = replace(order, attempts=attempt)
+            if await self._adopt(order, maybe_there=maybe_there, proof=self._proof(attempt)):
                 return
         reason = f"the venue does not have the order after {len(self._backoff)} attempts"
         await self._booking.record(order, RecordRejection("NEVER_ARRIVED", reason), "engine")
+
+    async def _withdraw(self, order: Order, *, maybe_there: bool) -> None:
+        """The order is not to be sent again: it is over, acknowledged, or its trader wants it back."""
+        if maybe_there and await self._adopt(order, maybe_there=True, proof=NOT_FOUND_PROOF):
+            return
+        now = await self._booking.order(order.order_id)
+        if now is not None and now.state.status is Status.PENDING_CANCEL and now.state.venue_order_id is None:
+            await self._booking.record(order, RecordCancellation("cancelled before it reached the venue"), "engine")
+
+    def _proof(self, attempt: int) -> int:
+        """How many times in a row the venue must not know the order before what follows this attempt."""
+        return NOT_FOUND_PROOF if attempt >= len(self._backoff) else 1
 
     async def _try(self, order: Order) -> _Attempt:
         terms = order.terms
@@ -176,10 +199,9 @@ class OrderExecutor:
                 await self._booking.book(reports)
                 return _Attempt.DONE
 
-    async def _adopt(self, order: Order, attempt: int, *, maybe_there: bool) -> bool:
-        """Whether the order's fate is known now. If the venue may have the order, asks until it answers."""
+    async def _adopt(self, order: Order, *, maybe_there: bool, proof: int) -> bool:
+        """Whether the order's fate is known now. If the venue may have it, asks until it answers ``proof`` times."""
         not_found = 0
-        proof = NOT_FOUND_PROOF if attempt >= len(self._backoff) else 1
         waits = pauses(*_ASK_AGAIN_SECONDS)
         while True:
             try:
@@ -191,7 +213,8 @@ class OrderExecutor:
                 log.warning("order %s is unresolved: %s", order.order_id, error)
             else:
                 if reports:
-                    await self._booking.record(order, RecordRecovery(attempt, reports[0].venue_order_id), "engine")
+                    found = RecordRecovery(order.attempts, reports[0].venue_order_id)
+                    await self._booking.record(order, found, "engine")
                     await self._booking.book(reports)
                     return True
                 not_found += 1

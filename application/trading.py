@@ -175,8 +175,8 @@ class Trading:
             )
             return advanced(empty(stream_id), events)
 
-    async def _first_answer(self, use: KeyUse) -> Snapshot[Order]:
-        return cast("Snapshot[Order]", await self._fold(use.stream_id, use.version, None))
+    async def _first_answer(self, use: KeyUse) -> Snapshot[State]:
+        return await self._fold(use.stream_id, use.version, None)
 
 
 @dataclass(frozen=True, slots=True)

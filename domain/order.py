@@ -81,6 +81,7 @@ class Order:
     traded_value: Money = Money(ZERO)
     fills: tuple[Fill, ...] = ()
     attempts: int = 0
+    recovered_attempt: int = 0
     venue_order_id: str | None = None
     reason: str | None = None
     flags: tuple[Flag, ...] = ()
@@ -144,7 +145,9 @@ def evolve(order: Order | None, event: OrderEvent) -> Order:
     match event:
         case OrderSent():
             return replace(order, status=event.status, attempts=event.attempt)
-        case OrderRecovered() | OrderCancelRequested():
+        case OrderRecovered():
+            return replace(order, status=event.status, recovered_attempt=event.attempt)
+        case OrderCancelRequested():
             return replace(order, status=event.status)
         case OrderUnresolved():
             return replace(order, status=event.status, flags=event.flags)
@@ -219,11 +222,12 @@ def _record(order: Order, report: OrderReport) -> list[OrderEvent]:
     acknowledged = order.venue_order_id is not None
     match report:
         case RecordSent():
-            is_new = not acknowledged and report.attempt > order.attempts
-            return [OrderSent(attempt=report.attempt, status=order.status)] if is_new else []
+            # Neither an acknowledged order nor one that its trader wants back is sent again.
+            is_due = not acknowledged and order.status is Status.PENDING and report.attempt > order.attempts
+            return [OrderSent(attempt=report.attempt, status=order.status)] if is_due else []
         case RecordRecovery():
             found = OrderRecovered(attempt=report.attempt, venue_order_id=report.venue_order_id, status=order.status)
-            return [] if acknowledged else [found]
+            return [] if acknowledged or report.attempt <= order.recovered_attempt else [found]
         case RecordUnresolved():
             flags = _with(order.flags, Flag.UNRESOLVED)
             unresolved = OrderUnresolved(reason=report.reason, status=order.status, flags=flags)

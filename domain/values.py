@@ -147,7 +147,7 @@ def parse_symbol(value: object) -> Symbol:
     Raises:
         InvalidSymbol: it does not look like one.
     """
-    if not isinstance(value, str) or not _symbol.match(value):
+    if not isinstance(value, str) or not _symbol.fullmatch(value):
         raise InvalidSymbol(problem="must look like AAPL, BRK.B or BTC/USD")
     return Symbol(value)
 
@@ -158,7 +158,7 @@ def parse_trader_id(value: object) -> TraderId:
     Raises:
         InvalidRequest: it is anything else.
     """
-    if not isinstance(value, str) or not _trader_id.match(value):
+    if not isinstance(value, str) or not _trader_id.fullmatch(value):
         raise InvalidRequest("trader_id", problem="must be 1 to 64 letters, digits or any of . _ @ : -")
     return TraderId(value)
 
@@ -169,7 +169,7 @@ def parse_client_order_id(value: object) -> str:
     Raises:
         InvalidRequest: it is anything else.
     """
-    if not isinstance(value, str) or not _client_order_id.match(value):
+    if not isinstance(value, str) or not _client_order_id.fullmatch(value):
         raise InvalidRequest("client_order_id", problem="must be 1 to 128 printable characters without spaces")
     return value
 
