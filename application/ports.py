@@ -184,7 +184,8 @@ class VenueReport:
     """What the venue says of an order, by answer, by query or by stream.
 
     ``status`` is one of ``accepted``, ``filled`` (in part or in full, with ``fill``), ``cancelled``, ``expired``,
-    ``rejected``, ``cancel_refused`` or ``other`` (nothing to record).
+    ``rejected``, ``cancel_refused``, ``other`` (nothing to record) or ``listening``: a stream says it, with empty ids,
+    when it is live, and again when it could not read something. Nothing is missed after it; what came before, ask.
     """
 
     client_order_id: OrderId

@@ -1,0 +1,154 @@
+"""One request to the venue: its deadline, and what its outcome proves.
+
+What went wrong matters less than whether the request can have left: only then may the venue have acted on it. So the
+HTTP library reports the moment in which it starts to write, and every error before that moment proves that nothing was
+sent, every error after it proves nothing.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx2
+import msgspec
+
+from application.ports import (
+    VenueBusyError,
+    VenueOutcomeUnknownError,
+    VenueRefusedError,
+    VenueUnreachableError,
+)
+
+CONNECTIONS_MAX = 32
+KEEPALIVE_SECONDS = 30.0
+RETRY_AFTER_SECONDS = 1.0
+RETRY_AFTER_SECONDS_MAX = 60.0
+EXCERPT_CHARACTERS = 300
+
+# Refusals by number that say nothing about the request itself. 408: whoever stood in between gave up waiting, perhaps
+# after passing the request on. 409: it collided with something that is going on, perhaps with its own first copy.
+_UNCLEAR = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the venue answered: a success (2xx), or a refusal (4xx) that means what it says."""
+
+    status: int
+    body: bytes
+
+    @property
+    def refused(self) -> bool:
+        """Whether the venue said no."""
+        return self.status >= HTTPStatus.BAD_REQUEST
+
+    def excerpt(self) -> str:
+        """The beginning of the body, for a log line or an error."""
+        return self.body[:EXCERPT_CHARACTERS].decode(errors="replace")
+
+    def refusal(self) -> VenueRefusedError:
+        """The refusal as an error: the venue's own code and sentence, or what HTTP says when it gave none."""
+        try:
+            said = msgspec.json.decode(self.body, type=_Refusal)
+        except msgspec.MsgspecError:
+            said = _Refusal()
+        code = f"HTTP_{self.status}" if said.code is None else str(said.code)
+        return VenueRefusedError(code, said.message or self.excerpt() or f"the venue answered {self.status}")
+
+
+class _Refusal(msgspec.Struct):
+    code: int | str | None = None
+    message: str | None = None
+
+
+class AlpacaHttp:
+    """Requests under one key, over kept connections, at most 32 at a time.
+
+    Args:
+        key_id: The key, sent with every request.
+        secret: Its secret, sent with every request.
+        timeout_seconds: The deadline of one request, from the wait for a connection to the last byte of the answer.
+        direct: Do not use the proxy that the environment names.
+    """
+
+    def __init__(self, *, key_id: str, secret: str, timeout_seconds: float, direct: bool) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._client = httpx2.AsyncClient(
+            headers={"APCA-API-KEY-ID": key_id, "APCA-API-SECRET-KEY": secret, "Accept": "application/json"},
+            timeout=None,  # one deadline around the whole request instead of one for each of its parts
+            limits=httpx2.Limits(
+                max_connections=CONNECTIONS_MAX,
+                max_keepalive_connections=CONNECTIONS_MAX,
+                keepalive_expiry=KEEPALIVE_SECONDS,
+            ),
+            trust_env=not direct,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def send(
+        self, method: str, url: str, *, params: Mapping[str, str] | None = None, content: bytes | None = None
+    ) -> Answer:
+        """Send one request, never twice.
+
+        Raises:
+            VenueUnreachableError: nothing was sent (no connection, no free one in time, a name that does not resolve).
+            VenueBusyError: 429.
+            VenueOutcomeUnknownError: no complete answer in time, or one that proves nothing (5xx, 3xx, 408, 409).
+        """
+        left = False
+
+        async def watch(step: str, _: object) -> None:
+            nonlocal left
+            left = left or step == "http11.send_request_headers.started"
+
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                response = await self._client.request(
+                    method,
+                    url,
+                    params=params,
+                    content=content,
+                    headers=None if content is None else {"Content-Type": "application/json"},
+                    extensions={"trace": watch},
+                )
+        except (httpx2.HTTPError, OSError) as error:
+            problem = f"{method} {urlsplit(url).path}: {_described(error)}"
+            raise VenueOutcomeUnknownError(problem) if left else VenueUnreachableError(problem) from error
+        answer = Answer(response.status_code, response.content)
+        if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise VenueBusyError(retry_after_seconds(response.headers.get("Retry-After")))
+        if response.is_success or (response.is_client_error and answer.status not in _UNCLEAR):
+            return answer
+        raise VenueOutcomeUnknownError(f"{method} {urlsplit(url).path}: {answer.status} {answer.excerpt()}")
+
+
+def retry_after_seconds(header: str | None) -> float:
+    """How long to wait after a 429: what the header says in whole seconds, at most 60, or 1 where it says nothing."""
+    if header is not None and header.isascii() and header.isdigit():
+        return min(float(header[:9]), RETRY_AFTER_SECONDS_MAX)
+    return RETRY_AFTER_SECONDS
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL leads to this machine, where no proxy of the environment has any business."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__} {error}".strip()

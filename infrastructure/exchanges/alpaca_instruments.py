@@ -1,0 +1,127 @@
+"""What the venue trades, and its last prices.
+
+Thousands of assets come in one answer each for stocks and for crypto. Prices are asked for in chunks of symbols, a few
+requests at a time, so that orders still find a free connection. A price that cannot be had is a price not known.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+import structlog
+
+from application.ports import (
+    Instrument,
+    VenueBusyError,
+    VenueOutcomeUnknownError,
+    VenueRefusedError,
+    VenueUnreachableError,
+)
+from domain.refusals import InvalidPrice, InvalidSymbol
+from domain.values import Price, Symbol, parse_price, parse_symbol
+from infrastructure.exchanges.alpaca_dialect import Moment, UnreadableError, decoded, raw_text, utc
+from infrastructure.exchanges.alpaca_http import AlpacaHttp
+
+SYMBOLS_PER_REQUEST: Final = 500
+REQUESTS_AT_A_TIME: Final = 4
+_LATEST_TRADES: Final = {"us_equity": "/v2/stocks/trades/latest", "crypto": "/v1beta3/crypto/us/latest/trades"}
+
+_Price = tuple[Price, datetime | None]
+
+log = structlog.get_logger(__name__)
+
+
+class _Asset(msgspec.Struct):
+    symbol: str
+    name: str | None = None
+    tradable: bool | None = None
+    fractionable: bool | None = None
+
+
+class _Trade(msgspec.Struct):
+    p: Decimal
+    t: Moment | None = None
+
+
+class _Trades(msgspec.Struct):
+    trades: dict[str, msgspec.Raw]
+
+
+async def read_instruments(http: AlpacaHttp, base_url: str, data_url: str) -> list[Instrument]:
+    """All active stocks and crypto pairs; those that trade have their last price, where it can be had.
+
+    Raises:
+        VenueRefusedError, VenueBusyError, VenueUnreachableError, VenueOutcomeUnknownError: no list could be had.
+    """
+    found: list[Instrument] = []
+    for asset_class, path in _LATEST_TRADES.items():
+        assets = await _assets(http, base_url, asset_class)
+        prices = await _prices(http, f"{data_url}{path}", [asset.symbol for asset in assets if asset.tradable])
+        found.extend(_priced(asset, prices.get(asset.symbol)) for asset in assets)
+    return found
+
+
+async def _assets(http: AlpacaHttp, base_url: str, asset_class: str) -> list[Instrument]:
+    answer = await http.send("GET", f"{base_url}/v2/assets", params={"status": "active", "asset_class": asset_class})
+    if answer.refused:
+        raise answer.refusal()
+    entries = decoded(answer.body, list[msgspec.Raw])
+    assets = [asset for asset in map(_asset, entries) if asset is not None]
+    if len(assets) < len(entries):
+        log.info("venue_assets_left_out", asset_class=asset_class, left_out=len(entries) - len(assets))
+    return assets
+
+
+def _asset(raw: msgspec.Raw) -> Instrument | None:
+    """The asset, or None where it cannot be read or has a name that no order could use here."""
+    try:
+        asset = decoded(bytes(raw), _Asset)
+        symbol = parse_symbol(asset.symbol)
+    except (UnreadableError, InvalidSymbol):
+        return None
+    return Instrument(
+        symbol=symbol,
+        name=asset.name or symbol,
+        tradable=bool(asset.tradable),
+        fractionable=bool(asset.fractionable),
+        reference_price=None,
+        price_at=None,
+    )
+
+
+async def _prices(http: AlpacaHttp, url: str, symbols: Sequence[Symbol]) -> dict[str, _Price]:
+    gate = asyncio.Semaphore(REQUESTS_AT_A_TIME)
+
+    async def chunk(start: int) -> dict[str, _Price]:
+        wanted = ",".join(symbols[start : start + SYMBOLS_PER_REQUEST])
+        async with gate:
+            try:
+                answer = await http.send("GET", url, params={"symbols": wanted})
+                if answer.refused:
+                    raise answer.refusal()
+                return _read_prices(answer.body)
+            except (VenueRefusedError, VenueBusyError, VenueUnreachableError, VenueOutcomeUnknownError) as error:
+                log.warning("venue_prices_missing", url=url, symbols=wanted[:100], problem=str(error))
+                return {}
+
+    chunks = await asyncio.gather(*map(chunk, range(0, len(symbols), SYMBOLS_PER_REQUEST)))
+    return {symbol: price for prices in chunks for symbol, price in prices.items()}
+
+
+def _read_prices(body: bytes) -> dict[str, _Price]:
+    prices: dict[str, _Price] = {}
+    for symbol, raw in decoded(body, _Trades).trades.items():
+        try:
+            trade = decoded(bytes(raw), _Trade)
+            prices[symbol] = (parse_price(trade.p), None if trade.t is None else utc(trade.t))
+        except (UnreadableError, InvalidPrice):
+            log.warning("venue_price_unreadable", symbol=symbol, raw=raw_text(bytes(raw)))
+    return prices
+
+
+def _priced(asset: Instrument, price: _Price | None) -> Instrument:
+    return asset if price is None else replace(asset, reference_price=price[0], price_at=price[1])
