@@ -1,0 +1,61 @@
+"""Every trader's cash, and how much of it working orders hold."""
+
+from typing import NamedTuple, cast, get_args
+
+from domain.account import Account, evolve
+from domain.events import AccountEvent, RecordedEvent
+from domain.values import ZERO, Money, TraderId, tidy
+from projections.projection import Key, Projection
+
+
+class AccountRow(NamedTuple):
+    """An account, in dollars; ``reserved`` is the part of ``cash`` held for buys, ``position`` its last event's."""
+
+    trader_id: TraderId
+    currency: str
+    cash: Money
+    reserved: Money
+    open_orders: int
+    position: int
+
+    @classmethod
+    def new(cls, trader_id: TraderId) -> "AccountRow":
+        """The account of a trader who has never moved money."""
+        return cls(trader_id, "USD", cash=Money(ZERO), reserved=Money(ZERO), open_orders=0, position=0)
+
+
+def _key_of(recorded: RecordedEvent) -> Key:
+    return (recorded.metadata.trader_id,)
+
+
+def _evolve(row: AccountRow | None, recorded: RecordedEvent) -> AccountRow:
+    row = row or AccountRow.new(recorded.metadata.trader_id)
+    # The domain's own arithmetic; what it makes of holdings without their history is not used.
+    account = evolve(Account(row.cash, row.reserved, row.open_orders), cast("AccountEvent", recorded.event))
+    return row._replace(
+        cash=Money(tidy(account.cash)),
+        reserved=Money(tidy(account.reserved)),
+        open_orders=account.open_orders,
+        position=recorded.position,
+    )
+
+
+ACCOUNTS = Projection(
+    name="accounts",
+    version=1,
+    row=AccountRow,
+    key=("trader_id",),
+    events=frozenset(get_args(AccountEvent)),
+    key_of=_key_of,
+    evolve=_evolve,
+)
+
+
+# ── Queries ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+OF_TRADER = f"""
+SELECT at.position, {", ".join(f"account.{column}" for column in AccountRow._fields)}
+FROM (SELECT position FROM checkpoints WHERE name = 'accounts') AS at
+LEFT JOIN accounts AS account ON account.trader_id = %(trader_id)s
+"""  # noqa: S608 - the columns are the fields above
+"""The position of the read model and a trader's account; nulls beside it for a trader without one."""

@@ -1,0 +1,178 @@
+"""Every order as its events leave it."""
+
+from datetime import datetime
+from functools import cache
+from typing import NamedTuple, assert_never, cast, get_args
+
+from domain.events import (
+    OrderAccepted,
+    OrderCancelled,
+    OrderCancelRefused,
+    OrderCancelRequested,
+    OrderEvent,
+    OrderExpired,
+    OrderFilled,
+    OrderPlaced,
+    OrderRecovered,
+    OrderRejected,
+    OrderSent,
+    OrderUnresolved,
+    RecordedEvent,
+)
+from domain.lifecycle import FINAL, Flag, Status
+from domain.order import BrokenHistoryError
+from domain.values import ZERO, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId
+from projections.projection import Key, Projection
+
+
+class OrderRow(NamedTuple):
+    """An order. ``version`` and ``position`` are those of its last event, ``created_position`` that of its first."""
+
+    id: OrderId
+    client_order_id: str
+    trader_id: TraderId
+    symbol: Symbol
+    side: Side
+    quantity: Quantity
+    order_type: OrderType
+    price: Price | None
+    stop_price: Price | None
+    time_in_force: TimeInForce
+    stop_loss: Price | None
+    take_profit: Price | None
+    status: Status
+    filled_quantity: Quantity
+    leaves_quantity: Quantity
+    average_fill_price: Price | None
+    reason: str | None
+    flags: tuple[Flag, ...]
+    version: int
+    position: int
+    created_at: datetime
+    updated_at: datetime
+    created_position: int
+
+
+def _key_of(recorded: RecordedEvent) -> Key:
+    return (recorded.stream_id.removeprefix("order-"),)
+
+
+def _evolve(row: OrderRow | None, recorded: RecordedEvent) -> OrderRow:
+    event = cast("OrderEvent", recorded.event)
+    if isinstance(event, OrderPlaced):
+        if row is not None:
+            raise BrokenHistoryError(f"order {event.order_id} was placed twice")
+        return _placed(event, recorded)
+    if row is None:
+        raise BrokenHistoryError(f"{type(event).__name__} before OrderPlaced")
+    row = row._replace(
+        status=event.status,
+        version=recorded.version,
+        position=recorded.position,
+        updated_at=recorded.recorded_at,
+    )
+    match event:
+        case OrderFilled():
+            return row._replace(
+                filled_quantity=event.filled_quantity,
+                leaves_quantity=event.leaves_quantity,
+                average_fill_price=event.average_fill_price,
+                flags=event.flags,
+            )
+        case OrderRejected() | OrderCancelled() | OrderExpired():
+            return row._replace(leaves_quantity=Quantity(ZERO), reason=event.reason, flags=_resolved(row.flags))
+        case OrderAccepted():
+            return row._replace(flags=_resolved(row.flags))
+        case OrderCancelRefused():
+            return row._replace(reason=event.reason)
+        case OrderUnresolved():
+            return row._replace(flags=event.flags)
+        case OrderSent() | OrderRecovered() | OrderCancelRequested():
+            return row
+        case _:
+            assert_never(event)
+
+
+def _placed(event: OrderPlaced, recorded: RecordedEvent) -> OrderRow:
+    return OrderRow(
+        id=event.order_id,
+        client_order_id=event.client_order_id,
+        trader_id=event.trader_id,
+        symbol=event.symbol,
+        side=event.side,
+        quantity=event.quantity,
+        order_type=event.order_type,
+        price=event.price,
+        stop_price=event.stop_price,
+        time_in_force=event.time_in_force,
+        stop_loss=event.stop_loss,
+        take_profit=event.take_profit,
+        status=event.status,
+        filled_quantity=Quantity(ZERO),
+        leaves_quantity=event.quantity,
+        average_fill_price=None,
+        reason=None,
+        flags=(),
+        version=recorded.version,
+        position=recorded.position,
+        created_at=recorded.recorded_at,
+        updated_at=recorded.recorded_at,
+        created_position=recorded.position,
+    )
+
+
+def _resolved(flags: tuple[Flag, ...]) -> tuple[Flag, ...]:
+    return tuple(flag for flag in flags if flag is not Flag.UNRESOLVED)
+
+
+ORDERS = Projection(
+    name="orders",
+    version=1,
+    row=OrderRow,
+    key=("id",),
+    events=frozenset(get_args(OrderEvent)),
+    key_of=_key_of,
+    evolve=_evolve,
+)
+
+
+# ── Queries ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_PAGE = """
+WITH page AS (
+    SELECT {columns} FROM orders
+    WHERE trader_id = %(trader_id)s AND created_position < %(before)s {conditions}
+    ORDER BY created_position DESC LIMIT %(limit)s OFFSET %(offset)s
+)
+SELECT page.*, fill.ids, fill.executed_at, fill.quantities, fill.prices, fill.venues, fill.commissions, fill.positions,
+    (SELECT min(position) FROM checkpoints WHERE name IN ('orders', 'fills')) AS position
+FROM (VALUES (1)) AS always LEFT JOIN page ON true LEFT JOIN LATERAL (
+    SELECT array_agg(id ORDER BY position) AS ids,
+        array_agg(executed_at ORDER BY position) AS executed_at,
+        array_agg(quantity_filled ORDER BY position) AS quantities,
+        array_agg(price_at_fill ORDER BY position) AS prices,
+        array_agg(venue ORDER BY position) AS venues,
+        array_agg(commission ORDER BY position) AS commissions,
+        array_agg(position ORDER BY position) AS positions
+    FROM fills WHERE order_id = page.id
+) AS fill ON true
+ORDER BY page.created_position DESC
+"""
+
+
+@cache
+def page(status: Status | None, *, by_symbol: bool) -> str:
+    """The SQL of a page of a trader's orders, newest first, each with its fills as arrays, and the position they show.
+
+    There is always a row; its order is null where the page is empty. The two partial indexes each hold the orders that
+    are over or those that are not, so a filter by status says which it needs.
+    """
+    over = "" if status is None else "AND NOT is_open" if status in FINAL else "AND is_open"
+    conditions = [f"{over} AND status = %(status)s" if status else "", "AND symbol = %(symbol)s" if by_symbol else ""]
+    return _PAGE.format(columns=", ".join(OrderRow._fields), conditions=" ".join(conditions))
+
+
+OPEN = """
+SELECT position, ARRAY(SELECT id FROM orders WHERE is_open ORDER BY created_position) FROM checkpoints WHERE name = 'orders'
+"""
+"""The position of the read model, and the ids of all orders that were not over then, oldest first."""
