@@ -1,0 +1,47 @@
+"""How a command ends: an exit code and, when it failed, one sentence for a person."""
+
+import sys
+from enum import IntEnum
+
+_OUR_PACKAGES = frozenset({"domain", "application", "projections", "infrastructure", "api", "cli"})
+
+
+class ExitCode(IntEnum):
+    """What the shell is told."""
+
+    DONE = 0
+    FAILED = 1
+    MISUSE = 2
+    DIFFERENCE = 3
+    LAG = 4
+    ALREADY_RUNNING = 5
+
+
+class CommandError(Exception):
+    """The command cannot do what was asked; the message says why and, where somebody can help it, what to do."""
+
+    def __init__(self, message: str, exit_code: ExitCode = ExitCode.FAILED) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def explained(error: Exception) -> CommandError:
+    """The error as a sentence. Those of our own packages say themselves, and so do the system's and the database's.
+
+    Anything else is a defect of this program; Python's development mode (``python -X dev``) shows where it is.
+    """
+    if isinstance(error, CommandError):
+        return error
+    kind = type(error)
+    package = kind.__module__.partition(".")[0]
+    if package in _OUR_PACKAGES:
+        misuse = kind.__name__ == "SettingsError"
+        return CommandError(str(error), ExitCode.MISUSE if misuse else ExitCode.FAILED)
+    if package == "psycopg":
+        said = " ".join(str(error).split()) or kind.__name__
+        return CommandError(f"The database cannot be used: {said}")
+    if isinstance(error, OSError):
+        return CommandError(str(error))
+    if sys.flags.dev_mode:
+        raise error
+    return CommandError(f"This is a defect of orderlog ({kind.__name__}: {error}); PYTHONDEVMODE=1 shows where it is")

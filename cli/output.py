@@ -1,0 +1,59 @@
+"""What a command says: data on standard output, everything else on standard error."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import typer
+
+
+def wants_json(asked: bool) -> bool:  # noqa: FBT001 - the value of the option --json
+    """Whether data goes out as JSON: when asked for, and whenever nobody reads it on a terminal."""
+    return asked or not sys.stdout.isatty()
+
+
+def write_json(value: object) -> None:
+    """One JSON value on one line of standard output."""
+    write_line(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def write_line(text: str) -> None:
+    """One line of data. It is out at once, so that whoever follows a pipe sees it."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table for a person: a header and one line for each row."""
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - rich takes longer to import than most commands take
+    from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.table import Table  # noqa: PLC0415 - see above
+
+    table = Table(*columns, box=SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    Console(file=sys.stdout).print(table)
+
+
+def write_record(record: Mapping[str, Any]) -> None:
+    """One thing for a person: its fields below each other."""
+    write_table(("field", "value"), [(name, value) for name, value in record.items() if value not in (None, [], "")])
+
+
+def say(text: str) -> None:
+    """A message for a person, on standard error."""
+    typer.echo(text, err=True)
+
+
+def _cell(value: object) -> Any:  # noqa: ANN401 - rich's own type is not worth its import
+    from rich.text import Text  # noqa: PLC0415 - see above
+
+    if value is None:
+        text = ""
+    elif isinstance(value, str):
+        text = value
+    else:
+        text = json.dumps(value, ensure_ascii=False)
+    # What came from outside must not drive the terminal.
+    return Text("".join(character if character.isprintable() else "\ufffd" for character in text))

@@ -1,0 +1,1 @@
+"""Sends a file of recorded order flow through the engine as many traders, and measures what comes back."""
