@@ -1,0 +1,241 @@
+"""Events as stored text and back, checked on both sides of the disk.
+
+Built on the mapper contract of ``eventsourcing``, with explicit topics from ``domain.events.TOPICS``, and with its way
+of versions: a stored event of version 2 or later says so in the field ``class_version``, and what is older is upcast
+step by step when it is read.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from operator import attrgetter
+from types import NoneType, UnionType
+from typing import Any, Generic, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from eventsourcing.persistence import Mapper, MapperDeserialisationError, StoredEvent
+from msgspec import MsgspecError, convert, json
+
+from application.ports import NewEvent
+from domain.events import TOPICS, Event, Metadata, RecordedEvent, StreamId
+
+T = TypeVar("T")
+
+Upcaster = Callable[[dict[str, Any]], None]
+"""Changes the fields of a stored event, in place, from one version to the next."""
+
+UPCASTERS: Mapping[str, Sequence[Upcaster]] = {}
+"""Topic to its upcasters: the first leads from version 1 to 2, the next from 2 to 3. The last leads to today's shape."""
+
+_VERSION = "class_version"
+_VERSION_PREFIX = f'{{"{_VERSION}":'
+
+
+class RawEvent(NamedTuple):
+    """An event exactly as it is stored: ``data`` and ``metadata`` are the JSON texts that the hash chain covers."""
+
+    position: int
+    stream_id: str
+    version: int
+    type: str
+    data: str
+    metadata: str
+    recorded_at: datetime
+    hash: bytes
+
+
+class UnwritableEventError(TypeError):
+    """The event is not what its class says, so it must not be stored."""
+
+
+class UnreadableEventError(MapperDeserialisationError):
+    """What is stored is not an event this program knows; the message says where it stands and what is wrong."""
+
+
+class Codec(Mapper[str]):
+    """Between events and their stored text.
+
+    Args:
+        topics: stored names of the events.
+        upcasters: what makes today's shape of older ones.
+    """
+
+    def __init__(
+        self, topics: Mapping[str, type[Event]] = TOPICS, upcasters: Mapping[str, Sequence[Upcaster]] = UPCASTERS
+    ) -> None:
+        self._by_topic = {topic: _Form(cls, upcasters.get(topic, ())) for topic, cls in topics.items()}
+        self._by_class = {cls: (topic, self._by_topic[topic]) for topic, cls in topics.items()}
+        self._metadata = _Form(Metadata, ())
+
+    # The contract speaks of events that know their stream. Ours do not: NewEvent is what knows it.
+    def to_stored_event(self, domain_event: NewEvent) -> StoredEvent:  # type: ignore[override]
+        """The event as it is to be stored.
+
+        Raises:
+            UnwritableEventError: a field is not of its type, not finite, not UTC, or the event has no topic.
+        """
+        try:
+            topic, form = self._by_class[type(domain_event.event)]
+        except KeyError:
+            raise UnwritableEventError(f"{type(domain_event.event).__name__} is not a stored event") from None
+        return StoredEvent(domain_event.stream_id, domain_event.version, topic, form.encode(domain_event.event))
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Event:  # type: ignore[override] # see above
+        """The event that was stored.
+
+        Raises:
+            UnreadableEventError: it is not one that this program knows.
+        """
+        try:
+            return self._decode(stored_event.topic, stored_event.state)
+        except _WrongError as wrong:
+            at = f"version {stored_event.originator_version} of stream {stored_event.originator_id}"
+            raise UnreadableEventError(f"{stored_event.topic}, {at}: {wrong}") from wrong
+
+    def encode_metadata(self, metadata: Metadata) -> bytes:
+        """The metadata as it is to be stored.
+
+        Raises:
+            UnwritableEventError: a field is not of its type.
+        """
+        return self._metadata.encode(metadata)
+
+    def to_recorded_event(self, raw: RawEvent) -> RecordedEvent:
+        """The event and all that is known of it.
+
+        Raises:
+            UnreadableEventError: it is not one that this program knows.
+        """
+        try:
+            event = self._decode(raw.type, raw.data)
+            metadata = self._metadata.decode(raw.metadata)
+        except _WrongError as wrong:
+            at = f"position {raw.position}, version {raw.version} of stream {raw.stream_id}"
+            raise UnreadableEventError(f"{raw.type} at {at}: {wrong}") from wrong
+        return RecordedEvent(
+            raw.position, StreamId(raw.stream_id), raw.version, event, metadata, raw.recorded_at, raw.hash
+        )
+
+    def _decode(self, topic: str, data: str | bytes) -> Event:
+        try:
+            form = self._by_topic[topic]
+        except KeyError:
+            raise _WrongError("this program knows no such event") from None
+        return form.decode(data)
+
+
+class _WrongError(Exception):
+    """What is wrong with a value or with its stored text."""
+
+
+_to_json = json.Encoder(decimal_format="string").encode
+_to_dict = json.Decoder(dict[str, Any]).decode
+
+
+class _Form(Generic[T]):
+    """How the objects of one class are stored."""
+
+    def __init__(self, cls: type[T], upcasters: Sequence[Upcaster]) -> None:
+        hints = get_type_hints(cls)
+        names = [field.name for field in fields(cast("Any", cls))]
+        self._cls = cls
+        self._decode = json.Decoder(cls).decode
+        self._upcasters = upcasters
+        self._values = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
+        self._fields = [_Field(name, *_types(hints[name])) for name in names]
+
+    def encode(self, value: T) -> bytes:
+        try:
+            self._check(value)
+            data = _to_json(value)
+            # PostgreSQL cannot read JSON with U+0000 in it; an escaped backslash before "u0000" is harmless but rare.
+            if b"\\u0000" in data and _has_null(_to_dict(data)):
+                raise _WrongError("a text has the character U+0000 in it")  # noqa: TRY301 - as the other two raise it
+        except (_WrongError, UnicodeEncodeError) as wrong:
+            raise UnwritableEventError(f"{self._cls.__name__} cannot be stored: {wrong}") from wrong
+        version = len(self._upcasters) + 1
+        return data if version == 1 else f"{_VERSION_PREFIX}{version},".encode() + data[1:]
+
+    def decode(self, data: str | bytes) -> T:
+        try:
+            text = data if isinstance(data, str) else data.decode()
+            if not self._upcasters and not text.startswith(_VERSION_PREFIX):
+                value = self._decode(text)
+            else:
+                value = self._upcast(_to_dict(text))
+        except (MsgspecError, UnicodeDecodeError) as error:
+            raise _WrongError(error) from error
+        self._check(value)
+        return value
+
+    def _upcast(self, state: dict[str, Any]) -> T:
+        version = state.pop(_VERSION, 1)
+        if version not in range(1, len(self._upcasters) + 2):
+            raise _WrongError(f"the event is of version {version}, which this program does not know")
+        for upcast in self._upcasters[version - 1 :]:
+            try:
+                upcast(state)
+            except Exception as error:  # whatever an upcaster stumbles over, the event is not what it expects
+                raise _WrongError(f"it cannot be upcast: {error!r}") from error
+        return convert(state, self._cls)
+
+    def _check(self, value: T) -> None:
+        for field, content in zip(self._fields, self._values(value), strict=True):
+            cls = type(content)
+            if cls not in field.classes:
+                raise _WrongError(f"{field.name} is {content!r}, which is not {_names(field.classes)}")
+            if cls in _WRONG and (wrong := _WRONG[cls](content, field.items)):
+                raise _WrongError(f"{field.name} is {content!r}, which is not {wrong}")
+
+
+class _Field(NamedTuple):
+    """A field, the classes its value may have, and the classes that the items of a tuple may have."""
+
+    name: str
+    classes: frozenset[type]
+    items: frozenset[type]
+
+
+def _wrong_decimal(value: Decimal, _: object) -> str:
+    return "" if value.is_finite() else "finite"
+
+
+def _wrong_datetime(value: datetime, _: object) -> str:
+    return "" if value.tzinfo is UTC or value.utcoffset() == timedelta() else "UTC"
+
+
+def _wrong_tuple(value: tuple[object, ...], items: frozenset[type]) -> str:
+    return "" if all(type(item) in items for item in value) else f"a list of {_names(items)}"
+
+
+_WRONG: Mapping[type, Callable[[Any, frozenset[type]], str]] = {
+    Decimal: _wrong_decimal,
+    datetime: _wrong_datetime,
+    tuple: _wrong_tuple,
+}
+"""What a value of the right class may still not be; empty when all is well."""
+
+
+def _types(hint: Any) -> tuple[frozenset[type], frozenset[type]]:  # noqa: ANN401 - an annotation can be anything
+    """The classes a value with this annotation has, and those its items have when it is a tuple."""
+    while hasattr(hint, "__supertype__"):  # a NewType
+        hint = hint.__supertype__
+    if get_origin(hint) in (UnionType, Union):
+        parts = [_types(part) for part in get_args(hint)]
+        return frozenset().union(*(classes for classes, _ in parts)), frozenset().union(*(items for _, items in parts))
+    if get_origin(hint) is tuple:
+        item, _ = get_args(hint)
+        return frozenset({tuple}), _types(item)[0]
+    return frozenset({hint}), frozenset()
+
+
+def _names(classes: frozenset[type]) -> str:
+    return " or ".join(sorted("nothing" if cls is NoneType else cls.__name__ for cls in classes))
+
+
+def _has_null(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_null, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_null, value))
+    return isinstance(value, str) and "\x00" in value

@@ -1,0 +1,102 @@
+"""The event store in memory: for simulations and trials. What it holds ends with the process."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+
+from application.ports import Appended, Clock, Key, KeyUse, Loaded, Transaction
+from domain.events import RecordedEvent, StreamId
+from domain.values import TraderId
+from infrastructure.appending import Head, answer, chain, encode, judge
+from infrastructure.codec import Codec, RawEvent
+from infrastructure.postgres.chain import GENESIS
+
+
+class InMemoryEventStore:
+    """The log as a list, with the same bytes and the same hash chain as on disk."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._codec = Codec()
+        self._log: list[RecordedEvent] = []
+        self._raw: list[RawEvent] = []
+        self._streams: dict[str, list[RecordedEvent]] = {}
+        self._keys: dict[Key, KeyUse] = {}
+        self._last_hash = GENESIS
+
+    async def append(self, transactions: Sequence[Transaction], known_position: int) -> Appended:  # noqa: ARG002 - everything is known here
+        """Record every transaction whose reads hold and whose keys are free; see the port.
+
+        Raises:
+            UnwritableEventError: an event is not what its class says; nothing was recorded.
+            ValueError: an event's version does not follow its transaction's reads; nothing was recorded.
+        """
+        writes = [encode(transaction, self._codec) for transaction in transactions]
+        read = {stream for write in writes for stream in write.reads}
+        holding = judge(writes, {stream: len(self._streams.get(stream, ())) for stream in read}, self._keys.keys())
+        # A clock may go back, the log's time never does.
+        now = max(self._clock.now(), self._log[-1].recorded_at) if self._log else self._clock.now()
+        batch = chain(Head(len(self._log), self._last_hash, now), writes, holding)
+        appended = answer(transactions, holding, batch)
+        recorded = [event for events in appended.recorded for event in events or ()]
+        for event, stored, metadata in zip(recorded, batch.events, batch.metadata, strict=True):
+            self._log.append(event)
+            self._streams.setdefault(event.stream_id, []).append(event)
+            self._raw.append(
+                RawEvent(
+                    event.position,
+                    event.stream_id,
+                    event.version,
+                    stored.topic,
+                    stored.state.decode(),
+                    metadata.decode(),
+                    event.recorded_at,
+                    event.hash,
+                )
+            )
+        self._keys |= batch.keys
+        self._last_hash = batch.head.hash
+        return appended
+
+    async def load(self, streams: Mapping[StreamId, int], keys: Collection[Key] = ()) -> Loaded:
+        """The events of each stream after the given version, in order, and those of the keys that are in use."""
+        found = {stream: self._streams.get(stream, [])[after:] for stream, after in streams.items()}
+        return Loaded(len(self._log), found, {key: self._keys[key] for key in keys if key in self._keys})
+
+    async def read(self, after: int, limit: int) -> Sequence[RecordedEvent]:
+        """At most ``limit`` events with a position above ``after``, in position order, without gaps."""
+        return self._log[after : after + limit]
+
+    async def raw(
+        self,
+        after: int,
+        limit: int,
+        *,
+        types: Collection[str] = (),
+        trader_id: TraderId | None = None,
+        stream_id: StreamId | None = None,
+        until: datetime | None = None,
+    ) -> Sequence[RawEvent]:
+        """At most ``limit`` events with a position above ``after`` that pass every filter, exactly as stored.
+
+        Args:
+            after: a position.
+            limit: how many at most.
+            types: only these topics; empty: all.
+            trader_id: only this trader's, by their metadata.
+            stream_id: only this stream's.
+            until: only those recorded up to this time.
+        """
+        passing = (
+            raw
+            for event, raw in zip(self._log[after:], self._raw[after:], strict=True)
+            if (not types or raw.type in types)
+            and trader_id in (None, event.metadata.trader_id)
+            and stream_id in (None, event.stream_id)
+            and (until is None or event.recorded_at <= until)
+        )
+        return list(islice(passing, limit))
+
+    async def position(self) -> int:
+        """The end of the log: the highest position, 0 when it is empty."""
+        return len(self._log)

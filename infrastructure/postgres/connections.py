@@ -1,0 +1,56 @@
+"""A few connections for short reads, kept open, given back in order, thrown away at the first sign of trouble."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from infrastructure.postgres import arrays
+from infrastructure.postgres.connecting import PREPARE_THRESHOLD, conninfo
+
+
+class Connections:
+    """At most ``limit`` connections to one database, in autocommit. Use as an async context manager."""
+
+    def __init__(self, url: str, limit: int = 4) -> None:
+        self._conninfo = conninfo(url)
+        self._turns = asyncio.Semaphore(limit)
+        self._idle: list[AsyncConnection[TupleRow]] = []
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        """Nothing is opened before it is needed."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close what is idle; what is in use is closed when it comes back."""
+        self._closed = True
+        while self._idle:
+            await self._idle.pop().close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection[TupleRow]]:
+        """A connection for the length of the block; one that saw an exception is not used again.
+
+        Raises:
+            psycopg.OperationalError: the database cannot be reached.
+        """
+        async with self._turns:
+            connection = self._idle.pop() if self._idle else await self._open()
+            try:
+                yield connection
+            except BaseException:
+                await connection.close()
+                raise
+            if self._closed:
+                await connection.close()
+            else:
+                self._idle.append(connection)
+
+    async def _open(self) -> AsyncConnection[TupleRow]:
+        connection = await AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=PREPARE_THRESHOLD)
+        arrays.register(connection)
+        return connection

@@ -1,0 +1,243 @@
+"""The event store on PostgreSQL."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, Self, TypeVar
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from application.ports import Appended, Key, KeyUse, Loaded, StoreUnavailableError, Transaction
+from domain.events import RecordedEvent, StreamId
+from domain.values import TraderId
+from infrastructure.appending import Write, answer, encode, judge
+from infrastructure.codec import Codec, RawEvent
+from infrastructure.postgres import arrays
+from infrastructure.postgres.connecting import UNAVAILABLE
+from infrastructure.postgres.connections import Connections
+from infrastructure.postgres.writer import VERSIONS, Writer, key_columns
+
+T = TypeVar("T")
+
+_ANSWER_SECONDS = 30.0
+"""After this long without an answer the connection is given up, whatever TCP makes of it."""
+
+_POSITION = "SELECT position FROM log_head"
+
+_READ = """
+SELECT position, stream_id, version, type, data, metadata, recorded_at, hash
+FROM events WHERE position > %s ORDER BY position LIMIT %s
+"""
+
+_STREAMS = """
+SELECT position, stream_id, version, type, data, metadata, recorded_at, hash
+FROM unnest(%s::text[], %s::bigint[]) AS wanted (id, after)
+CROSS JOIN LATERAL (
+    SELECT * FROM events WHERE stream_id = wanted.id AND version > wanted.after ORDER BY version OFFSET 0
+) AS found
+"""
+
+_KEYS = """
+SELECT trader_id, kind, value, fingerprint, stream_id, version
+FROM unnest(%s::text[], %s::text[], %s::text[]) AS wanted (trader_id, kind, value)
+JOIN keys USING (trader_id, kind, value)
+"""
+
+# Times never fall as positions rise and positions have no gaps, so the last event up to a time is found by halving.
+_RAW = """
+SELECT position, stream_id, version, type, data, metadata, recorded_at, hash
+FROM events
+WHERE position > %(after)s
+  AND (%(types)s::text[] IS NULL OR type = ANY (%(types)s))
+  AND (%(trader_id)s::text IS NULL OR metadata::jsonb ->> 'trader_id' = %(trader_id)s)
+  AND (%(stream_id)s::text IS NULL OR stream_id = %(stream_id)s)
+  AND (%(until)s::timestamptz IS NULL OR position <= (
+    WITH RECURSIVE halving (low, high) AS (
+        SELECT 0::bigint, position FROM log_head
+        UNION ALL
+        SELECT CASE WHEN recorded_at <= %(until)s THEN position ELSE low END,
+               CASE WHEN recorded_at <= %(until)s THEN high ELSE position - 1 END
+        FROM halving JOIN events ON position = (low + high + 1) / 2
+        WHERE low < high
+    )
+    SELECT low FROM halving WHERE low = high
+  ))
+ORDER BY position LIMIT %(limit)s
+"""
+
+
+class PostgresEventStore:
+    """The log in PostgreSQL: one thread appends, a few connections read. Use as an async context manager.
+
+    When the database is away, appends and reads go on trying for a while before they raise; when it is back, they work.
+
+    Args:
+        url: of the database, migrated.
+        patience_seconds: how long to go on trying.
+    """
+
+    def __init__(self, url: str, patience_seconds: float = 10.0) -> None:
+        self._codec = Codec()
+        self._patience_seconds = patience_seconds
+        self._writer = Writer(url, patience_seconds)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="event-writer")
+        self._connections = Connections(url)
+
+    async def __aenter__(self) -> Self:
+        """Nothing is opened before it is needed."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Finish what is being appended, and disconnect."""
+        await asyncio.to_thread(self._thread.shutdown)
+        self._writer.close()
+        await self._connections.__aexit__()
+
+    async def append(self, transactions: Sequence[Transaction], known_position: int) -> Appended:
+        """Record, in one commit, every transaction whose reads hold and whose keys are free; see the port.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached, or its answer was lost and cannot be looked up.
+            UnwritableEventError: an event is not what its class says; nothing was recorded.
+            ValueError: an event's version does not follow its transaction's reads; nothing was recorded.
+        """
+        if not any(transaction.events for transaction in transactions):
+            return await self._check(transactions, known_position)
+        loop = asyncio.get_running_loop()
+        watch = loop.call_later(_ANSWER_SECONDS, self._writer.interrupt)
+        try:
+            return await loop.run_in_executor(self._thread, self._append, transactions, known_position)
+        except UNAVAILABLE as error:
+            raise StoreUnavailableError(str(error)) from error
+        finally:
+            watch.cancel()
+
+    async def load(self, streams: Mapping[StreamId, int], keys: Collection[Key] = ()) -> Loaded:
+        """The events of each stream after the given version, and the keys in use, as of one moment; see the port.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached.
+            UnreadableEventError: an event is not one that this program knows.
+        """
+        wanted = arrays.texts(streams), arrays.integers(list(streams.values()))
+
+        async def query(connection: AsyncConnection[TupleRow]) -> tuple[Any, list[TupleRow], list[TupleRow]]:
+            async with connection.pipeline():
+                await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                end = await connection.execute(_POSITION)
+                events = await connection.cursor(binary=True).execute(_STREAMS, wanted)
+                uses = await connection.execute(_KEYS, key_columns(keys))
+                await connection.execute("COMMIT")
+            return await end.fetchone(), await events.fetchall(), await uses.fetchall()
+
+        (position,), rows, uses = await self._ask(query)
+        found: dict[StreamId, list[RecordedEvent]] = {stream: [] for stream in streams}
+        for event in map(self._recorded, rows):
+            found[event.stream_id].append(event)
+        return Loaded(position, found, {Key(*use[:3]): KeyUse(*use[3:]) for use in uses})
+
+    async def read(self, after: int, limit: int) -> Sequence[RecordedEvent]:
+        """At most ``limit`` events with a position above ``after``, in position order, without gaps.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached.
+            UnreadableEventError: an event is not one that this program knows.
+        """
+        return list(map(self._recorded, await self._rows(_READ, (after, limit))))
+
+    async def raw(
+        self,
+        after: int,
+        limit: int,
+        *,
+        types: Collection[str] = (),
+        trader_id: TraderId | None = None,
+        stream_id: StreamId | None = None,
+        until: datetime | None = None,
+    ) -> Sequence[RawEvent]:
+        """At most ``limit`` events with a position above ``after`` that pass every filter, exactly as stored.
+
+        Args:
+            after: a position.
+            limit: how many at most.
+            types: only these topics; empty: all.
+            trader_id: only this trader's, by their metadata.
+            stream_id: only this stream's.
+            until: only those recorded up to this time.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached.
+        """
+        parameters = {
+            "after": after,
+            "limit": limit,
+            "types": arrays.texts(types) if types else None,
+            "trader_id": trader_id,
+            "stream_id": stream_id,
+            "until": until,
+        }
+        return list(map(_raw, await self._rows(_RAW, parameters)))
+
+    async def position(self) -> int:
+        """The end of the log: the highest position, 0 when it is empty.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached.
+        """
+        ((position,),) = await self._rows(_POSITION, ())
+        return int(position)
+
+    def _append(self, transactions: Sequence[Transaction], known_position: int) -> Appended:
+        writes = [encode(transaction, self._codec) for transaction in transactions]
+        holding, batch = self._writer.append(writes, known_position)
+        return answer(transactions, holding, batch)
+
+    async def _check(self, transactions: Sequence[Transaction], known_position: int) -> Appended:
+        """Whether the reads hold: nothing is to be recorded, so nothing needs to be locked."""
+        streams = {stream for transaction in transactions for stream in transaction.reads}
+
+        async def query(connection: AsyncConnection[TupleRow]) -> tuple[Any, list[TupleRow]]:
+            async with connection.pipeline():
+                await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                end = await connection.execute(_POSITION)
+                versions = await connection.execute(VERSIONS, (arrays.texts(streams),))
+                await connection.execute("COMMIT")
+            return await end.fetchone(), await versions.fetchall()
+
+        (position,), versions = await self._ask(query)
+        known: dict[str, int] = {} if position == known_position else dict(versions)
+        holding = judge([Write(dict(transaction.reads.items())) for transaction in transactions], known, ())
+        return Appended(position, [() if holds else None for holds in holding])
+
+    def _recorded(self, row: TupleRow) -> RecordedEvent:
+        return self._codec.to_recorded_event(_raw(row))
+
+    async def _rows(self, statement: str, parameters: Any) -> list[TupleRow]:  # noqa: ANN401 - as psycopg has it
+        async def query(connection: AsyncConnection[TupleRow]) -> list[TupleRow]:
+            # Not prepared: the plan depends on which filters are given.
+            cursor = await connection.cursor(binary=True).execute(statement, parameters, prepare=statement is not _RAW)
+            return await cursor.fetchall()
+
+        return await self._ask(query)
+
+    async def _ask(self, query: Callable[[AsyncConnection[TupleRow]], Awaitable[T]]) -> T:
+        """The answer to a query that changes nothing: asked again until there is one, or patience ends."""
+        deadline = monotonic() + self._patience_seconds
+        pause = 0.0
+        while True:
+            try:
+                async with asyncio.timeout(_ANSWER_SECONDS), self._connections.connection() as connection:
+                    return await query(connection)
+            except (*UNAVAILABLE, TimeoutError) as error:
+                if monotonic() >= deadline:
+                    raise StoreUnavailableError(str(error)) from error
+            await asyncio.sleep(pause)
+            pause = min(2 * pause + 0.02, 0.5)
+
+
+def _raw(row: TupleRow) -> RawEvent:
+    position, stream_id, version, topic, data, metadata, recorded_at, hash_ = row
+    return RawEvent(position, stream_id, version, topic, data, metadata, recorded_at.astimezone(UTC), hash_)
