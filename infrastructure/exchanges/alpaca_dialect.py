@@ -255,7 +255,7 @@ def _commission(charged: Decimal | None) -> Money:
 
 
 def _report(order: WireOrder | _UpdatedOrder, status: str, fill: VenueFill | None = None) -> VenueReport:
-    reason = order.reject_reason or ""
+    reason = "" if status in {"accepted", "filled"} else order.reject_reason or ""
     return VenueReport(
         client_order_id=OrderId(order.client_order_id),
         venue_order_id=order.id,

@@ -24,7 +24,7 @@ from application.ports import (
     VenueUnreachableError,
 )
 
-CONNECTIONS_MAX = 32
+CONNECTIONS_MAX = 16
 KEEPALIVE_SECONDS = 30.0
 RETRY_AFTER_SECONDS = 1.0
 RETRY_AFTER_SECONDS_MAX = 60.0
@@ -67,7 +67,7 @@ class _Refusal(msgspec.Struct):
 
 
 class AlpacaHttp:
-    """Requests under one key, over kept connections, at most 32 at a time.
+    """Requests under one key, over kept connections, at most 16 at a time.
 
     Args:
         key_id: The key, sent with every request.

@@ -37,6 +37,7 @@ log = structlog.get_logger(__name__)
 
 class _Asset(msgspec.Struct):
     symbol: str
+    asset_class: str | None = msgspec.field(name="class", default=None)
     name: str | None = None
     tradable: bool | None = None
     fractionable: bool | None = None
@@ -69,19 +70,19 @@ async def _assets(http: AlpacaHttp, base_url: str, asset_class: str) -> list[Ins
     answer = await http.send("GET", f"{base_url}/v2/assets", params={"status": "active", "asset_class": asset_class})
     if answer.refused:
         raise answer.refusal()
-    entries = decoded(answer.body, list[msgspec.Raw])
-    assets = [asset for asset in map(_asset, entries) if asset is not None]
-    if len(assets) < len(entries):
-        log.info("venue_assets_left_out", asset_class=asset_class, left_out=len(entries) - len(assets))
-    return assets
+    assets = [_asset(raw, asset_class) for raw in decoded(answer.body, list[msgspec.Raw])]
+    return [asset for asset in assets if asset is not None]
 
 
-def _asset(raw: msgspec.Raw) -> Instrument | None:
-    """The asset, or None where it cannot be read or has a name that no order could use here."""
+def _asset(raw: msgspec.Raw, asset_class: str) -> Instrument | None:
+    """The asset; None where it cannot be read, was not asked for, or has a name that no order could use here."""
     try:
         asset = decoded(bytes(raw), _Asset)
         symbol = parse_symbol(asset.symbol)
     except (UnreadableError, InvalidSymbol):
+        log.debug("venue_asset_left_out", raw=raw_text(bytes(raw)))
+        return None
+    if asset.asset_class not in {None, asset_class}:
         return None
     return Instrument(
         symbol=symbol,

@@ -76,12 +76,11 @@ async def trade_updates(url: str, key_id: str, secret: str, timeout_seconds: flo
                 early = await _subscribe(socket, key_id, secret)
             listening = True
             yield LISTENING
-            for said in early:
-                if (report := _report(said)) is not None:
-                    yield report
+            for report in early:
+                yield report
             async for said in socket:
-                if (report := _report(said)) is not None:
-                    yield report
+                if (later := _report(said)) is not None:
+                    yield later
     except InvalidStatus as error:
         raise _turned_away(error) from error
     except (OSError, WebSocketException) as error:
@@ -90,9 +89,9 @@ async def trade_updates(url: str, key_id: str, secret: str, timeout_seconds: flo
     raise VenueOutcomeUnknownError("the venue closed the stream")
 
 
-async def _subscribe(socket: ClientConnection, key_id: str, secret: str) -> list[str | bytes]:
+async def _subscribe(socket: ClientConnection, key_id: str, secret: str) -> list[VenueReport]:
     """Sign in and ask for trade updates. Returns those that came before the venue confirmed."""
-    early: list[str | bytes] = []
+    early: list[VenueReport] = []
     await _send(socket, "authenticate", {"key_id": key_id, "secret_key": secret})
     async for said in socket:
         frame = decoded(said, _Frame)
@@ -104,8 +103,8 @@ async def _subscribe(socket: ClientConnection, key_id: str, secret: str) -> list
             if _TRADE_UPDATES not in decoded(bytes(frame.data), _Listening).streams:
                 raise VenueRefusedError("NO_TRADE_UPDATES", "the venue offers no trade updates")
             return early
-        elif frame.stream == _TRADE_UPDATES:
-            early.append(said)
+        elif (report := _report(said)) is not None:
+            early.append(report)
     raise VenueUnreachableError("the venue closed the stream before it had begun")
 
 
