@@ -1,0 +1,460 @@
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from application.booking import Booking, facts
+from application.execution import OrderExecutor
+from application.ports import (
+    StoreUnavailableError,
+    VenueBusyError,
+    VenueOutcomeUnknownError,
+    VenueRefusedError,
+    VenueReport,
+    VenueUnreachableError,
+)
+from application.snapshots import Snapshot
+from application.trading import Trading
+from domain.commands import RecordAcceptance, RecordFill, RecordRejection, RecordSent
+from domain.order import Order
+from domain.values import OrderId
+from tests.application.conftest import Engine
+from tests.application.world import (
+    ALICE,
+    BUY_TEN,
+    CALLER,
+    FastClock,
+    ScriptedVenue,
+    StoreFeed,
+    accepted,
+    ended,
+    filled,
+    names,
+    until,
+)
+
+LISTENING = VenueReport(client_order_id=OrderId(""), venue_order_id="", status="listening")
+TIMEOUT = VenueOutcomeUnknownError("timeout")
+DOWN = VenueUnreachableError("connection refused")
+
+
+@dataclass
+class Fixed:
+    order_ids: Sequence[OrderId] = ()
+    position: int = 0
+
+    async def open_orders(self) -> tuple[Sequence[OrderId], int]:
+        return self.order_ids, self.position
+
+
+@dataclass
+class Floor:
+    """An engine whose orders go to a scripted venue."""
+
+    engine: Engine
+    venue: ScriptedVenue
+    clock: FastClock
+    task: asyncio.Task[None] | None = None
+    executor: OrderExecutor | None = None
+
+    def open(self, order_ids: Sequence[OrderId] = (), position: int = 0) -> None:
+        booking = Booking(self.engine.trading, self.clock, self.venue.name)
+        feed = StoreFeed(self.engine.store)
+        self.executor = OrderExecutor(booking, self.venue, feed, Fixed(order_ids, position), self.clock)
+        self.task = asyncio.create_task(self.executor.run())
+
+    async def close(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+
+    async def place(self) -> OrderId:
+        return (await self.engine.trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id
+
+    async def order(self, order_id: OrderId) -> Order:
+        snapshot: Snapshot[Order] | None = await self.engine.trading.order(order_id)
+        assert snapshot is not None
+        return snapshot.state
+
+
+@pytest.fixture
+async def floor(engine: Engine) -> AsyncIterator[Floor]:
+    floor = Floor(engine, ScriptedVenue(), FastClock())
+    yield floor
+    await floor.close()
+
+
+async def test_a_recorded_order_is_sent_under_its_own_id_and_accepted(floor: Floor) -> None:
+    floor.open()
+    order_id = await floor.place()
+    assert await until(floor.engine.store, "OrderAccepted") == ["OrderPlaced", "OrderSent", "OrderAccepted"]
+    assert ("submit", order_id) in floor.venue.calls
+    assert floor.venue.count("submit") == 1
+
+
+async def test_a_refused_order_is_rejected_after_one_attempt_with_the_venue_s_words(floor: Floor) -> None:
+    floor.venue.submits.append(VenueRefusedError("40310000", "insufficient buying power"))
+    floor.open()
+    order = await floor.order(await _rejected(floor))
+    assert (order.status, order.reason) == ("REJECTED", "insufficient buying power")
+    assert floor.venue.count("submit") == 1
+    assert (await floor.engine.trading.account(ALICE)).state.reserved == 0
+
+
+async def _rejected(floor: Floor) -> OrderId:
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderRejected")
+    return order_id
+
+
+async def test_a_venue_that_is_never_reached_rejects_the_order_after_three_attempts(floor: Floor) -> None:
+    floor.venue.submits.extend([DOWN] * 3)
+    floor.venue.finds.extend([DOWN] * 9)
+    floor.open()
+    order = await floor.order(await _rejected(floor))
+    assert order.reason == "the venue does not have the order after 3 attempts"
+    assert await names(floor.engine.store) == ["OrderPlaced", "OrderSent", "OrderSent", "OrderSent", "OrderRejected"]
+    assert [seconds for seconds in floor.clock.slept if seconds in {1.0, 2.0, 4.0}][:3] == [1.0, 2.0, 4.0]
+
+
+async def test_a_lost_answer_is_looked_up_and_the_order_adopted(floor: Floor) -> None:
+    floor.venue.submits.append("lost")
+    floor.open()
+    await floor.place()
+    found = await until(floor.engine.store, "OrderAccepted")
+    assert found == ["OrderPlaced", "OrderSent", "OrderRecovered", "OrderAccepted"]
+    assert floor.venue.count("submit") == 1
+
+
+async def test_an_order_the_venue_does_not_have_is_sent_again_under_the_same_id(floor: Floor) -> None:
+    floor.venue.submits.append(TIMEOUT)
+    floor.open()
+    order_id = await floor.place()
+    found = await until(floor.engine.store, "OrderAccepted")
+    assert found == ["OrderPlaced", "OrderSent", "OrderSent", "OrderAccepted"]
+    assert [call for call in floor.venue.calls if call[0] == "submit"] == [("submit", order_id)] * 2
+
+
+async def test_an_order_that_may_be_there_is_given_up_only_after_repeated_proof(floor: Floor) -> None:
+    floor.venue.submits.extend([TIMEOUT] * 3)
+    floor.open()
+    await _rejected(floor)
+    assert floor.venue.count("submit") == 3
+    asked = [call for call in floor.venue.calls if call[0] == "find"]
+    assert len(asked) >= 1 + 1 + 3
+
+
+async def test_as_long_as_the_venue_does_not_answer_the_order_is_unresolved_and_held(floor: Floor) -> None:
+    floor.venue.submits.append("lost")
+    floor.venue.finds.extend([TIMEOUT] * 8)
+    floor.open()
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderUnresolved")
+    order = await floor.order(order_id)
+    assert (order.status, order.flags) == ("PENDING", ("UNRESOLVED",))
+    assert (await floor.engine.trading.account(ALICE)).state.reserved == 1_000
+    found = await until(floor.engine.store, "OrderAccepted")
+    assert found == ["OrderPlaced", "OrderSent", "OrderUnresolved", "OrderRecovered", "OrderAccepted"]
+    assert (await floor.order(order_id)).flags == ()
+    assert max(floor.clock.slept) <= 30
+
+
+async def test_an_acknowledgement_by_stream_ends_the_asking(floor: Floor) -> None:
+    floor.venue.submits.append(TIMEOUT)
+    floor.venue.finds.extend([TIMEOUT] * 1_000)
+    floor.open()
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderUnresolved")
+    floor.venue.stream.put_nowait(accepted(order_id))
+    await until(floor.engine.store, "OrderAccepted")
+    await asyncio.sleep(0.05)
+    asked = floor.venue.count("find")
+    await asyncio.sleep(0.05)
+    assert floor.venue.count("find") == asked
+    assert floor.venue.count("submit") == 1
+
+
+async def test_an_acknowledgement_by_stream_during_the_pause_ends_the_attempts(floor: Floor) -> None:
+    floor.venue.submits.append(TIMEOUT)
+    floor.venue.finds.extend([[]] * 9)
+    floor.open()
+    order_id = await floor.place()
+    while floor.venue.count("submit") == 0:
+        await asyncio.sleep(0)
+    await floor.engine.trading.report(ALICE, order_id, RecordAcceptance("v-1"), CALLER)
+    await asyncio.sleep(0.1)
+    assert floor.venue.count("submit") == 1
+    assert await names(floor.engine.store) == ["OrderPlaced", "OrderSent", "OrderAccepted"]
+
+
+async def test_a_busy_venue_is_waited_for_and_that_is_no_attempt(floor: Floor) -> None:
+    floor.venue.submits.extend([VenueBusyError(7.5), VenueBusyError(7.5)])
+    floor.open()
+    await floor.place()
+    assert await until(floor.engine.store, "OrderAccepted") == ["OrderPlaced", "OrderSent", "OrderAccepted"]
+    assert floor.clock.slept.count(7.5) == 2
+
+
+async def test_an_order_cancelled_before_it_was_sent_is_not_sent(floor: Floor) -> None:
+    order_id = await floor.place()
+    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    floor.open()
+    await asyncio.sleep(0.05)
+    assert floor.venue.count("submit") == 0
+
+
+async def test_a_cancel_is_sent_to_the_venue_and_its_end_comes_by_stream(floor: Floor) -> None:
+    floor.open()
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderAccepted")
+    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    await until(floor.engine.store, "OrderCancelRequested")
+    while floor.venue.count("cancel") == 0:
+        await asyncio.sleep(0.001)
+    floor.venue.stream.put_nowait(ended(order_id, "cancelled"))
+    await until(floor.engine.store, "OrderCancelled")
+    assert (await floor.order(order_id)).reason == "cancelled by the venue"
+
+
+async def test_a_cancel_before_the_acknowledgement_waits_for_the_venue_s_id(floor: Floor) -> None:
+    floor.venue.submits.append(TIMEOUT)
+    floor.venue.finds.extend([TIMEOUT] * 1_000)
+    floor.open()
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderUnresolved")
+    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    await asyncio.sleep(0.01)
+    assert floor.venue.count("cancel") == 0
+    floor.venue.stream.put_nowait(accepted(order_id))
+    while floor.venue.count("cancel") == 0:
+        await asyncio.sleep(0.001)
+    assert ("cancel", f"v-{order_id}") in floor.venue.calls
+
+
+async def test_an_order_that_never_reached_the_venue_is_cancelled_without_it(floor: Floor) -> None:
+    floor.venue.submits.append(DOWN)
+    floor.venue.finds.extend([DOWN] * 99)
+    floor.open()
+    order_id = await floor.place()
+    while floor.venue.count("submit") == 0:
+        await asyncio.sleep(0)
+    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    await until(floor.engine.store, "OrderCancelled")
+    assert (await floor.order(order_id)).reason == "cancelled before it reached the venue"
+    assert floor.venue.count("submit") == 1
+
+
+async def test_an_order_that_may_be_there_is_looked_for_before_it_counts_as_cancelled(floor: Floor) -> None:
+    floor.venue.submits.append("lost")
+    floor.venue.finds.extend([[], []])
+    floor.open()
+    order_id = await floor.place()
+    while floor.venue.count("submit") == 0:
+        await asyncio.sleep(0)
+    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    while floor.venue.count("cancel") == 0:
+        await asyncio.sleep(0.001)
+    assert "OrderRecovered" in await names(floor.engine.store)
+    assert floor.venue.count("submit") == 1
+
+
+async def test_a_refused_cancel_of_a_working_order_is_told(floor: Floor) -> None:
+    floor.venue.cancels.append(VenueRefusedError("42210000", "order is not cancelable"))
+    floor.open()
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderAccepted")
+    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    await until(floor.engine.store, "OrderCancelRefused")
+    order = await floor.order(order_id)
+    assert (order.status, order.reason) == ("ACCEPTED", "order is not cancelable")
+
+
+async def test_a_cancel_refused_because_the_order_is_over_books_the_end(floor: Floor) -> None:
+    floor.open()
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderAccepted")
+    floor.venue.cancels.append(VenueRefusedError("42210000", "order is already filled"))
+    floor.venue.orders[order_id] += [filled(order_id, 10)]
+    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    assert (await until(floor.engine.store, "OrderFilled"))[-2:] == ["OrderCancelRequested", "OrderFilled"]
+    await asyncio.sleep(0.01)
+    assert (await floor.order(order_id)).status == "FILLED"
+
+
+async def test_a_cancel_without_an_answer_is_sent_again(floor: Floor) -> None:
+    floor.venue.cancels.extend([TIMEOUT, DOWN, VenueBusyError(1)])
+    floor.open()
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderAccepted")
+    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    while floor.venue.count("cancel") < 4:
+        await asyncio.sleep(0.001)
+
+
+async def test_fills_come_by_stream_once_each(floor: Floor) -> None:
+    floor.open()
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderAccepted")
+    for report in (filled(order_id, 4), filled(order_id, 4), filled(order_id, 6, "f-2"), accepted(order_id)):
+        floor.venue.stream.put_nowait(report)
+    found = await until(floor.engine.store, "OrderFilled", "OrderFilled")
+    assert len(found) == 5
+    assert (await floor.order(order_id)).status == "FILLED"
+    floor.venue.stream.put_nowait(filled(order_id, 1, "f-3"))
+    await until(floor.engine.store, "OrderFilled", "OrderFilled", "OrderFilled")
+    assert (await floor.order(order_id)).flags == ("LATE_FILL", "OVERFILLED")
+
+
+async def test_while_the_stream_is_down_open_orders_are_asked_for(floor: Floor) -> None:
+    floor.open()
+    assert floor.executor is not None
+    floor.venue.stream.put_nowait(LISTENING)
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderAccepted")
+    assert floor.executor.stream_is_live
+    floor.venue.orders[order_id] += [filled(order_id, 4)]
+    floor.venue.stream.put_nowait(VenueOutcomeUnknownError("connection lost"))
+    await until(floor.engine.store, "OrderFilled")
+    assert not floor.executor.stream_is_live
+    floor.venue.orders[order_id] += [filled(order_id, 6, "f-2")]
+    floor.venue.stream.put_nowait(LISTENING)
+    await until(floor.engine.store, "OrderFilled", "OrderFilled")
+    while not floor.executor.stream_is_live:
+        await asyncio.sleep(0.001)
+
+
+async def test_asking_goes_on_when_the_venue_does_not_answer_or_ends_its_stream(
+    floor: Floor, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    floor.open()
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderAccepted")
+    floor.venue.finds.append(TIMEOUT)
+    floor.venue.stream.put_nowait(None)
+    floor.venue.orders[order_id] += [filled(order_id, 10)]
+    floor.venue.stream.put_nowait(None)
+    await until(floor.engine.store, "OrderFilled")
+    assert "the venue does not say: timeout" in caplog.text
+
+
+async def test_a_report_of_an_order_that_is_not_ours_is_loud(floor: Floor, caplog: pytest.LogCaptureFixture) -> None:
+    floor.open()
+    floor.venue.stream.put_nowait(filled(OrderId("stranger"), 5))
+    while "not ours" not in caplog.text:
+        await asyncio.sleep(0.001)
+    assert await names(floor.engine.store) == []
+
+
+async def test_a_report_waits_for_the_store(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    floor.open()
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderAccepted")
+    usual = Trading.report
+    failures = [StoreUnavailableError("down")] * 3
+
+    async def report(*arguments: object) -> object:
+        if failures:
+            raise failures.pop()
+        return await usual(*arguments)  # type: ignore[arg-type] # passed on as they came
+
+    monkeypatch.setattr(Trading, "report", report)
+    floor.venue.stream.put_nowait(filled(order_id, 10))
+    await until(floor.engine.store, "OrderFilled")
+    assert failures == []
+
+
+async def test_a_report_that_is_being_booked_when_work_ends_is_given_up(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up = asyncio.Event()
+
+    async def book(_booking: Booking, _reports: Sequence[VenueReport]) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            given_up.set()
+            raise
+
+    monkeypatch.setattr(Booking, "book", book)
+    floor.open()
+    floor.venue.stream.put_nowait(accepted(OrderId("x")))
+    await asyncio.sleep(0.02)
+    await floor.close()
+    assert given_up.is_set()
+
+
+async def test_a_fault_in_one_order_leaves_the_others_working(floor: Floor, caplog: pytest.LogCaptureFixture) -> None:
+    floor.venue.submits.append(ZeroDivisionError())
+    floor.open()
+    await floor.place()
+    await until(floor.engine.store, "OrderSent")
+    floor.venue.stream.put_nowait(VenueReport(client_order_id=OrderId("x"), venue_order_id="v", status="boom"))
+    await floor.place()
+    await until(floor.engine.store, "OrderAccepted")
+    assert "an order's work failed" in caplog.text
+
+
+async def test_a_report_that_cannot_be_booked_leaves_the_stream_working(
+    floor: Floor, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floor.open()
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderAccepted")
+    usual = Booking.book
+    faults = [ZeroDivisionError()]
+
+    async def book(self: Booking, reports: Sequence[VenueReport]) -> None:
+        if faults:
+            raise faults.pop()
+        await usual(self, reports)
+
+    monkeypatch.setattr(Booking, "book", book)
+    floor.venue.stream.put_nowait(filled(order_id, 4))
+    floor.venue.stream.put_nowait(filled(order_id, 6, "f-2"))
+    await until(floor.engine.store, "OrderFilled")
+    assert "a report could not be booked" in caplog.text
+
+
+async def test_open_orders_are_resumed_wherever_they_were_left(floor: Floor) -> None:
+    trading = floor.engine.trading
+    never_sent, lost, working, cancelling, over = [await floor.place() for _ in range(5)]
+    await trading.report(ALICE, lost, RecordSent(1), CALLER)
+    floor.venue.orders[lost] = [accepted(lost), filled(lost, 10)]
+    for order_id in (working, cancelling):
+        await trading.report(ALICE, order_id, RecordSent(1), CALLER)
+        await trading.report(ALICE, order_id, RecordAcceptance(f"v-{order_id}"), CALLER)
+        floor.venue.orders[order_id] = [accepted(order_id)]
+    floor.venue.orders[working] += [filled(working, 4)]
+    await trading.cancel(ALICE, cancelling, CALLER)
+    await trading.cancel(ALICE, over, CALLER)
+    position = await floor.engine.store.position()
+    floor.open([never_sent, lost, working, cancelling, over], position)
+    while ("cancel", f"v-{cancelling}") not in floor.venue.calls:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.05)
+    statuses = [(await floor.order(each)).status for each in (never_sent, lost, working, cancelling, over)]
+    assert statuses == ["ACCEPTED", "FILLED", "PARTIALLY_FILLED", "PENDING_CANCEL", "CANCELLED"]
+    assert [call for call in floor.venue.calls if call[0] == "submit"] == [("submit", never_sent)]
+
+
+async def test_an_order_lost_after_its_last_attempt_is_not_sent_a_fourth_time(floor: Floor) -> None:
+    order_id = await floor.place()
+    for attempt in (1, 2, 3):
+        await floor.engine.trading.report(ALICE, order_id, RecordSent(attempt), CALLER)
+    floor.open([order_id], await floor.engine.store.position())
+    await until(floor.engine.store, "OrderRejected")
+    assert floor.venue.count("submit") == 0
+
+
+def test_what_a_report_says_as_facts(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    order_id = OrderId("o")
+    assert facts(ended(order_id, "rejected", "no"), "v") == [RecordRejection("VENUE_REJECTED", "no")]
+    assert [type(fact) for fact in facts(filled(order_id, 1), "v")] == [RecordAcceptance, RecordFill]
+    assert len(facts(ended(order_id, "expired"), "v")) == 2
+    assert len(facts(ended(order_id, "cancel_refused", "no"), "v")) == 2
+    without_id = VenueReport(client_order_id=order_id, venue_order_id="", status="other")
+    assert facts(without_id, "v") == []

@@ -1,0 +1,310 @@
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+
+import pytest
+
+from application import sequencer as sequencing
+from application.ports import Appended, Key, Loaded, StoreUnavailableError, Transaction
+from application.sequencer import Plan, Sequencer, SequencerBusyError
+from application.trading import Trading
+from domain.account import Account
+from domain.aggregates import State
+from domain.events import FundsDeposited, Metadata, StreamId, account_stream
+from domain.order import BrokenHistoryError
+from domain.refusals import InsufficientFunds, InsufficientFundsToWithdraw
+from domain.values import Money, exactly
+from infrastructure.memory import InMemoryEventStore
+from tests.application.world import ALICE, BOB, BUY_TEN, CALLER, CountingIds, FastClock, fund, trading_on
+
+STREAM = account_stream(ALICE)
+
+
+class Deposits:
+    """A command that deposits, and lets the test look on."""
+
+    def __init__(self, amount: int = 1, error: Exception | None = None) -> None:
+        self.amount = amount
+        self.error = error
+        self.seen: list[State] = []
+        self.metadata: Metadata = CALLER.metadata(ALICE)
+        self.streams: Sequence[StreamId] = (STREAM,)
+        self.new_streams: Sequence[StreamId] = ()
+        self.keys: Sequence[Key] = ()
+
+    def decide(self, states: Mapping[StreamId, State], _keys: Mapping[Key, object]) -> Plan:
+        self.seen.append(states[STREAM])
+        if self.error is not None:
+            raise self.error
+        return Plan([(STREAM, FundsDeposited(amount=Money(Decimal(self.amount))))])
+
+
+class GatedStore(InMemoryEventStore):
+    """Counts what is asked of it, and holds appends back until the gate opens."""
+
+    def __init__(self) -> None:
+        super().__init__(FastClock())
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.batches: list[int] = []
+        self.loads: list[dict[StreamId, int]] = []
+        self.fail: Exception | None = None
+
+    async def append(self, transactions: Sequence[Transaction], known_position: int) -> Appended:
+        self.batches.append(len(transactions))
+        await self.gate.wait()
+        if self.fail is not None:
+            error, self.fail = self.fail, None
+            raise error
+        return await super().append(transactions, known_position)
+
+    async def load(self, streams: Mapping[StreamId, int], keys: Collection[Key] = ()) -> Loaded:
+        self.loads.append(dict(streams))
+        return await super().load(streams, keys)
+
+
+def cash(trading_outcome: sequencing.Outcome) -> Decimal:
+    account = trading_outcome.snapshots[STREAM].state
+    assert isinstance(account, Account)
+    return account.cash
+
+
+async def test_commands_that_wait_go_into_one_commit_and_see_each_other() -> None:
+    store = GatedStore()
+    async with Sequencer(store) as sequencer:
+        store.gate.clear()
+        first = asyncio.create_task(sequencer.execute(Deposits()))
+        await asyncio.sleep(0.01)
+        others = [asyncio.create_task(sequencer.execute(Deposits())) for _ in range(5)]
+        await asyncio.sleep(0.01)
+        store.gate.set()
+        outcomes = [await first, *await asyncio.gather(*others)]
+    assert store.batches == [1, 5]
+    assert [cash(outcome) for outcome in outcomes] == [1, 2, 3, 4, 5, 6]
+    assert [outcome.events[0].position for outcome in outcomes] == [1, 2, 3, 4, 5, 6]
+    assert store.loads == [{STREAM: 0}]
+
+
+async def test_an_answer_says_where_and_when_the_state_stands() -> None:
+    async with Sequencer(InMemoryEventStore(FastClock())) as sequencer:
+        await sequencer.execute(Deposits())
+        outcome = await sequencer.execute(Deposits())
+    snapshot = outcome.snapshots[STREAM]
+    assert (snapshot.version, snapshot.position) == (2, 2)
+    assert snapshot.created_at is not None
+    assert snapshot.updated_at == outcome.events[0].recorded_at >= snapshot.created_at
+
+
+async def test_two_orders_of_one_trader_never_spend_the_same_dollar() -> None:
+    store = InMemoryEventStore(FastClock())
+    async with Sequencer(store) as sequencer:
+        trading = trading_on(store, sequencer)
+        await fund(trading, 5_500)
+        results = await asyncio.gather(
+            *(trading.place(ALICE, BUY_TEN, CALLER) for _ in range(20)), return_exceptions=True
+        )
+        account = await trading.account(ALICE)
+    assert sum(not isinstance(result, Exception) for result in results) == 5
+    assert sum(isinstance(result, InsufficientFunds) for result in results) == 15
+    assert (account.state.reserved, account.state.available) == (5_000, 500)
+
+
+async def test_a_faulty_command_fails_alone() -> None:
+    store = GatedStore()
+    async with Sequencer(store) as sequencer:
+        results = await asyncio.gather(
+            sequencer.execute(Deposits()),
+            sequencer.execute(Deposits(error=ZeroDivisionError())),
+            sequencer.execute(Deposits(error=InsufficientFundsToWithdraw(amount="$1", available="$0"))),
+            sequencer.execute(Deposits()),
+            return_exceptions=True,
+        )
+    assert [type(result).__name__ for result in results] == [
+        "Outcome",
+        "ZeroDivisionError",
+        "InsufficientFundsToWithdraw",
+        "Outcome",
+    ]
+    assert await store.position() == 2
+
+
+async def test_a_batch_of_faults_alone_appends_nothing() -> None:
+    store = GatedStore()
+    async with Sequencer(store) as sequencer:
+        with pytest.raises(ZeroDivisionError):
+            await sequencer.execute(Deposits(error=ZeroDivisionError()))
+    assert store.batches == []
+
+
+async def test_a_command_that_met_another_writer_is_decided_again_and_its_mates_are_not() -> None:
+    store = GatedStore()
+    async with Sequencer(store) as ours, Sequencer(store) as theirs:
+        await fund(trading_on(store, ours))
+        bob = trading_on(store, ours, CountingIds())
+        await fund(bob, trader_id=BOB)
+        await theirs.execute(Deposits(7))
+        command = Deposits(1)
+        outcome, _ = await asyncio.gather(ours.execute(command), fund(bob, trader_id=BOB))
+    assert len(command.seen) == 2
+    assert cash(outcome) == 100_008
+    assert store.batches[-2:] == [2, 1]
+
+
+async def test_what_is_observed_need_not_be_decided_twice() -> None:
+    store = GatedStore()
+    async with Sequencer(store) as ours, Sequencer(store) as theirs:
+        await ours.execute(Deposits(1))
+        await theirs.execute(Deposits(2))
+        await theirs.execute(Deposits(3))
+        ours.observe(await store.read(1, 100))
+        command = Deposits(4)
+        assert cash(await ours.execute(command)) == 10
+        assert len(command.seen) == 1
+        assert store.loads == [{STREAM: 0}, {STREAM: 0}]
+
+
+async def test_a_new_stream_is_known_from_observing_its_beginning() -> None:
+    store = GatedStore()
+    async with Sequencer(store) as ours, Sequencer(store) as theirs:
+        await theirs.execute(Deposits(2))
+        ours.observe(await store.read(0, 100))
+        assert cash(await ours.execute(Deposits(1))) == 3
+    assert store.loads == [{STREAM: 0}]
+
+
+async def test_a_gap_in_what_is_observed_is_read_again() -> None:
+    store = GatedStore()
+    async with Sequencer(store) as ours, Sequencer(store) as theirs:
+        await ours.execute(Deposits(1))
+        for _ in range(3):
+            await theirs.execute(Deposits(1))
+        ours.observe(await store.read(2, 100))
+        assert cash(await ours.execute(Deposits(1))) == 5
+    assert store.loads[-1] == {STREAM: 1}
+
+
+async def test_observing_one_s_own_events_before_the_answer_changes_nothing() -> None:
+    store = InMemoryEventStore(FastClock())
+
+    class Echo(InMemoryEventStore):
+        async def append(self, transactions: Sequence[Transaction], known_position: int) -> Appended:
+            appended = await store.append(transactions, known_position)
+            sequencer.observe(await store.read(0, 100))
+            return appended
+
+        async def load(self, streams: Mapping[StreamId, int], keys: Collection[Key] = ()) -> Loaded:
+            return await store.load(streams, keys)
+
+    async with Sequencer(Echo(FastClock())) as sequencer:
+        assert [cash(await sequencer.execute(Deposits(2))) for _ in range(3)] == [2, 4, 6]
+
+
+async def test_a_refusal_is_checked_against_what_others_wrote() -> None:
+    store = InMemoryEventStore(FastClock())
+    async with Sequencer(store) as ours, Sequencer(store) as theirs:
+        trading = trading_on(store, ours)
+        await fund(trading, 1)
+        await fund(trading_on(store, theirs, CountingIds()), 1_000)
+        placed = await trading.place(ALICE, BUY_TEN, CALLER)
+    assert placed.order.state.status == "PENDING"
+
+
+async def test_a_lost_store_fails_the_waiting_commands_and_the_next_reads_afresh() -> None:
+    store = GatedStore()
+    async with Sequencer(store) as sequencer:
+        await sequencer.execute(Deposits(1))
+        store.fail = StoreUnavailableError("down")
+        with pytest.raises(StoreUnavailableError):
+            await sequencer.execute(Deposits(1))
+        assert cash(await sequencer.execute(Deposits(1))) == 2
+    assert store.loads[-1] == {STREAM: 1}
+
+
+async def test_a_command_whose_caller_went_away_before_the_decision_is_not_carried_out() -> None:
+    store = GatedStore()
+    async with Sequencer(store) as sequencer:
+        store.gate.clear()
+        first = asyncio.create_task(sequencer.execute(Deposits(1)))
+        await asyncio.sleep(0.01)
+        gone = asyncio.create_task(sequencer.execute(Deposits(1)))
+        await asyncio.sleep(0.01)
+        gone.cancel()
+        store.gate.set()
+        await first
+    assert await store.position() == 1
+
+
+async def test_a_command_whose_caller_went_away_after_the_decision_stays_carried_out() -> None:
+    store = GatedStore()
+    async with Sequencer(store) as sequencer:
+        store.gate.clear()
+        gone = asyncio.create_task(sequencer.execute(Deposits(1)))
+        await asyncio.sleep(0.01)
+        gone.cancel()
+        await asyncio.sleep(0.01)
+        store.gate.set()
+        assert cash(await sequencer.execute(Deposits(1))) == 2
+        store.fail = StoreUnavailableError("down")
+        store.gate.clear()
+        gone = asyncio.create_task(sequencer.execute(Deposits(1)))
+        await asyncio.sleep(0.01)
+        gone.cancel()
+        await asyncio.sleep(0.01)
+        store.gate.set()
+
+
+async def test_too_many_waiting_commands_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequencing, "QUEUE_LIMIT", 2)
+    store = GatedStore()
+    async with Sequencer(store) as sequencer:
+        store.gate.clear()
+        tasks = [asyncio.create_task(sequencer.execute(Deposits(1)))]
+        await asyncio.sleep(0.01)
+        tasks += [asyncio.create_task(sequencer.execute(Deposits(1))) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        store.gate.set()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [isinstance(result, SequencerBusyError) for result in results] == [False, False, False, True]
+
+
+async def test_a_closing_sequencer_finishes_what_waits_and_takes_no_more() -> None:
+    store = GatedStore()
+    async with Sequencer(store) as sequencer:
+        store.gate.clear()
+        waiting = [asyncio.create_task(sequencer.execute(Deposits(1))) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        store.gate.set()
+    assert len(await asyncio.gather(*waiting)) == 3
+    with pytest.raises(SequencerBusyError):
+        await sequencer.execute(Deposits(1))
+
+
+async def test_the_cache_is_bounded_and_what_left_it_is_loaded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequencing, "CACHE_LIMIT", 3)
+    store = GatedStore()
+    async with Sequencer(store) as sequencer:
+        trading: Trading = trading_on(store, sequencer)
+        await fund(trading)
+        orders = [(await trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id for _ in range(5)]
+        sequencer.observe(await store.read(0, 100))
+        cancelled = await trading.cancel(ALICE, orders[0], CALLER)
+    assert cancelled.state.status == "CANCELLED"
+    assert len(store.loads) == 2
+
+
+async def test_a_stream_with_a_hole_is_not_folded() -> None:
+    store = InMemoryEventStore(FastClock())
+    async with Sequencer(store) as sequencer:
+        for _ in range(3):
+            await sequencer.execute(Deposits(1))
+    events = await store.read(0, 10)
+    with exactly():
+        two = sequencing.advanced(sequencing.empty(STREAM), events[:2])
+        assert sequencing.advanced(two, events[:2]) is two
+        assert sequencing.advanced(two, events).version == 3
+    with exactly(), pytest.raises(BrokenHistoryError, match="account-alice has no version 2"):
+        sequencing.advanced(sequencing.empty(STREAM), [events[0], events[2]])
+
+
+async def test_a_sequencer_that_was_never_started_has_nothing_to_stop() -> None:
+    await Sequencer(InMemoryEventStore(FastClock())).__aexit__(None, None, None)

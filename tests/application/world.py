@@ -1,0 +1,196 @@
+"""A small world for the application's tests: a clock that does not wait, ids that count, a venue that plays a script."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from application.ports import (
+    EventStore,
+    Instrument,
+    VenueFill,
+    VenueOrder,
+    VenueOutcomeUnknownError,
+    VenueReport,
+)
+from application.sequencer import Sequencer
+from application.trading import Caller, OrderRequest, Trading
+from domain.commands import Deposit
+from domain.events import RecordedEvent
+from domain.order import Order
+from domain.values import FillId, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TraderId
+
+ALICE = TraderId("alice")
+BOB = TraderId("bob")
+ACME = Symbol("ACME")
+CALLER = Caller("trader:alice", "request-1", "request-1")
+BUY_TEN = OrderRequest(
+    symbol=ACME,
+    side=Side.BUY,
+    quantity=Quantity(Decimal(10)),
+    order_type=OrderType.LIMIT,
+    price=Price(Decimal(100)),
+)
+
+
+class FastClock:
+    """Time passes only by sleeping, and sleeping takes none."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 11, 20, 12, tzinfo=UTC)
+        self.slept: list[float] = []
+
+    def now(self) -> datetime:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += timedelta(seconds=seconds)
+        await asyncio.sleep(0.001)
+
+
+class CountingIds:
+    def __init__(self) -> None:
+        self.count = 0
+
+    def new(self) -> str:
+        self.count += 1
+        return f"00000000-0000-4000-8000-{self.count:012d}"
+
+
+class Acme:
+    """Knows one instrument, at 100."""
+
+    def __init__(self, *, tradable: bool = True) -> None:
+        self.tradable = tradable
+
+    def get(self, symbol: Symbol) -> Instrument | None:
+        if symbol != ACME:
+            return None
+        return Instrument(
+            symbol=ACME,
+            name="Acme",
+            tradable=self.tradable,
+            fractionable=True,
+            reference_price=Price(Decimal(100)),
+            price_at=None,
+        )
+
+
+@dataclass
+class StoreFeed:
+    """Follows a store by reading it again and again."""
+
+    store: EventStore
+
+    async def follow(self, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
+        while True:
+            events = await self.store.read(after, 100)
+            if events:
+                yield events
+                after = events[-1].position
+            else:
+                await asyncio.sleep(0.001)
+
+
+Answer = Exception | list[VenueReport] | str
+"""What a scripted venue does when asked: raise, answer, or ``"ok"``: behave."""
+
+
+@dataclass
+class ScriptedVenue:
+    """Accepts and remembers orders; scripts say when it misbehaves. ``"lost"`` acts and then loses the answer."""
+
+    name: str = "scripted"
+    submits: deque[Answer] = field(default_factory=deque)
+    finds: deque[Answer] = field(default_factory=deque)
+    cancels: deque[Answer] = field(default_factory=deque)
+    orders: dict[OrderId, list[VenueReport]] = field(default_factory=dict)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    stream: asyncio.Queue[VenueReport | Exception | None] = field(default_factory=asyncio.Queue)
+
+    async def submit(self, order: VenueOrder) -> Sequence[VenueReport]:
+        self.calls.append(("submit", order.client_order_id))
+        answer = self.submits.popleft() if self.submits else "ok"
+        if answer in {"ok", "lost"}:
+            self.orders.setdefault(order.client_order_id, [accepted(order.client_order_id)])
+        if answer == "lost":
+            raise VenueOutcomeUnknownError("timeout")
+        return self._play(answer, self.orders.get(order.client_order_id, []))
+
+    async def find(self, client_order_id: OrderId) -> Sequence[VenueReport]:
+        self.calls.append(("find", client_order_id))
+        return self._play(self.finds.popleft() if self.finds else "ok", self.orders.get(client_order_id, []))
+
+    async def cancel(self, venue_order_id: str) -> None:
+        self.calls.append(("cancel", venue_order_id))
+        self._play(self.cancels.popleft() if self.cancels else "ok", [])
+
+    async def reports(self) -> AsyncIterator[VenueReport]:
+        while True:
+            said = await self.stream.get()
+            if isinstance(said, Exception):
+                raise said
+            if said is None:
+                return
+            yield said
+
+    async def instruments(self) -> Sequence[Instrument]:
+        return ()
+
+    def _play(self, answer: Answer, usual: Sequence[VenueReport]) -> Sequence[VenueReport]:
+        if isinstance(answer, Exception):
+            raise answer
+        return usual if isinstance(answer, str) else answer
+
+    def count(self, call: str) -> int:
+        return sum(1 for name, _ in self.calls if name == call)
+
+
+def accepted(order_id: OrderId) -> VenueReport:
+    return VenueReport(client_order_id=order_id, venue_order_id=f"v-{order_id}", status="accepted")
+
+
+def filled(order_id: OrderId, quantity: int, fill_id: str = "f-1", price: int = 100) -> VenueReport:
+    fill = VenueFill(
+        fill_id=FillId(fill_id),
+        quantity=Quantity(Decimal(quantity)),
+        price=Price(Decimal(price)),
+        commission=Money(Decimal(0)),
+        executed_at=datetime(2026, 11, 20, 12, tzinfo=UTC),
+    )
+    return VenueReport(client_order_id=order_id, venue_order_id=f"v-{order_id}", status="filled", fill=fill)
+
+
+def ended(order_id: OrderId, status: str, reason: str = "") -> VenueReport:
+    return VenueReport(client_order_id=order_id, venue_order_id=f"v-{order_id}", status=status, reason=reason)
+
+
+def trading_on(store: EventStore, sequencer: Sequencer, ids: CountingIds | None = None) -> Trading:
+    return Trading(sequencer, store, Acme(), ids or CountingIds())
+
+
+async def fund(trading: Trading, amount: int = 100_000, trader_id: TraderId = ALICE) -> None:
+    await trading.move_cash(trader_id, Deposit(Money(Decimal(amount))), CALLER)
+
+
+async def names(store: EventStore) -> list[str]:
+    """The types of all events in the log, in order, without those of accounts."""
+    events = await store.read(0, 10_000)
+    return [type(each.event).__name__ for each in events if each.stream_id.startswith("order-")]
+
+
+async def until(store: EventStore, *last: str) -> list[str]:
+    """Wait until the order events end like this, and return them all."""
+    for _ in range(2000):
+        found = await names(store)
+        if tuple(found[-len(last) :]) == last:
+            return found
+        await asyncio.sleep(0.001)
+    raise AssertionError(f"the log ends with {found}, not with {last}")
+
+
+def state(order: Order) -> tuple[str, Decimal, tuple[str, ...]]:
+    return order.status.value, order.filled_quantity, order.flags
