@@ -5,6 +5,7 @@ from typing import NamedTuple, cast, get_args
 from domain.account import Account, evolve
 from domain.events import AccountEvent, RecordedEvent
 from domain.values import ZERO, Money, TraderId, tidy
+from projections.positions import PositionRow
 from projections.projection import Key, Projection
 
 
@@ -54,8 +55,11 @@ ACCOUNTS = Projection(
 # ── Queries ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 OF_TRADER = f"""
-SELECT at.position, {", ".join(f"account.{column}" for column in AccountRow._fields)}
-FROM (SELECT position FROM checkpoints WHERE name = 'accounts') AS at
+SELECT at.position, {", ".join(f"account.{column}" for column in AccountRow._fields)},
+    {", ".join(f"held.{column}" for column in PositionRow._fields)}
+FROM (SELECT min(position) AS position FROM checkpoints WHERE name IN ('accounts', 'positions')) AS at
 LEFT JOIN accounts AS account ON account.trader_id = %(trader_id)s
-"""  # noqa: S608 - the columns are the fields above
-"""The position of the read model and a trader's account; nulls beside it for a trader without one."""
+LEFT JOIN positions AS held ON held.trader_id = %(trader_id)s
+ORDER BY held.symbol
+"""  # noqa: S608 - the columns are the fields of the rows
+"""The position of the read models, a trader's account, and one position a row; null what there is none of."""

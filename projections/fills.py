@@ -76,5 +76,5 @@ SELECT at.position, {", ".join(f"fill.{column}" for column in FillRow._fields)}
 FROM (SELECT position FROM checkpoints WHERE name = 'fills') AS at
 LEFT JOIN fills AS fill ON fill.order_id = %(order_id)s
 ORDER BY fill.position
-"""  # noqa: S608 - the columns are the fields above
+"""  # noqa: S608 - the columns are the fields of the row
 """The position of the read model and an order's fills, oldest first; one row of nulls beside it when there are none."""

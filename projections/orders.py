@@ -144,9 +144,10 @@ WITH page AS (
     WHERE trader_id = %(trader_id)s AND created_position < %(before)s {conditions}
     ORDER BY created_position DESC LIMIT %(limit)s OFFSET %(offset)s
 )
-SELECT page.*, fill.ids, fill.executed_at, fill.quantities, fill.prices, fill.venues, fill.commissions, fill.positions,
-    (SELECT min(position) FROM checkpoints WHERE name IN ('orders', 'fills')) AS position
-FROM (VALUES (1)) AS always LEFT JOIN page ON true LEFT JOIN LATERAL (
+SELECT at.position, fill.*, page.*
+FROM (SELECT min(position) AS position FROM checkpoints WHERE name IN ('orders', 'fills')) AS at
+LEFT JOIN page ON true
+LEFT JOIN LATERAL (
     SELECT array_agg(id ORDER BY position) AS ids,
         array_agg(executed_at ORDER BY position) AS executed_at,
         array_agg(quantity_filled ORDER BY position) AS quantities,
@@ -162,10 +163,10 @@ ORDER BY page.created_position DESC
 
 @cache
 def page(status: Status | None, *, by_symbol: bool) -> str:
-    """The SQL of a page of a trader's orders, newest first, each with its fills as arrays, and the position they show.
+    """The SQL of a page of a trader's orders, newest first: the position of the read models, the fills, the order.
 
-    There is always a row; its order is null where the page is empty. The two partial indexes each hold the orders that
-    are over or those that are not, so a filter by status says which it needs.
+    Fills come as one array for each of their columns that are not the order's. An empty page is one row of nulls beside
+    the position. One index holds the orders that are over and one those that are not; a filter by status names its own.
     """
     over = "" if status is None else "AND NOT is_open" if status in FINAL else "AND is_open"
     conditions = [f"{over} AND status = %(status)s" if status else "", "AND symbol = %(symbol)s" if by_symbol else ""]

@@ -57,5 +57,5 @@ SELECT at.position, {", ".join(f"held.{column}" for column in PositionRow._field
 FROM (SELECT position FROM checkpoints WHERE name = 'positions') AS at
 LEFT JOIN positions AS held ON held.trader_id = %(trader_id)s
 ORDER BY held.symbol
-"""  # noqa: S608 - the columns are the fields above
+"""  # noqa: S608 - the columns are the fields of the row
 """The position of the read model and all a trader has traded, by symbol; one row of nulls beside it for nothing."""

@@ -1,0 +1,131 @@
+"""What the venue trades: written by the worker, known to every process."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+from typing import Self
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from application.ports import Instrument
+from domain.values import Symbol
+from infrastructure.postgres.connections import Connections
+from infrastructure.postgres.rows import array
+
+log = logging.getLogger(__name__)
+
+_REFRESH_SECONDS = 1.0
+
+# Writers take turns, so that refreshed_at never falls from one commit to the next.
+_LOCK = "LOCK TABLE instruments IN SHARE ROW EXCLUSIVE MODE"
+
+_DELETE = "DELETE FROM instruments WHERE symbol <> ALL (%s::text[])"
+
+# Rows that say the same again are left alone, so that refreshed_at is when something last changed.
+_SAVE = """
+INSERT INTO instruments AS known (symbol, name, tradable, fractionable, reference_price, price_at, refreshed_at)
+SELECT *, clock_timestamp() FROM unnest(%s::text[], %s::text[], %s::boolean[], %s::boolean[], %s::numeric[], %s::timestamptz[])
+ON CONFLICT (symbol) DO UPDATE SET
+    name = excluded.name, tradable = excluded.tradable, fractionable = excluded.fractionable,
+    reference_price = excluded.reference_price, price_at = excluded.price_at, refreshed_at = excluded.refreshed_at
+WHERE (known.name, known.tradable, known.fractionable, known.reference_price, known.price_at)
+    IS DISTINCT FROM (excluded.name, excluded.tradable, excluded.fractionable, excluded.reference_price, excluded.price_at)
+"""
+
+_STATE = "SELECT count(*), max(refreshed_at) FROM instruments"
+
+_ALL = "SELECT symbol, name, tradable, fractionable, reference_price, price_at FROM instruments ORDER BY symbol"
+
+
+async def save_instruments(connections: Connections, instruments: Sequence[Instrument]) -> None:
+    """Make these all the instruments there are. None at all is no answer that a venue gives, and changes nothing.
+
+    Raises:
+        psycopg.OperationalError: the database cannot be reached.
+    """
+    if not instruments:
+        return
+    symbols = array([each.symbol for each in instruments], "text")
+    columns = [
+        symbols,
+        array([each.name for each in instruments], "text"),
+        array([each.tradable for each in instruments], "boolean"),
+        array([each.fractionable for each in instruments], "boolean"),
+        array([each.reference_price for each in instruments], "numeric"),
+        array([each.price_at for each in instruments], "timestamptz"),
+    ]
+    async with connections.connection() as connection, connection.pipeline(), connection.transaction():
+        await connection.execute(_LOCK)
+        await connection.execute(_DELETE, [symbols])
+        await connection.execute(_SAVE, columns)
+
+
+class CachedInstruments:
+    """The instruments as last saved, at most about a second old while the database is there, then as last known.
+
+    Use as an async context manager; that reads them a first time.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._instruments: Mapping[Symbol, Instrument] = {}
+        self._state: object = None
+        self._refreshing: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Read them, and go on reading them in the background."""
+        await self._refresh()
+        self._refreshing = asyncio.create_task(self._keep_fresh())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop reading."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            await asyncio.gather(self._refreshing, return_exceptions=True)
+
+    @property
+    def ready(self) -> bool:
+        """Whether any instrument is known."""
+        return bool(self._instruments)
+
+    def get(self, symbol: Symbol) -> Instrument | None:
+        """The instrument, or None when the venue does not trade it."""
+        return self._instruments.get(symbol)
+
+    def all(self) -> Sequence[Instrument]:
+        """Every instrument, by symbol."""
+        return list(self._instruments.values())
+
+    async def _keep_fresh(self) -> None:
+        while True:
+            await asyncio.sleep(_REFRESH_SECONDS)
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        try:
+            async with self._connections.connection() as connection:
+                state = await (await connection.execute(_STATE)).fetchone()
+                if state == self._state:
+                    return
+                found = await (await connection.cursor(binary=True).execute(_ALL)).fetchall()
+        except psycopg.Error as error:
+            log.warning("instruments cannot be read, going on with those of before: %s", error)
+            return
+        instruments = map(_instrument, found)
+        self._instruments = {instrument.symbol: instrument for instrument in instruments}
+        self._state = state
+
+
+def _instrument(row: TupleRow) -> Instrument:
+    symbol, name, tradable, fractionable, reference_price, price_at = row
+    return Instrument(
+        symbol=symbol,
+        name=name,
+        tradable=tradable,
+        fractionable=fractionable,
+        reference_price=reference_price,
+        price_at=price_at and price_at.astimezone(UTC),
+    )

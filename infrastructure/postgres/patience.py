@@ -1,0 +1,31 @@
+"""Trying again while the database is away, for what may be done twice."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from math import inf
+from time import monotonic
+from typing import TypeVar
+
+from infrastructure.postgres.connecting import UNAVAILABLE
+
+T = TypeVar("T")
+
+_PAUSE_SECONDS_MAX = 0.5
+
+
+async def patiently(ask: Callable[[], Awaitable[T]], patience_seconds: float = inf) -> T:
+    """The answer, asked for again and again while the database is away and patience lasts.
+
+    Raises:
+        psycopg.Error: one of UNAVAILABLE when patience has ended.
+    """
+    deadline = monotonic() + patience_seconds
+    pause_seconds = 0.0
+    while True:
+        try:
+            return await ask()
+        except UNAVAILABLE:
+            if monotonic() >= deadline:
+                raise
+        await asyncio.sleep(pause_seconds)
+        pause_seconds = min(2 * pause_seconds + 0.02, _PAUSE_SECONDS_MAX)

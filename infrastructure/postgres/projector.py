@@ -1,0 +1,177 @@
+"""Keeps the read models up with the log.
+
+Projections that stand at one position form a lane: a batch of events takes all of them forward in one transaction, rows
+and checkpoints together. So a crash neither loses nor repeats an event, and what one query sees of several read models
+fits together. A projection that fails leaves its lane and tries again alone, while the others go on.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from application.ports import Feed
+from domain.events import RecordedEvent
+from infrastructure.postgres.connections import Connections
+from infrastructure.postgres.patience import patiently
+from infrastructure.postgres.rows import Table, array
+from projections.projection import Projection
+from projections.registry import PROJECTIONS
+
+log = logging.getLogger(__name__)
+
+Lane = Sequence[Projection[Any]]
+Batch = Sequence[RecordedEvent]
+
+PAUSE_SECONDS = 1.0
+PAUSE_SECONDS_MAX = 60.0
+
+# Nothing waits for the disk: after a crash of the server rows and checkpoint are older together, and catch up. A worker
+# that is stopped in the middle loses its lock on the checkpoints, and another one goes on.
+_SETTINGS = """
+SELECT set_config('synchronous_commit', 'off', true), set_config('idle_in_transaction_session_timeout', '10s', true),
+       set_config('statement_timeout', '60s', true)
+"""
+
+# Always in the same order, so that two workers wait for each other but never in a circle.
+_LOCK = "SELECT name, position, version FROM checkpoints WHERE name = ANY (%s::text[]) ORDER BY name FOR UPDATE"
+
+_MOVE = """
+UPDATE checkpoints SET position = moved.position, updated_at = clock_timestamp()
+FROM unnest(%s::text[], %s::bigint[]) AS moved (name, position) WHERE checkpoints.name = moved.name
+"""
+
+_POSITIONS = "SELECT name, position FROM checkpoints WHERE name = ANY (%s::text[])"
+
+
+class CannotContinueError(Exception):
+    """What is in the database is not what this projection left there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """Where a projection was stopped, and how long it waits before it tries again."""
+
+    position: int
+    pause_seconds: float
+
+
+class Projector:
+    """Runs projections over the feed. Several workers may: whoever locks the checkpoints first applies the events.
+
+    Args:
+        connections: to the database; each lane uses one while it applies a batch.
+        feed: the log as it grows.
+        projections: the read models to keep.
+    """
+
+    def __init__(
+        self, connections: Connections, feed: Feed, projections: Sequence[Projection[Any]] = PROJECTIONS
+    ) -> None:
+        self._connections = connections
+        self._feed = feed
+        self._projections = projections
+        self._tables = {projection.name: Table(projection) for projection in projections}
+        self._stops: dict[str, _Stop] = {}
+
+    async def run(self) -> None:
+        """Project until cancelled; a database that is away is waited for."""
+        positions = await patiently(partial(self._positions, self._projections))
+        together: defaultdict[int, list[Projection[Any]]] = defaultdict(list)
+        for projection in self._projections:
+            together[positions[projection.name]].append(projection)
+        async with asyncio.TaskGroup() as lanes:
+            for lane in together.values():
+                lanes.create_task(self._follow(lane, lanes))
+
+    async def _follow(self, lane: Lane, lanes: asyncio.TaskGroup) -> None:
+        """Take the lane along the log for as long as anything is left in it."""
+        while lane:
+            positions = await patiently(partial(self._positions, lane))
+            try:
+                async for batch in self._feed.follow(min(positions.values())):
+                    stopped = await self._apply(lane, batch)
+                    for projection in stopped:
+                        lanes.create_task(self._follow_later(projection, lanes))
+                    lane = [projection for projection in lane if projection not in stopped]
+                    if not lane:
+                        break
+            except Exception:
+                log.exception("the log cannot be read, trying again in %.0f s", PAUSE_SECONDS)
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _follow_later(self, projection: Projection[Any], lanes: asyncio.TaskGroup) -> None:
+        await asyncio.sleep(self._stops[projection.name].pause_seconds)
+        await self._follow([projection], lanes)
+
+    async def _apply(self, lane: Lane, batch: Batch) -> list[Projection[Any]]:
+        """Apply the batch to all; returns the projections that were stopped in it."""
+        try:
+            await patiently(partial(self._advance, lane, batch))
+        except Exception:  # noqa: BLE001 - what is wrong with one projection must not stop the others
+            return [projection for projection in lane if not await self._apply_alone(projection, batch)]
+        return []
+
+    async def _apply_alone(self, projection: Projection[Any], batch: Batch) -> bool:
+        """Apply as much as can be, halving the batch until the event that cannot be is found; was it everything?"""
+        try:
+            await patiently(partial(self._advance, [projection], batch))
+        except Exception as error:  # noqa: BLE001 - the log says what it was
+            if half := len(batch) // 2:
+                first, second = batch[:half], batch[half:]
+                return await self._apply_alone(projection, first) and await self._apply_alone(projection, second)
+            self._stop(projection, batch[0].position, error)
+            return False
+        return True
+
+    def _stop(self, projection: Projection[Any], position: int, error: Exception) -> None:
+        last = self._stops.get(projection.name)
+        is_stuck = last is not None and last.position == position
+        pause_seconds = min(2 * last.pause_seconds, PAUSE_SECONDS_MAX) if last and is_stuck else PAUSE_SECONDS
+        self._stops[projection.name] = _Stop(position, pause_seconds)
+        message = "the projection %s stands before the event at position %d, trying again in %.0f s: %s"
+        log.error(message, projection.name, position, pause_seconds, error, exc_info=error)
+
+    async def _advance(self, lane: Lane, batch: Batch) -> None:
+        """Apply to every projection of the lane what is new to it, in one transaction of two round trips."""
+        async with self._connections.connection() as connection, connection.pipeline(), connection.transaction():
+            await connection.execute(_SETTINGS)
+            locked = await connection.execute(_LOCK, (array([each.name for each in lane], "text"),))
+            # Rows are asked for before it is known which events are new; the lock comes first, so they are current.
+            found = {}
+            for projection in lane:
+                if keys := projection.keys(batch):
+                    cursor = connection.cursor(binary=True)
+                    found[projection.name] = await cursor.execute(*self._tables[projection.name].load(keys))
+            checkpoints = {name: (position, version) for name, position, version in await locked.fetchall()}
+            moved = {}
+            for projection in lane:
+                if new := _new(projection, checkpoints, batch):
+                    table = self._tables[projection.name]
+                    rows = await found[projection.name].fetchall() if projection.name in found else []
+                    if changed := projection.fold(table.loaded(rows), new):
+                        await connection.execute(*table.save(changed))
+                    moved[projection.name] = new[-1].position
+            await connection.execute(_MOVE, (array(moved, "text"), array(moved.values(), "bigint")))
+
+    async def _positions(self, lane: Lane) -> dict[str, int]:
+        async with self._connections.connection() as connection:
+            cursor = await connection.execute(_POSITIONS, (array([each.name for each in lane], "text"),))
+            return dict.fromkeys([each.name for each in lane], 0) | dict(await cursor.fetchall())
+
+
+def _new(projection: Projection[Any], checkpoints: Mapping[str, tuple[int, int]], batch: Batch) -> Batch:
+    """The events after the projection's checkpoint."""
+    if projection.name not in checkpoints:
+        raise CannotContinueError("there is no checkpoint of this name; was the database migrated?")
+    position, version = checkpoints[projection.name]
+    if version != projection.version:
+        message = f"the rows were written by version {version}, this program has version {projection.version}"
+        raise CannotContinueError(message)
+    new = [recorded for recorded in batch if recorded.position > position]
+    if new and new[0].position != position + 1:
+        raise CannotContinueError(f"the checkpoint was moved back to {position}")
+    return new
