@@ -7,7 +7,7 @@ from itertools import islice
 from application.ports import Appended, Clock, Key, KeyUse, Loaded, Transaction
 from domain.events import RecordedEvent, StreamId
 from domain.values import TraderId
-from infrastructure.appending import Head, answer, chain, encode, judge
+from infrastructure.batch import Head, answer, chain, encode, judge
 from infrastructure.codec import Codec, RawEvent
 from infrastructure.postgres.chain import GENESIS
 

@@ -1,10 +1,22 @@
-"""How this program connects to PostgreSQL: the one place for timeouts and for prepared statements."""
+"""How this program connects to PostgreSQL: the one place for timeouts, prepared statements and second attempts."""
 
-from typing import Any
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Lock
+from time import monotonic, sleep
+from typing import Any, TypeVar
 
-from psycopg import InterfaceError, OperationalError
+from psycopg import Connection, InterfaceError, OperationalError, connect
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow
+
+from infrastructure.postgres import arrays
+
+T = TypeVar("T")
 
 PREPARE_THRESHOLD: int | None = 5
 """psycopg prepares a statement on the server when it has run this often. None for a pooler that cannot follow."""
@@ -27,3 +39,68 @@ def conninfo(url: str) -> str:
     """The URL with the timeouts that it does not set itself."""
     parameters: dict[str, Any] = {**_DEFAULTS, **conninfo_to_dict(url)}
     return make_conninfo("", **parameters)
+
+
+def longer(pause: float) -> float:
+    """The pause, in seconds, after the next failure in a row."""
+    return min(2 * pause + 0.02, 0.5)
+
+
+class Session:
+    """One connection in autocommit, opened when it is needed and again when it is broken; threads take turns.
+
+    Args:
+        url: of the database.
+        patience_seconds: how long to go on trying while the database cannot be reached. An attempt that has begun may
+            take longer.
+    """
+
+    def __init__(self, url: str, patience_seconds: float) -> None:
+        self._conninfo = conninfo(url)
+        self._patience_seconds = patience_seconds
+        self._turn = Lock()
+        self._connection: Connection[TupleRow] | None = None
+
+    def run(self, work: Callable[[Connection[TupleRow]], T]) -> T:
+        """What the work returns, which is begun anew on another connection when the database was unavailable.
+
+        Raises:
+            psycopg.Error: whatever the work raises; one of UNAVAILABLE only when patience has ended.
+        """
+        with self._turn:
+            deadline = monotonic() + self._patience_seconds
+            pause = 0.0
+            while True:
+                try:
+                    return work(self._connected())
+                except UNAVAILABLE:
+                    self._disconnect()
+                    if monotonic() >= deadline:
+                        raise
+                sleep(pause)
+                pause = longer(pause)
+
+    def interrupt(self) -> None:
+        """Make the work that waits for an answer fail as if the connection were lost. For any thread to call."""
+        connection = self._connection
+        if connection is not None:
+            with suppress(OSError, OperationalError), socket.socket(fileno=os.dup(connection.fileno())) as wire:
+                wire.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Disconnect, after the work that is under way."""
+        with self._turn:
+            self._disconnect()
+
+    def _connected(self) -> Connection[TupleRow]:
+        if self._connection is not None and self._connection.info.transaction_status is not TransactionStatus.IDLE:
+            self._disconnect()  # the last work failed half way
+        if self._connection is None:
+            self._connection = connect(self._conninfo, autocommit=True, prepare_threshold=PREPARE_THRESHOLD)
+            arrays.register(self._connection)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -13,12 +13,12 @@ from psycopg.rows import TupleRow
 from application.ports import Appended, Key, KeyUse, Loaded, StoreUnavailableError, Transaction
 from domain.events import RecordedEvent, StreamId
 from domain.values import TraderId
-from infrastructure.appending import Write, answer, encode, judge
+from infrastructure.batch import Write, answer, encode, judge
 from infrastructure.codec import Codec, RawEvent
 from infrastructure.postgres import arrays
-from infrastructure.postgres.connecting import UNAVAILABLE
+from infrastructure.postgres.appending import VERSIONS, append, key_columns
+from infrastructure.postgres.connecting import UNAVAILABLE, Session, longer
 from infrastructure.postgres.connections import Connections
-from infrastructure.postgres.writer import VERSIONS, Writer, key_columns
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ class PostgresEventStore:
     def __init__(self, url: str, patience_seconds: float = 10.0) -> None:
         self._codec = Codec()
         self._patience_seconds = patience_seconds
-        self._writer = Writer(url, patience_seconds)
+        self._session = Session(url, patience_seconds)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="event-writer")
         self._connections = Connections(url)
 
@@ -93,7 +93,7 @@ class PostgresEventStore:
     async def __aexit__(self, *_: object) -> None:
         """Finish what is being appended, and disconnect."""
         await asyncio.to_thread(self._thread.shutdown)
-        self._writer.close()
+        self._session.close()
         await self._connections.__aexit__()
 
     async def append(self, transactions: Sequence[Transaction], known_position: int) -> Appended:
@@ -107,7 +107,7 @@ class PostgresEventStore:
         if not any(transaction.events for transaction in transactions):
             return await self._check(transactions, known_position)
         loop = asyncio.get_running_loop()
-        watch = loop.call_later(_ANSWER_SECONDS, self._writer.interrupt)
+        watch = loop.call_later(_ANSWER_SECONDS, self._session.interrupt)
         try:
             return await loop.run_in_executor(self._thread, self._append, transactions, known_position)
         except UNAVAILABLE as error:
@@ -192,7 +192,7 @@ class PostgresEventStore:
 
     def _append(self, transactions: Sequence[Transaction], known_position: int) -> Appended:
         writes = [encode(transaction, self._codec) for transaction in transactions]
-        holding, batch = self._writer.append(writes, known_position)
+        holding, batch = append(self._session, writes, known_position)
         return answer(transactions, holding, batch)
 
     async def _check(self, transactions: Sequence[Transaction], known_position: int) -> Appended:
@@ -235,7 +235,7 @@ class PostgresEventStore:
                 if monotonic() >= deadline:
                     raise StoreUnavailableError(str(error)) from error
             await asyncio.sleep(pause)
-            pause = min(2 * pause + 0.02, 0.5)
+            pause = longer(pause)
 
 
 def _raw(row: TupleRow) -> RawEvent:

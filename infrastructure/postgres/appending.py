@@ -1,0 +1,192 @@
+"""The one append path: transactions in, one commit, and never the same thing twice."""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC
+
+from eventsourcing.persistence import Tracking
+from psycopg import Connection, Error, IntegrityError
+from psycopg.errors import PipelineAborted, UniqueViolation
+from psycopg.rows import TupleRow
+
+from application.ports import Key
+from infrastructure.batch import Batch, Head, Write, chain, judge
+from infrastructure.postgres import arrays
+from infrastructure.postgres.connecting import Session
+
+CHANNEL = "orderlog_events"
+"""Where every commit tells the new end of the log."""
+
+# These hold for one transaction, so that they work through a pooler. Whoever is stopped while holding the head of the
+# log loses it after two seconds, which is less than the others wait for it.
+_LIMITS = """
+SELECT set_config('idle_in_transaction_session_timeout', '2s', true), set_config('lock_timeout', '10s', true),
+       set_config('statement_timeout', '15s', true)
+"""
+
+# The row lock is what makes commit order position order: it is held until the commit.
+_TAKE_HEAD = """
+SELECT position, hash, greatest(recorded_at, clock_timestamp()) FROM log_head FOR UPDATE
+"""
+
+VERSIONS = """
+SELECT stream_id, coalesce((SELECT max(version) FROM events WHERE events.stream_id = wanted.stream_id), 0)
+FROM unnest(%s::text[]) AS wanted (stream_id)
+"""
+"""The last version of each stream, 0 for one that does not exist."""
+
+_TAKEN = """
+SELECT trader_id, kind, value
+FROM unnest(%s::text[], %s::text[], %s::text[]) AS wanted (trader_id, kind, value)
+JOIN keys USING (trader_id, kind, value)
+"""
+
+_INSERT_EVENTS = """
+INSERT INTO events (position, stream_id, version, type, data, metadata, recorded_at, hash)
+SELECT %s::bigint + n - 1, stream_id, version, type, data, metadata, %s, hash
+FROM unnest(%s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bytea[])
+WITH ORDINALITY AS new (stream_id, version, type, data, metadata, hash, n)
+"""
+
+_INSERT_KEYS = """
+INSERT INTO keys (trader_id, kind, value, fingerprint, stream_id, version)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])
+"""
+
+_MOVE_HEAD = "UPDATE log_head SET position = %s, hash = %s, recorded_at = %s"
+
+_NOTIFY = f"SELECT pg_notify('{CHANNEL}', %s)"
+
+TRACK = """
+INSERT INTO checkpoints (name, position) VALUES (%s, %s)
+ON CONFLICT (name) DO UPDATE SET position = excluded.position, updated_at = now()
+WHERE checkpoints.position < excluded.position
+RETURNING position
+"""
+"""Moves a checkpoint forward; no row says that it is there or beyond already."""
+
+
+def append(
+    session: Session, writes: Sequence[Write], known_position: int | None, tracking: Tracking | None = None
+) -> tuple[Sequence[bool], Batch]:
+    """Record, in one commit, the writes that hold; returns which did, and the batch they made.
+
+    Args:
+        session: where to.
+        writes: in the order in which they were decided.
+        known_position: the reads were right when the log ended there; None has all of them checked.
+        tracking: recorded with the writes, or nothing is.
+
+    Raises:
+        psycopg.IntegrityError: the tracking is not above what is recorded.
+        psycopg.Error: one of UNAVAILABLE when the database cannot be reached. Then it is not known whether the writes
+            were recorded.
+    """
+    return session.run(_Work(writes, known_position, tracking).attempt)
+
+
+class _Work:
+    """What is to be appended, attempted until it is known to have succeeded or failed."""
+
+    def __init__(self, writes: Sequence[Write], known_position: int | None, tracking: Tracking | None) -> None:
+        self._writes = writes
+        self._known_position = known_position
+        self._tracking = tracking
+        self._sent: tuple[Sequence[bool], Batch] | None = None
+
+    def attempt(self, connection: Connection[TupleRow]) -> tuple[Sequence[bool], Batch]:
+        head, tracked = self._begin(connection)
+        # An answer was lost. The lock that is held now has waited for that transaction to end: either its last event
+        # is where it was going to be, with the hash that covers all of it, or nothing of it is there.
+        if self._sent is not None and _is_recorded(connection, self._sent[1].head):
+            connection.execute("ROLLBACK")
+            return self._sent
+        if not tracked:
+            connection.execute("ROLLBACK")
+            raise IntegrityError(f"{self._tracking} is not above what is recorded")
+        versions: dict[str, int] = {}
+        taken: set[Key] = set()
+        if head.position != self._known_position:
+            versions, taken = self._look_up(connection)
+        holding = judge(self._writes, versions, taken)
+        batch = chain(head, self._writes, holding)
+        if not batch.events:
+            connection.execute("ROLLBACK")
+            return holding, batch
+        self._sent = holding, batch
+        try:
+            _commit(connection, batch)
+        except UniqueViolation:
+            connection.execute("ROLLBACK")
+            if self._known_position is None:
+                raise
+            # What the caller took for right was not: look closely.
+            self._known_position, self._sent = None, None
+            return self.attempt(connection)
+        return holding, batch
+
+    def _begin(self, connection: Connection[TupleRow]) -> tuple[Head, bool]:
+        with connection.pipeline():
+            connection.execute("BEGIN")
+            connection.execute(_LIMITS)
+            head = connection.execute(_TAKE_HEAD)
+            if self._tracking is not None:
+                tracked = connection.execute(TRACK, (self._tracking.application_name, self._tracking.notification_id))
+        ((position, last, now),) = head.fetchall()
+        return Head(position, last, now.astimezone(UTC)), self._tracking is None or tracked.fetchone() is not None
+
+    def _look_up(self, connection: Connection[TupleRow]) -> tuple[dict[str, int], set[Key]]:
+        """The versions of all streams, and those of the keys that are taken."""
+        streams = {stream for write in self._writes for stream in write.reads}
+        keys = [key for write in self._writes for key in write.keys]
+        versions = connection.execute(VERSIONS, (arrays.texts(streams),)).fetchall()
+        taken = connection.execute(_TAKEN, key_columns(keys)).fetchall() if keys else []
+        return dict(versions), {Key(*row) for row in taken}
+
+
+def _is_recorded(connection: Connection[TupleRow], head: Head) -> bool:
+    row = connection.execute("SELECT hash FROM events WHERE position = %s", (head.position,)).fetchone()
+    return row == (head.hash,)
+
+
+def _commit(connection: Connection[TupleRow], batch: Batch) -> None:
+    position, last, recorded_at = batch.head
+    columns = (
+        arrays.texts(str(event.originator_id) for event in batch.events),
+        arrays.integers([event.originator_version for event in batch.events]),
+        arrays.texts(event.topic for event in batch.events),
+        arrays.encoded_texts([event.state for event in batch.events]),
+        arrays.encoded_texts(batch.metadata),
+        arrays.byte_strings(batch.hashes),
+    )
+    try:
+        with connection.pipeline():
+            connection.execute(_INSERT_EVENTS, (batch.first, recorded_at, *columns))
+            if batch.keys:
+                uses = batch.keys.values()
+                answers = (
+                    arrays.texts(use.fingerprint for use in uses),
+                    arrays.texts(use.stream_id for use in uses),
+                    arrays.integers([use.version for use in uses]),
+                )
+                connection.execute(_INSERT_KEYS, (*key_columns(batch.keys), *answers))
+            connection.execute(_MOVE_HEAD, (position, last, recorded_at))
+            connection.execute(_NOTIFY, (str(position),))
+            connection.execute("COMMIT")
+    except PipelineAborted as error:
+        raise first_error(error) from None
+
+
+def first_error(error: BaseException) -> BaseException:
+    """What failed first: psycopg may raise what that did to the statements behind it in the pipeline."""
+    while isinstance(error, PipelineAborted) and isinstance(error.__context__, Error):
+        error = error.__context__
+    return error
+
+
+def key_columns(keys: Collection[Key]) -> tuple[arrays.TextArray, arrays.TextArray, arrays.TextArray]:
+    """The keys as three parameters: traders, kinds, values."""
+    return (
+        arrays.texts(key.trader_id for key in keys),
+        arrays.texts(key.kind for key in keys),
+        arrays.texts(key.value for key in keys),
+    )

@@ -1,0 +1,154 @@
+"""The one reader of the log in a process: it feeds everybody in the process who wants to know what happened."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Self
+
+from psycopg import AsyncConnection
+
+from application.ports import EventStore, StoreUnavailableError
+from domain.events import RecordedEvent
+from infrastructure.postgres.appending import CHANNEL
+from infrastructure.postgres.connecting import UNAVAILABLE, conninfo, longer
+
+_READ_LIMIT = 1_000
+_RECENT_MAX = 10_000
+
+
+class Follower:
+    """Reads the end of the log as it grows and keeps what is recent, decoded, for any number of consumers.
+
+    Notifications wake it; below them it polls, so that losing them costs time and nothing else. Consumers go at their
+    own pace: one near the end is served from memory, one that is behind reads the store, and none waits for another.
+    Use as an async context manager.
+
+    Args:
+        store: the log.
+        listen_url: where the database's notifications are heard, directly and not through a pooler; None: only poll.
+        poll_seconds: how long a commit may go unnoticed when no notification tells of it.
+    """
+
+    def __init__(self, store: EventStore, listen_url: str | None, poll_seconds: float = 0.5) -> None:
+        self._store = store
+        self._listen_url = listen_url
+        self._poll_seconds = poll_seconds
+        self._position = 0
+        self._recent: list[RecordedEvent] = []
+        self._wake = asyncio.Event()
+        self._moved = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ended = False
+
+    async def __aenter__(self) -> Self:
+        """Begin at the end of the log.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached.
+        """
+        self._position = await self._store.position()
+        self._tasks.append(asyncio.create_task(self._tail(), name="follower"))
+        if self._listen_url is not None:
+            self._tasks.append(asyncio.create_task(self._listen(self._listen_url), name="follower-listener"))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop reading; every ``follow`` ends."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def position(self) -> int:
+        """The last position that was seen."""
+        return self._position
+
+    def wake(self) -> None:
+        """Look at once: something was just recorded."""
+        self._wake.set()
+
+    async def wait_for(self, position: int, timeout: float) -> bool:  # noqa: ASYNC109 - running out of time is an answer here
+        """Whether the position was seen within this many seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                while self._position < position and not self._ended:
+                    await self._moved.wait()
+        except TimeoutError:
+            pass
+        return self._position >= position
+
+    async def follow(self, after: int, batch: int) -> AsyncIterator[Sequence[RecordedEvent]]:
+        """Every event with a position above ``after``, without a gap or a repeat, at most ``batch`` at a time.
+
+        Ends when the follower is closed.
+
+        Raises:
+            UnreadableEventError: the log has an event that this program does not know.
+        """
+        while events := await self._next(after, batch):
+            yield events
+            after = events[-1].position
+
+    async def _next(self, after: int, batch: int) -> Sequence[RecordedEvent]:
+        while not self._ended:
+            if after >= self._position:
+                await self._moved.wait()
+                continue
+            begin = after - (self._position - len(self._recent))
+            if begin >= 0:
+                return self._recent[begin : begin + batch]
+            try:
+                return await self._store.read(after, batch)
+            except StoreUnavailableError:
+                await asyncio.sleep(self._poll_seconds)
+        for task in self._tasks:
+            if not task.cancelled() and task.done() and (error := task.exception()):
+                raise error
+        return ()
+
+    async def _tail(self) -> None:
+        try:
+            while True:
+                self._wake.clear()
+                try:
+                    events = await self._store.read(self._position, _READ_LIMIT)
+                except StoreUnavailableError:
+                    events = ()
+                if events:
+                    self._remember(events)
+                if len(events) < _READ_LIMIT:
+                    await self._woken()
+        finally:
+            self._ended = True
+            self._moved.set()
+
+    def _remember(self, events: Sequence[RecordedEvent]) -> None:
+        self._recent.extend(events)
+        # Now and then rather than every time, because it moves everything.
+        if len(self._recent) > 2 * _RECENT_MAX:
+            del self._recent[:-_RECENT_MAX]
+        self._position = events[-1].position
+        moved, self._moved = self._moved, asyncio.Event()
+        moved.set()
+
+    async def _woken(self) -> None:
+        try:
+            async with asyncio.timeout(self._poll_seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _listen(self, url: str) -> None:
+        pause = 0.0
+        while True:
+            try:
+                async with await AsyncConnection.connect(conninfo(url), autocommit=True) as connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    pause = 0.0
+                    # What was recorded before the server began to listen was not heard of.
+                    self._wake.set()
+                    async for notification in connection.notifies():
+                        if int(notification.payload) > self._position:
+                            self._wake.set()
+            except UNAVAILABLE:
+                await asyncio.sleep(pause)
+                pause = longer(pause)

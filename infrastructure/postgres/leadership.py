@@ -1,0 +1,89 @@
+"""One process at a time does what must not be done twice."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from infrastructure.postgres.connecting import UNAVAILABLE, conninfo
+
+_TRY_SECONDS = 0.5
+_CHECK_SECONDS = 1.0
+_ANSWER_SECONDS = 3.0
+
+
+class LeadershipLostError(Exception):
+    """The connection that held the leadership is lost: another process may lead by now."""
+
+
+class Leadership:
+    """Leadership by name among all processes on one database: an advisory lock, held by a connection of its own.
+
+    A leader whose connection breaks learns of it within about four seconds, and a process that is merely slow may
+    learn of it late: what a leader writes has to be safe against another one, and this only keeps them from racing.
+
+    Args:
+        url: of the database, directly and not through a pooler.
+        name: of what is led.
+    """
+
+    def __init__(self, url: str, name: str) -> None:
+        self._conninfo = conninfo(url)
+        self._name = name
+
+    @asynccontextmanager
+    async def hold(self) -> AsyncIterator[None]:
+        """Wait to become the leader, and be it for the length of the block.
+
+        Raises:
+            LeadershipLostError: the block was cancelled, because the connection is lost.
+        """
+        connection = await self._acquire()
+        try:
+            async with asyncio.TaskGroup() as group:
+                watch = group.create_task(_watch(connection), name=f"leadership-{self._name}")
+                yield
+                watch.cancel()
+        except BaseExceptionGroup as errors:
+            # What the block raised comes out as it went in, as if there were no group.
+            raise errors.exceptions[0] from None
+        finally:
+            await connection.close()
+
+    async def _acquire(self) -> AsyncConnection[TupleRow]:
+        while True:
+            try:
+                connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
+            except UNAVAILABLE:
+                await asyncio.sleep(_TRY_SECONDS)
+                continue
+            try:
+                # Tried again and again: a statement that waited for the lock would keep its snapshot for as long, and
+                # what the whole database may clean up would wait with it.
+                while not await self._try(connection):  # noqa: ASYNC110 - the event is in another process
+                    await asyncio.sleep(_TRY_SECONDS)
+            except UNAVAILABLE:
+                await connection.close()
+            except BaseException:
+                await connection.close()
+                raise
+            else:
+                return connection
+
+    async def _try(self, connection: AsyncConnection[TupleRow]) -> bool:
+        cursor = await connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (self._name,))
+        return await cursor.fetchone() == (True,)
+
+
+async def _watch(connection: AsyncConnection[TupleRow]) -> None:
+    """Raise when the connection is lost: at once when it is closed, soon when it only fell silent."""
+    try:
+        while True:
+            async for _ in connection.notifies(timeout=_CHECK_SECONDS):
+                pass  # nothing is listened to: this waits for the connection to be closed
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await connection.execute("SELECT 1")
+    except (*UNAVAILABLE, TimeoutError) as error:
+        raise LeadershipLostError(str(error)) from error
