@@ -1,0 +1,226 @@
+"""Status messages to any number of streams of this process, from one reader of the log.
+
+A stream that wants the past reads it from the store, and only once it has caught up does it take what the reader brings:
+no gap, because it listens before it reads the last of the past, and no repeat, because positions rise.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from application.ports import Feed
+from application.status import MESSAGE_NAMES, status_message
+from domain.events import TOPICS, RecordedEvent
+from domain.values import TraderId
+from infrastructure.codec import Codec
+from infrastructure.postgres.event_store import PostgresEventStore
+
+log = logging.getLogger(__name__)
+
+PAGE = 500
+"""How many events a stream reads from the store at a time."""
+
+_PAUSE_SECONDS = 1.0
+_TYPES = tuple(topic for topic, cls in TOPICS.items() if cls in MESSAGE_NAMES)
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Message(NamedTuple):
+    """A message as JSON, the same text for all streams of its trader. A heartbeat says how far the stream has come."""
+
+    position: int
+    text: str
+
+
+class TooSlowError(Exception):
+    """The client does not take messages as fast as they come; it can resume after the last one it has."""
+
+
+class ClosingError(Exception):
+    """The process is going away; the client can resume at another one."""
+
+
+class FanOut:
+    """Reads the log once and hands each message to the streams of its trader.
+
+    Args:
+        feed: the log as it grows.
+        store: the log as it was.
+        backlog_max: how many messages may wait for a stream before it is too slow.
+        heartbeat_seconds: how long a stream may be silent.
+    """
+
+    def __init__(self, feed: Feed, store: PostgresEventStore, backlog_max: int, heartbeat_seconds: float) -> None:
+        self.position = 0
+        self.store = store
+        self.backlog_max = backlog_max
+        self.heartbeat_seconds = heartbeat_seconds
+        self.is_closing = False
+        self._feed = feed
+        self._streams: defaultdict[TraderId, set[Stream]] = defaultdict(set)
+        self._grown = asyncio.Event()
+
+    async def run(self, after: int) -> None:
+        """Hand out everything above the position, until cancelled."""
+        self.position = after
+        while True:
+            try:
+                async for batch in self._feed.follow(self.position):
+                    self._hand_out(batch)
+            except Exception:
+                log.exception("the streams read on in a moment")
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    def close(self) -> None:
+        """End every stream."""
+        self.is_closing = True
+        self._grow()
+        for streams in self._streams.values():
+            for stream in streams:
+                stream.wake()
+
+    async def beyond(self, position: int) -> None:
+        """Wait until the log is known to have gone beyond the position.
+
+        Raises:
+            ClosingError: the process is going away.
+        """
+        while self.position <= position:
+            if self.is_closing:
+                raise ClosingError
+            await self._grown.wait()
+
+    def join(self, trader_id: TraderId, stream: "Stream") -> None:
+        """From now on the stream gets the trader's messages."""
+        self._streams[trader_id].add(stream)
+
+    def leave(self, trader_id: TraderId, stream: "Stream") -> None:
+        """The stream gets no more messages."""
+        streams = self._streams[trader_id]
+        streams.discard(stream)
+        if not streams:
+            del self._streams[trader_id]
+
+    def _hand_out(self, batch: Sequence[RecordedEvent]) -> None:
+        for recorded in batch:
+            streams = self._streams.get(recorded.metadata.trader_id)
+            message = message_of(recorded) if streams else None
+            if streams and message:
+                for stream in streams:
+                    stream.put(message)
+        self.position = batch[-1].position
+        self._grow()
+
+    def _grow(self) -> None:
+        grown, self._grown = self._grown, asyncio.Event()
+        grown.set()
+
+
+class Stream:
+    """The messages of one trader for one client.
+
+    Args:
+        fan_out: where they come from.
+        trader_id: whose they are.
+        on_overflow: called once when the client turns out to be too slow.
+    """
+
+    def __init__(self, fan_out: FanOut, trader_id: TraderId, on_overflow: Callable[[], object] = lambda: None) -> None:
+        self._fan_out = fan_out
+        self._trader_id = trader_id
+        self._on_overflow = on_overflow
+        self._waiting: deque[Message] = deque()
+        self._awake = asyncio.Event()
+        self._codec = Codec()
+        self._reached = 0
+        self.is_too_slow = False
+
+    def put(self, message: Message) -> None:
+        """Let the message wait for the client."""
+        if self.is_too_slow:
+            return
+        if len(self._waiting) >= self._fan_out.backlog_max:
+            self.is_too_slow = True
+            self._waiting.clear()
+            self._on_overflow()
+        else:
+            self._waiting.append(message)
+        self._awake.set()
+
+    def wake(self) -> None:
+        """Look again at what has changed."""
+        self._awake.set()
+
+    async def messages(self, after: int) -> AsyncIterator[Message]:
+        """Every message above the position, in order, none missing and none twice; heartbeats when there are none.
+
+        Raises:
+            TooSlowError: more messages are waiting than may wait.
+            ClosingError: the process is going away.
+            StoreUnavailableError: the past cannot be read.
+        """
+        self._reached = after
+        async for message in self._past():
+            yield message
+        self._fan_out.join(self._trader_id, self)
+        try:
+            async for message in self._past():
+                yield message
+            while True:
+                if await self._something_waits():
+                    message = self._waiting.popleft()
+                    if message.position > self._reached:
+                        self._reached = message.position
+                        yield message
+                else:
+                    yield heartbeat(max(self._reached, self._fan_out.position))
+        finally:
+            self._fan_out.leave(self._trader_id, self)
+
+    async def _past(self) -> AsyncIterator[Message]:
+        """What is in the log above what was reached."""
+        full = True
+        while full:
+            self._check()
+            page = await self._fan_out.store.raw(self._reached, PAGE, types=_TYPES, trader_id=self._trader_id)
+            full = len(page) == PAGE
+            for raw in page:
+                message = message_of(self._codec.to_recorded_event(raw))
+                if message:
+                    self._reached = message.position
+                    yield message
+
+    async def _something_waits(self) -> bool:
+        """Whether a message waits, or comes before the next heartbeat is due."""
+        self._check()
+        if not self._waiting:
+            self._awake.clear()
+            try:
+                async with asyncio.timeout(self._fan_out.heartbeat_seconds):
+                    await self._awake.wait()
+            except TimeoutError:
+                return False
+            self._check()
+        return True
+
+    def _check(self) -> None:
+        if self.is_too_slow:
+            raise TooSlowError
+        if self._fan_out.is_closing:
+            raise ClosingError
+
+
+def message_of(recorded: RecordedEvent) -> Message | None:
+    """The message for an event, None for one that is not an order's."""
+    message = status_message(recorded)
+    return Message(recorded.position, _encode(message).decode()) if message else None
+
+
+def heartbeat(position: int) -> Message:
+    """Nothing has happened up to the position that the client does not know."""
+    return Message(position, _encode({"event": "heartbeat", "position": position}).decode())

@@ -1,0 +1,121 @@
+"""Every error as ``application/problem+json`` (RFC 9457), and the one table from codes to HTTP statuses."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import NamedTuple
+
+from application.ports import StoreUnavailableError
+from application.sequencer import SequencerBusyError
+from domain.refusals import Refusal
+
+log = logging.getLogger(__name__)
+
+STATUS_OF: Mapping[str, HTTPStatus] = {
+    # A bad or refused request.
+    "INVALID_REQUEST": HTTPStatus.BAD_REQUEST,
+    "INVALID_QUANTITY": HTTPStatus.BAD_REQUEST,
+    "INVALID_PRICE": HTTPStatus.BAD_REQUEST,
+    "INVALID_SYMBOL": HTTPStatus.BAD_REQUEST,
+    "INSUFFICIENT_FUNDS": HTTPStatus.BAD_REQUEST,
+    "INSUFFICIENT_POSITION": HTTPStatus.BAD_REQUEST,
+    "MAX_POSITION_EXCEEDED": HTTPStatus.BAD_REQUEST,
+    "MAX_ORDER_QUANTITY_EXCEEDED": HTTPStatus.BAD_REQUEST,
+    "MAX_NOTIONAL_EXCEEDED": HTTPStatus.BAD_REQUEST,
+    "MAX_OPEN_ORDERS_EXCEEDED": HTTPStatus.BAD_REQUEST,
+    "NO_REFERENCE_PRICE": HTTPStatus.BAD_REQUEST,
+    "ORDER_NOT_CANCELLABLE": HTTPStatus.BAD_REQUEST,
+    "IDEMPOTENCY_KEY_REUSED": HTTPStatus.UNPROCESSABLE_ENTITY,
+    # Who asks, and for what.
+    "UNAUTHENTICATED": HTTPStatus.UNAUTHORIZED,
+    "FORBIDDEN": HTTPStatus.FORBIDDEN,
+    "NOT_FOUND": HTTPStatus.NOT_FOUND,
+    "METHOD_NOT_ALLOWED": HTTPStatus.METHOD_NOT_ALLOWED,
+    "PAYLOAD_TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "UNSUPPORTED_MEDIA_TYPE": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    # It is on us.
+    "INTERNAL_ERROR": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "ORDER_EXECUTION_DISABLED": HTTPStatus.SERVICE_UNAVAILABLE,
+    "STORE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
+    "BUSY": HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""The HTTP status of every code that an answer can have."""
+
+_RETRY_AFTER_SECONDS = "1"
+
+
+class FieldError(NamedTuple):
+    """One thing that is wrong with a request: where, as a JSON pointer or ``/name`` of a parameter, and what."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class Problem(Exception):  # noqa: N818 - a problem is an answer, which may be nobody's error
+    """An answer that is not what was asked for; ``detail`` is a sentence for whoever asked."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        error_id: str | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.errors = errors
+        self.headers = dict(headers or {})
+        self.error_id = error_id
+
+    @property
+    def status(self) -> HTTPStatus:
+        """The HTTP status of the answer."""
+        return STATUS_OF[self.code]
+
+    def document(self) -> dict[str, object]:
+        """The body of the answer."""
+        document: dict[str, object] = {
+            "type": "about:blank",
+            "title": self.status.phrase,
+            "status": self.status.value,
+            "detail": self.detail,
+            "code": self.code,
+        }
+        if self.errors:
+            document["errors"] = [error._asdict() for error in self.errors]
+        if self.error_id is not None:
+            document["error_id"] = self.error_id
+        return document
+
+
+def pointer(*names: str | int) -> str:
+    """A JSON pointer (RFC 6901) to a field; what cannot be written as UTF-8 shows as a question mark."""
+    steps = (str(name).replace("~", "~0").replace("/", "~1") for name in names)
+    return "".join(f"/{step}" for step in steps).encode(errors="replace").decode()
+
+
+def problem_of(error: Exception, new_id: Callable[[], str]) -> Problem:
+    """The problem that an exception is to whoever asked.
+
+    One that nobody expected is logged with its traceback under a fresh id, which is all that the answer says of it.
+    """
+    match error:
+        case Problem():
+            return error
+        case Refusal():
+            errors = [FieldError(pointer(error.field), error.code, error.message)] if error.field else []
+            return Problem(error.code, error.message, errors)
+        case StoreUnavailableError():
+            detail = "The order log cannot be reached; a command may be repeated with the same Idempotency-Key"
+            return Problem("STORE_UNAVAILABLE", detail, headers={"retry-after": _RETRY_AFTER_SECONDS})
+        case SequencerBusyError():
+            detail = "Too many commands are waiting; nothing was recorded, try again"
+            return Problem("BUSY", detail, headers={"retry-after": _RETRY_AFTER_SECONDS})
+        case _:
+            error_id = new_id()
+            log.error("internal error %s", error_id, exc_info=error)
+            detail = "Something went wrong on our side; quote the error_id when you report it"
+            return Problem("INTERNAL_ERROR", detail, error_id=error_id)

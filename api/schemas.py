@@ -1,0 +1,335 @@
+"""Requests and answers: the one definition that validates what comes in and describes, in OpenAPI, what goes out."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from api.fields import (
+    POSITION_MAX,
+    AskedAmount,
+    AskedClientOrderId,
+    AskedOrderId,
+    AskedOrderType,
+    AskedPrice,
+    AskedQuantity,
+    AskedSide,
+    AskedStatus,
+    AskedSymbol,
+    AskedTimeInForce,
+    AskedTraderId,
+    Moment,
+    MoneyText,
+    Position,
+    QuantityText,
+    TimeText,
+    WholeNumber,
+)
+from domain.events import TOPICS
+from domain.lifecycle import Flag, Status
+from domain.values import OrderType, Side, TimeInForce
+
+ORDERS_LIMIT_MAX = 100
+EVENTS_LIMIT_MAX = 1000
+
+
+class Asked(BaseModel):
+    """What comes in: nothing is guessed, nothing unknown is let through."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Told(BaseModel):
+    """What goes out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+# ── Commands ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class OrderBody(Asked):
+    """A new order. Decimals are text or JSON numbers; of a STOP order, `price` is the stop price when that is absent."""
+
+    symbol: AskedSymbol
+    side: AskedSide = Side.BUY
+    quantity: AskedQuantity
+    order_type: AskedOrderType
+    price: AskedPrice = None
+    stop_price: AskedPrice = None
+    time_in_force: AskedTimeInForce = TimeInForce.DAY
+    stop_loss: AskedPrice = None
+    take_profit: AskedPrice = None
+    client_order_id: AskedClientOrderId = None
+
+
+class CashBody(Asked):
+    """An amount of dollars and cents."""
+
+    amount: AskedAmount
+
+
+# ── Query parameters ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class NoQuery(Asked):
+    """No parameters."""
+
+
+class OrderQuery(Asked):
+    """The order as it was."""
+
+    version: Annotated[WholeNumber, Field(ge=1, le=2**31 - 1, description="after this many of its events")] | None = (
+        None
+    )
+    as_of: Annotated[Moment, Field(description="at this time")] | None = None
+
+
+class AsOfQuery(Asked):
+    """The account as it was."""
+
+    as_of: Annotated[Moment, Field(description="at this time")] | None = None
+
+
+class OrdersQuery(Asked):
+    """Which orders, and which page of them."""
+
+    status: AskedStatus | None = None
+    symbol: AskedSymbol | None = None
+    limit: Annotated[WholeNumber, Field(ge=1, le=ORDERS_LIMIT_MAX)] = 20
+    offset: Annotated[WholeNumber, Field(ge=0, le=2**31 - 1)] = 0
+    cursor: (
+        Annotated[str, StringConstraints(min_length=1, max_length=200), Field(description="a next_cursor")] | None
+    ) = None
+    min_position: Annotated[Position, Field(description="wait, at most 1 s, until the answer includes it")] | None = (
+        None
+    )
+
+
+class EntriesQuery(Asked):
+    """Which entries of the execution log."""
+
+    order_id: AskedOrderId | None = None
+    after: Annotated[Position, Field(description="entries with a higher id")] = 0
+    limit: Annotated[WholeNumber, Field(ge=1, le=EVENTS_LIMIT_MAX)] = 100
+
+
+class EventsQuery(Asked):
+    """Which events of the log."""
+
+    after: Annotated[Position, Field(description="events at higher positions")] = 0
+    limit: Annotated[WholeNumber, Field(ge=1, le=EVENTS_LIMIT_MAX)] | None = None
+    type: Literal[tuple(TOPICS)] | None = None  # type: ignore[valid-type] # the stored names are data
+    trader_id: AskedTraderId | None = None
+    order_id: AskedOrderId | None = None
+    until: Annotated[Moment, Field(description="events recorded up to this time")] | None = None
+
+
+class StreamQuery(Asked):
+    """Where a stream of status messages begins, and who asks when no header can say so."""
+
+    after: (
+        Annotated[Position, Field(description="everything above this position, then live; absent: from now")] | None
+    ) = None
+    token: Annotated[str, Field(description="a token, for clients that cannot set headers")] | None = None
+    ticket: Annotated[str, Field(description="a ticket from /api/v1/stream-tickets")] | None = None
+
+
+# ── Answers ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class FillView(Told):
+    """An execution of an order."""
+
+    id: str
+    order_id: str
+    timestamp: TimeText
+    quantity_filled: QuantityText
+    price_at_fill: MoneyText
+    venue: str
+    commission: MoneyText
+
+
+class OrderView(Told):
+    """An order as its events leave it. `position` is that of its last event in the log, `version` counts its events."""
+
+    id: Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+    client_order_id: str
+    trader_id: str
+    symbol: str
+    side: Side
+    quantity: QuantityText
+    order_type: OrderType
+    price: MoneyText | None
+    stop_price: MoneyText | None
+    time_in_force: TimeInForce
+    stop_loss: MoneyText | None
+    take_profit: MoneyText | None
+    status: Status
+    filled_quantity: QuantityText
+    leaves_quantity: QuantityText
+    average_fill_price: MoneyText | None
+    fills: list[FillView]
+    reason: str | None
+    flags: list[Flag]
+    version: Annotated[int, Field(ge=1)]
+    position: Annotated[int, Field(ge=1)]
+    created_at: TimeText
+    updated_at: TimeText
+
+
+class OrdersPage(Told):
+    """Orders, newest first. `position` is how far into the log the answer reaches."""
+
+    orders: list[OrderView]
+    next_cursor: str | None
+    position: int
+
+
+class FillsPage(Told):
+    """Fills, oldest first."""
+
+    fills: list[FillView]
+    position: int
+
+
+class PositionView(Told):
+    """What a trader holds of a symbol, at average cost. What it is worth is null while nobody knows a price."""
+
+    symbol: str
+    quantity: QuantityText
+    average_price: MoneyText | None
+    realised_pnl: MoneyText
+    unrealised_pnl: MoneyText | None
+
+
+class PositionsPage(Told):
+    """Every position, by symbol."""
+
+    positions: list[PositionView]
+    position: int
+
+
+class AccountView(Told):
+    """An account in dollars. `reserved` is the part of `cash` held for working orders."""
+
+    trader_id: str
+    currency: Literal["USD"]
+    cash: MoneyText
+    reserved: MoneyText
+    available: MoneyText
+    positions: list[PositionView]
+    position: int
+
+
+class EntryView(Told):
+    """Something that happened to an order; `retry_attempt` counts the attempts at the venue from 1."""
+
+    id: int
+    order_id: str
+    trader_id: str
+    action: str
+    status: Status
+    timestamp: TimeText
+    reason: str | None
+    retry_attempt: int | None
+
+
+class EntriesPage(Told):
+    """Entries of the execution log, oldest first."""
+
+    entries: list[EntryView]
+    position: int
+
+
+class MetadataView(Told):
+    """Who caused an event, and what led to it."""
+
+    trader_id: str
+    actor: str
+    correlation_id: str
+    causation_id: str
+
+
+class EventView(Told):
+    """An event exactly as it is stored; `hash` is the chain's SHA-256 up to and including it."""
+
+    position: Annotated[int, Field(ge=1, le=POSITION_MAX)]
+    stream_id: str
+    version: Annotated[int, Field(ge=1)]
+    type: str
+    data: dict[str, Any]
+    metadata: MetadataView
+    recorded_at: TimeText
+    hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class EventsPage(Told):
+    """Events, oldest first; go on after `position`."""
+
+    events: list[EventView]
+    position: int
+
+
+class InstrumentView(Told):
+    """A symbol that the venue trades."""
+
+    symbol: str
+    name: str
+    tradable: bool
+    fractionable: bool
+    reference_price: MoneyText | None
+
+
+class InstrumentsPage(Told):
+    """Every symbol."""
+
+    instruments: list[InstrumentView]
+
+
+class TicketView(Told):
+    """A ticket opens one stream, once, before it expires."""
+
+    ticket: str
+    expires_at: TimeText
+
+
+class DependenciesView(Told):
+    """What the engine stands on."""
+
+    database: Literal["ok", "down"]
+    exchange: Literal["ok", "down"]
+    projections: Literal["ok", "down"]
+    bus: Literal["ok", "down"]
+
+
+class HealthView(Told):
+    """Whether orders can be taken and carried out."""
+
+    status: Literal["ok", "down"]
+    dependencies: DependenciesView
+
+
+class StatusView(Told):
+    """Whether the process lives, or is ready."""
+
+    status: Literal["ok", "down"]
+
+
+class ErrorView(Told):
+    """One thing that is wrong with a request, and where."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class ProblemView(Told):
+    """What went wrong (RFC 9457); `detail` is a sentence to act on, `code` a name that programs can rely on."""
+
+    type: str
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: str
+    code: str
+    errors: list[ErrorView] | None = None
+    error_id: str | None = None

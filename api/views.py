@@ -1,0 +1,192 @@
+"""Orders, fills and accounts as JSON shows them: decimals as text, times as RFC 3339 UTC with microseconds."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from application.snapshots import Snapshot
+from domain.account import Account
+from domain.order import Fill, Order
+from domain.position import Position
+from domain.values import OrderId, Price, Symbol, TraderId, exactly
+from projections.accounts import AccountRow
+from projections.execution_log import ExecutionLogRow
+from projections.fills import FillRow
+from projections.orders import OrderRow
+
+View = dict[str, Any]
+ReferencePrice = Callable[[Symbol], Price | None]
+"""What a unit of the symbol is worth now, None when nobody knows."""
+
+_DECIMALS_OF_MONEY = 2
+
+
+def quantity_text(value: Decimal) -> str:
+    """A plain number without trailing zeros: ``100``, ``0.5``."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def money_text(value: Decimal) -> str:
+    """Dollars with at least two decimals: ``150.00``, ``0.00``, ``1.2345``. Prices look the same."""
+    whole, _, decimals = quantity_text(value).partition(".")
+    return f"{whole}.{decimals:0<{_DECIMALS_OF_MONEY}}"
+
+
+def price_text(value: Decimal | None) -> str | None:
+    """Like money; None when there is no price."""
+    return None if value is None else money_text(value)
+
+
+def time_text(value: datetime) -> str:
+    """RFC 3339, UTC, microseconds: ``2026-01-02T03:04:05.000006Z``."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def order_view(snapshot: Snapshot[Order]) -> View:
+    """An order from the log."""
+    order = snapshot.state
+    terms = order.terms
+    with exactly():
+        average_fill_price, leaves_quantity = order.average_fill_price, order.leaves_quantity
+    return {
+        "id": terms.order_id,
+        "client_order_id": terms.client_order_id,
+        "trader_id": terms.trader_id,
+        "symbol": terms.symbol,
+        "side": terms.side,
+        "quantity": quantity_text(terms.quantity),
+        "order_type": terms.order_type,
+        "price": price_text(terms.price),
+        "stop_price": price_text(terms.stop_price),
+        "time_in_force": terms.time_in_force,
+        "stop_loss": price_text(terms.stop_loss),
+        "take_profit": price_text(terms.take_profit),
+        "status": order.status,
+        "filled_quantity": quantity_text(order.filled_quantity),
+        "leaves_quantity": quantity_text(leaves_quantity),
+        "average_fill_price": price_text(average_fill_price),
+        "fills": [fill_view(terms.order_id, fill) for fill in order.fills],
+        "reason": order.reason,
+        "flags": order.flags,
+        "version": snapshot.version,
+        "position": snapshot.position,
+        "created_at": snapshot.created_at and time_text(snapshot.created_at),
+        "updated_at": snapshot.updated_at and time_text(snapshot.updated_at),
+    }
+
+
+def fill_view(order_id: OrderId, fill: Fill) -> View:
+    """A fill from the log."""
+    return {
+        "id": fill.fill_id,
+        "order_id": order_id,
+        "timestamp": time_text(fill.executed_at),
+        "quantity_filled": quantity_text(fill.quantity),
+        "price_at_fill": money_text(fill.price),
+        "venue": fill.venue,
+        "commission": money_text(fill.commission),
+    }
+
+
+def order_row_view(row: OrderRow, fills: Iterable[FillRow]) -> View:
+    """An order from the read model, the same as from the log."""
+    return {
+        "id": row.id,
+        "client_order_id": row.client_order_id,
+        "trader_id": row.trader_id,
+        "symbol": row.symbol,
+        "side": row.side,
+        "quantity": quantity_text(row.quantity),
+        "order_type": row.order_type,
+        "price": price_text(row.price),
+        "stop_price": price_text(row.stop_price),
+        "time_in_force": row.time_in_force,
+        "stop_loss": price_text(row.stop_loss),
+        "take_profit": price_text(row.take_profit),
+        "status": row.status,
+        "filled_quantity": quantity_text(row.filled_quantity),
+        "leaves_quantity": quantity_text(row.leaves_quantity),
+        "average_fill_price": price_text(row.average_fill_price),
+        "fills": [fill_row_view(fill) for fill in fills],
+        "reason": row.reason,
+        "flags": row.flags,
+        "version": row.version,
+        "position": row.position,
+        "created_at": time_text(row.created_at),
+        "updated_at": time_text(row.updated_at),
+    }
+
+
+def fill_row_view(row: FillRow) -> View:
+    """A fill from the read model."""
+    return {
+        "id": row.id,
+        "order_id": row.order_id,
+        "timestamp": time_text(row.executed_at),
+        "quantity_filled": quantity_text(row.quantity_filled),
+        "price_at_fill": money_text(row.price_at_fill),
+        "venue": row.venue,
+        "commission": money_text(row.commission),
+    }
+
+
+def entry_view(row: ExecutionLogRow) -> View:
+    """An entry of the execution log."""
+    return {
+        "id": row.id,
+        "order_id": row.order_id,
+        "trader_id": row.trader_id,
+        "action": row.action,
+        "status": row.status,
+        "timestamp": time_text(row.recorded_at),
+        "reason": row.reason,
+        "retry_attempt": row.retry_attempt,
+    }
+
+
+def position_views(positions: Mapping[Symbol, Position], reference_price: ReferencePrice) -> list[View]:
+    """What was ever traded, by symbol."""
+    with exactly():
+        return [_position_view(symbol, held, reference_price(symbol)) for symbol, held in sorted(positions.items())]
+
+
+def _position_view(symbol: Symbol, held: Position, reference_price: Price | None) -> View:
+    unrealised = None if reference_price is None else held.unrealised_pnl(reference_price)
+    return {
+        "symbol": symbol,
+        "quantity": quantity_text(held.quantity),
+        "average_price": price_text(held.average_price),
+        "realised_pnl": money_text(held.realised_pnl),
+        "unrealised_pnl": price_text(unrealised),
+    }
+
+
+def account_view(trader_id: TraderId, snapshot: Snapshot[Account], reference_price: ReferencePrice) -> View:
+    """An account from the log."""
+    account = snapshot.state
+    traded = {
+        symbol: holding.position for symbol, holding in account.holdings.items() if holding.position != Position()
+    }
+    row = AccountRow(trader_id, "USD", account.cash, account.reserved, account.open_orders, snapshot.position)
+    return account_row_view(row, traded, reference_price, snapshot.position)
+
+
+def account_row_view(
+    row: AccountRow, positions: Mapping[Symbol, Position], reference_price: ReferencePrice, position: int
+) -> View:
+    """An account from the read models, which stand at the position."""
+    with exactly():
+        available = row.cash - row.reserved
+    return {
+        "trader_id": row.trader_id,
+        "currency": row.currency,
+        "cash": money_text(row.cash),
+        "reserved": money_text(row.reserved),
+        "available": money_text(available),
+        "positions": position_views(positions, reference_price),
+        "position": position,
+    }
