@@ -21,7 +21,20 @@ import structlog
 
 from application.ports import VenueFill, VenueOrder, VenueOutcomeUnknownError, VenueReport
 from domain.refusals import InvalidPrice, InvalidQuantity
-from domain.values import ZERO, FillId, Money, OrderId, OrderType, Side, TimeInForce, parse_price, parse_quantity
+from domain.values import (
+    AMOUNT_LIMIT,
+    DECIMALS_MAX,
+    ZERO,
+    FillId,
+    Money,
+    OrderId,
+    OrderType,
+    Side,
+    TimeInForce,
+    parse_price,
+    parse_quantity,
+    tidy,
+)
 
 _SIDES: Final = {Side.BUY: "buy", Side.SELL: "sell"}
 _TYPES: Final = {
@@ -48,6 +61,7 @@ _EVENTS: Final = {
 # The venue took an execution back or changed it. Nothing here books that, so somebody must look.
 _CORRECTIONS: Final = frozenset({"trade_bust", "trade_correct"})
 _EXECUTION_ID: Final = pattern(r"[\x21-\x7e]{1,128}")
+_COMMISSION_DECIMALS_MAX: Final = 2 * DECIMALS_MAX
 _RAW_CHARACTERS: Final = 4_000
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -187,8 +201,8 @@ def read_fills(body: bytes, venue_order_id: str) -> FillPage:
                 page.fills.append(
                     _fill(execution_id, activity.qty, activity.price, activity.commission, activity.transaction_time)
                 )
-        except UnreadableError:
-            log.exception("venue_fill_unreadable", raw=raw_text(bytes(raw)))
+        except UnreadableError as error:
+            log.error("venue_fill_unreadable", problem=str(error), raw=raw_text(bytes(raw)))  # noqa: TRY400 - no traceback: the text is what helps
     return page
 
 
@@ -246,12 +260,20 @@ def _fill(
             executed_at=utc(executed_at),
         )
     except (InvalidQuantity, InvalidPrice) as error:
-        raise UnreadableError(f"the venue executed {quantity} at {price} for {commission}") from error
+        raise UnreadableError(f"the venue executed {quantity} at {price}") from error
 
 
 def _commission(charged: Decimal | None) -> Money:
-    """What the venue charged, or paid where it is negative, within the bounds of a price."""
-    return Money(parse_price(charged.copy_abs()).copy_sign(charged)) if charged else Money(ZERO)
+    """What the venue charged, or paid where it is negative: below 10^12 dollars, with at most 18 decimals.
+
+    A rate may have 9 decimals and the quantity it is multiplied with as many.
+    """
+    if not charged:
+        return Money(ZERO)
+    exponent = charged.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -_COMMISSION_DECIMALS_MAX or charged.copy_abs() >= AMOUNT_LIMIT:
+        raise UnreadableError(f"the venue charged {charged}")
+    return Money(tidy(charged))
 
 
 def _report(order: WireOrder | _UpdatedOrder, status: str, fill: VenueFill | None = None) -> VenueReport:

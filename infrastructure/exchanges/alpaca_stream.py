@@ -117,8 +117,8 @@ def _report(said: str | bytes) -> VenueReport | None:
     try:
         frame = decoded(said, _Frame)
         return read_update(bytes(frame.data)) if frame.stream == _TRADE_UPDATES else None
-    except UnreadableError:
-        log.exception("venue_update_unreadable", raw=raw_text(said))
+    except UnreadableError as error:
+        log.error("venue_update_unreadable", problem=str(error), raw=raw_text(said))  # noqa: TRY400 - no traceback: the text is what helps
         return LISTENING
 
 

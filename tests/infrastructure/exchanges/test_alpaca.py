@@ -198,6 +198,7 @@ def test_only_this_machine_is_loopback(url: str, expected: bool) -> None:  # noq
         says(200, order(filled="NaN")),
         says(200, order(filled="sNaN")),
         says(200, order(filled="a lot")),
+        says(200, order(filled="-Infinity")),
         says(200, b"not gzip", "Content-Encoding: gzip"),
         hangs_up(),
         hangs_up(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + json.dumps(order()).encode()),
@@ -433,7 +434,10 @@ async def test_a_venue_that_ignores_the_page_token_does_not_keep_the_question_go
         activity("e-1", price="1e400"),
         activity("e-1", price=None),
         activity("e-1", commission="sNaN"),
-        activity("e-1", commission="1e99"),
+        activity("e-1", commission="Infinity"),
+        activity("e-1", commission="1e12"),
+        activity("e-1", commission="-1e999999999"),
+        activity("e-1", commission="1e-19"),
         activity("e-1", transaction_time="yesterday"),
         activity("e-1", transaction_time="2026-11-20T15:00:01"),
         activity("e-1", transaction_time="9999-12-31T23:59:59-23:59"),
@@ -455,14 +459,22 @@ async def test_a_fill_that_cannot_be_read_is_logged_loudly_and_the_others_are_ke
 
 
 @pytest.mark.parametrize(
-    ("charged", "expected"), [("0.25", "0.25"), ("-0.01", "-0.01"), ("0", "0"), (None, "0"), (0.5, "0.5")]
+    ("charged", "expected"),
+    [
+        ("0.000000000000000001", "0.000000000000000001"),
+        ("0.2500", "0.25"),
+        ("-0.01", "-0.01"),
+        ("0", "0"),
+        (None, "0"),
+        (0.5, "0.5"),
+    ],
 )
 async def test_a_fill_costs_what_the_venue_says(charged: Any, expected: str) -> None:
     plays = says(200, order("filled", "1")), says(200, [activity("e-1", commission=charged)])
     async with played(*plays) as venue, venue_at(venue.url) as adapter:
         _, report = await adapter.find(ORDER_ID)
     assert report.fill is not None
-    assert str(report.fill.commission) == expected
+    assert f"{report.fill.commission:f}" == expected
 
 
 async def test_numbers_keep_all_their_digits_and_times_become_utc() -> None:
