@@ -85,6 +85,8 @@ class OrderFilled:
     """A fill, in part or in full: ``filled_quantity`` is cumulative, ``leaves_quantity`` is what still works."""
 
     fill_id: FillId
+    symbol: Symbol
+    side: Side
     quantity: Quantity
     price: Price
     commission: Money

@@ -264,6 +264,8 @@ def _fill(order: Order, report: RecordFill) -> list[OrderEvent]:
         flags = _with(flags, Flag.OVERFILLED)
     event = OrderFilled(
         fill_id=report.fill_id,
+        symbol=order.terms.symbol,
+        side=order.terms.side,
         quantity=report.quantity,
         price=report.price,
         commission=report.commission,

@@ -3,24 +3,20 @@
 from datetime import datetime
 from typing import NamedTuple, cast
 
-from domain.events import OrderFilled, RecordedEvent, TradeBooked
+from domain.events import OrderFilled, RecordedEvent
 from domain.order import BrokenHistoryError
 from domain.values import FillId, Money, OrderId, Price, Quantity, Side, Symbol, TraderId
 from projections.projection import Key, Projection
 
 
 class FillRow(NamedTuple):
-    """A fill. ``position`` is that of the order's event.
-
-    ``symbol`` and ``side`` come with the account's booking, the next event but for others of the same commit: a batch
-    that ends between the two leaves them None until the next one.
-    """
+    """A fill. ``position`` is that of the order's event."""
 
     id: FillId
     order_id: OrderId
     trader_id: TraderId
-    symbol: Symbol | None
-    side: Side | None
+    symbol: Symbol
+    side: Side
     executed_at: datetime
     quantity_filled: Quantity
     price_at_fill: Price
@@ -30,32 +26,27 @@ class FillRow(NamedTuple):
 
 
 def _key_of(recorded: RecordedEvent) -> Key:
-    event = cast("OrderFilled | TradeBooked", recorded.event)
-    order_id = event.order_id if isinstance(event, TradeBooked) else recorded.stream_id.removeprefix("order-")
-    return (order_id, event.fill_id)
+    event = cast("OrderFilled", recorded.event)
+    return (recorded.stream_id.removeprefix("order-"), event.fill_id)
 
 
 def _evolve(row: FillRow | None, recorded: RecordedEvent) -> FillRow:
-    event = cast("OrderFilled | TradeBooked", recorded.event)
-    if isinstance(event, OrderFilled):
-        if row is not None:
-            raise BrokenHistoryError(f"fill {event.fill_id} was recorded twice")
-        return FillRow(
-            id=event.fill_id,
-            order_id=OrderId(recorded.stream_id.removeprefix("order-")),
-            trader_id=recorded.metadata.trader_id,
-            symbol=None,
-            side=None,
-            executed_at=event.executed_at,
-            quantity_filled=event.quantity,
-            price_at_fill=event.price,
-            venue=event.venue,
-            commission=event.commission,
-            position=recorded.position,
-        )
-    if row is None:
-        raise BrokenHistoryError(f"fill {event.fill_id} was booked before it was recorded")
-    return row._replace(symbol=event.symbol, side=event.side)
+    event = cast("OrderFilled", recorded.event)
+    if row is not None:
+        raise BrokenHistoryError(f"fill {event.fill_id} was recorded twice")
+    return FillRow(
+        id=event.fill_id,
+        order_id=OrderId(recorded.stream_id.removeprefix("order-")),
+        trader_id=recorded.metadata.trader_id,
+        symbol=event.symbol,
+        side=event.side,
+        executed_at=event.executed_at,
+        quantity_filled=event.quantity,
+        price_at_fill=event.price,
+        venue=event.venue,
+        commission=event.commission,
+        position=recorded.position,
+    )
 
 
 FILLS = Projection(
@@ -63,9 +54,10 @@ FILLS = Projection(
     version=1,
     row=FillRow,
     key=("order_id", "id"),
-    events=frozenset({OrderFilled, TradeBooked}),
+    events=frozenset({OrderFilled}),
     key_of=_key_of,
     evolve=_evolve,
+    is_insert_only=True,
 )
 
 

@@ -83,6 +83,8 @@ def filled(
 ) -> OrderFilled:
     return OrderFilled(
         fill_id=FillId(fill_id),
+        symbol=ACME,
+        side=Side.BUY,
         quantity=Quantity(Decimal(quantity)),
         price=Price(Decimal(price)),
         commission=Money(Decimal(0)),
