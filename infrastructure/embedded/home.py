@@ -82,6 +82,13 @@ class Home:
             os.close(descriptor)
 
 
+def begin_log(log: Path) -> Path:
+    """Put a log of the last time aside, so that what it says from now on is about this time."""
+    if log.exists():
+        log.rename(log.with_name(log.name + ".1"))
+    return log
+
+
 def open_home(path: Path) -> Home:
     """Return the home at `path`, made at first use with mode 0700.
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -13,10 +14,9 @@ import msgspec
 
 from infrastructure.embedded.home import Home
 from infrastructure.embedded.strays import stop_strays
-from infrastructure.embedded.tether import MAPPED, SAME, tethered
+from infrastructure.embedded.tether import MAPPED, NOBODY, SAME, tethered
 
 _PORT = 5432
-_NOBODY = 65534
 _INITDB_SECONDS_MAX = 120.0
 _INITDB_OPTIONS = (
     "--username=postgres",
@@ -134,8 +134,11 @@ def _binary(name: str) -> str:
 
 
 def _identity(data: Path) -> str:
-    """Say as whom to run PostgreSQL, which insists on owning its data directory and on not being root."""
-    return _identity_for_root(data, owner=data.stat().st_uid) if os.geteuid() == 0 else SAME
+    """Say as whom to run PostgreSQL, which insists on owning its data directory, on not being root, and on having a name."""
+    user = os.geteuid()
+    if user == 0:
+        return _identity_for_root(data, owner=data.stat().st_uid)
+    return SAME if any(entry.pw_uid == user for entry in pwd.getpwall()) else MAPPED
 
 
 def _identity_for_root(data: Path, *, owner: int) -> str:
@@ -144,8 +147,8 @@ def _identity_for_root(data: Path, *, owner: int) -> str:
     if _namespaces_are_allowed():
         return MAPPED
     for path in (data, *data.rglob("*")):
-        os.chown(path, _NOBODY, _NOBODY, follow_symlinks=False)
-    return str(_NOBODY)
+        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    return str(NOBODY)
 
 
 def _namespaces_are_allowed() -> bool:

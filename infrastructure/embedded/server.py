@@ -6,7 +6,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from infrastructure.embedded.home import Home
+from infrastructure.embedded.home import Home, begin_log
 from infrastructure.embedded.paper_venue import PaperVenue
 from infrastructure.embedded.postgres import InitialisationError, Postgres
 from infrastructure.embedded.valkey import Valkey
@@ -38,15 +38,13 @@ class ServerRun:
         self.is_ready = False
         self.failure: str | None = None
         self._home = home
-        self._log = home.server_directory(server.name) / "server.log"
+        self._log = begin_log(home.server_directory(server.name) / "server.log")
         self._log_offset = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._deadline = 0.0
         self._ready_since = 0.0
         self._start_at = 0.0
         self._crashes = 0
-        if self._log.exists():
-            self._log.rename(self._log.with_suffix(".log.1"))
 
     def tend(self, now: float) -> None:
         """Do what is due: start, notice that it is ready, or that it has died.

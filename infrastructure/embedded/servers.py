@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from infrastructure.embedded.guard import OTHERS_REMAIN, Reply, Request
-from infrastructure.embedded.home import Home, open_home
+from infrastructure.embedded.home import Home, begin_log, open_home
 from infrastructure.embedded.paper_venue import PaperVenue
 from infrastructure.embedded.postgres import Postgres
 from infrastructure.embedded.server import Server, tail
@@ -95,7 +95,7 @@ def _join(home: Home) -> tuple[socket.socket, threading.Thread | None]:
 
 
 def _start_guard(home: Home, listener: socket.socket) -> threading.Thread:
-    with home.guard_log.open("ab") as log:
+    with begin_log(home.guard_log).open("wb") as log:
         guard = subprocess.Popen(  # noqa: S603 - the command is ours
             [sys.executable, "-m", "infrastructure.embedded.guard", str(home.directory), str(listener.fileno())],
             cwd=home.directory,

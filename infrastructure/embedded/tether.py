@@ -9,7 +9,7 @@ exec, changes the identity first, and imports nothing but the standard library t
 IDENTITY says as whom the program runs. PostgreSQL refuses to run as root, hence:
 
 - `same`: as whoever we are.
-- `mapped`: in a user namespace in which we are user 1000. To everybody outside we stay who we are.
+- `mapped`: in a user namespace in which we are nobody. To everybody outside we stay who we are.
 - a user id: as that user, for machines that forbid user namespaces. It keeps the one privilege of reading below
   directories that are closed to that user, such as a home under /root.
 """
@@ -23,6 +23,7 @@ from pathlib import Path
 
 SAME = "same"
 MAPPED = "mapped"
+NOBODY = 65534  # has a name on every Linux, which initdb insists on
 
 _CLONE_NEWUSER = 0x10000000
 _PR_SET_PDEATHSIG = 1
@@ -31,7 +32,6 @@ _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAP_DAC_OVERRIDE = 1
 _CAPABILITY_VERSION = 0x20080522
-_MAPPED_ID = 1000
 
 
 def tethered(command: Sequence[str], *, death_signal: int = signal.SIGKILL, identity: str = SAME) -> list[str]:
@@ -78,8 +78,8 @@ def _become_mapped(libc: _Libc) -> None:  # pragma: no cover - runs just before 
     user, group = os.geteuid(), os.getegid()
     libc.unshare(_CLONE_NEWUSER)
     Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{_MAPPED_ID} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{_MAPPED_ID} {group} 1")
+    Path("/proc/self/uid_map").write_text(f"{NOBODY} {user} 1")
+    Path("/proc/self/gid_map").write_text(f"{NOBODY} {group} 1")
 
 
 def _become_user(libc: _Libc, user: int) -> None:  # pragma: no cover - runs just before exec

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -19,14 +19,36 @@ from tests.infrastructure.embedded.traces import processes
 USER = (sys.executable, "-m", "tests.infrastructure.embedded.user")
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A home with a name short enough for sockets; whatever a failed test leaves running in it is killed."""
+@pytest.fixture(scope="session")
+def lived_in_home() -> Iterator[Path]:
+    """A home with a name short enough for sockets, made once, because the first start of PostgreSQL takes a second."""
     directory = Path(tempfile.mkdtemp(prefix="orderlog-")).resolve()
     yield directory
-    for process in processes(directory):
-        os.kill(process, signal.SIGKILL)
     shutil.rmtree(directory)
+
+
+@pytest.fixture
+def home(lived_in_home: Path) -> Iterator[Path]:
+    """The home of most tests; only the databases' contents are left from one to the next."""
+    yield lived_in_home
+    end_processes(lived_in_home)
+    shutil.rmtree(lived_in_home / "venue", ignore_errors=True)
+
+
+@pytest.fixture
+def fresh_home() -> Iterator[Path]:
+    """A home that nobody has used."""
+    directory = Path(tempfile.mkdtemp(prefix="orderlog-")).resolve()
+    yield directory
+    end_processes(directory)
+    shutil.rmtree(directory)
+
+
+def end_processes(home: Path) -> None:
+    """Kill what a failed test has left running."""
+    for process in processes(home):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
 class User:
@@ -54,7 +76,7 @@ def start_user(home: Path) -> Iterator[Callable[..., User]]:
     """Start a process that uses servers of the home: `start_user("postgres", "valkey")`."""
     with ExitStack() as users:
 
-        def start(*servers: str, command: tuple[str, ...] = USER) -> User:
+        def start(*servers: str, command: tuple[str, ...] = USER, home: Path = home) -> User:
             user = User((*command, str(home), *servers))
             users.enter_context(user.process)  # closes its pipes and waits for its end
             users.callback(user.process.kill)

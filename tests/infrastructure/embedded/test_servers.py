@@ -59,7 +59,8 @@ def request(*wanted: Server) -> bytes:
     return msgspec.json.encode(Request(wanted)) + b"\n"
 
 
-def test_the_servers_run_for_the_length_of_the_block_and_leave_nothing_but_their_data(home: Path) -> None:
+def test_the_servers_run_for_the_length_of_the_block_and_leave_nothing_but_their_data(fresh_home: Path) -> None:
+    home = fresh_home
     with embedded_servers(home, [stand_in("serve"), Valkey(), Postgres()]) as addresses:
         query(addresses.database_url, "CREATE TABLE kept AS SELECT 7 AS number")
         assert (
@@ -124,7 +125,7 @@ def test_newcomers_at_the_same_time_start_one_guard(home: Path, start_user: Star
 
 
 def test_a_newcomer_finds_servers_also_while_the_last_user_is_leaving(home: Path, start_user: StartUser) -> None:
-    for _ in range(3):
+    for _ in range(2):
         with embedded_servers(home, [Valkey()]):
             newcomer = start_user("valkey")
         assert redis.Redis.from_url(str(newcomer.addresses().redis_url)).ping()
@@ -150,11 +151,11 @@ def test_ctrl_c_returns_only_after_everything_has_stopped(home: Path, start_user
 
 def test_the_servers_end_with_a_killed_guard_and_the_next_start_recovers(home: Path) -> None:
     with embedded_servers(home, [Postgres(), Valkey(), stand_in("serve")]) as addresses:
-        query(addresses.database_url, "CREATE TABLE kept ()")
+        query(addresses.database_url, "CREATE TABLE kept_from_guard ()")
         os.kill(guard_of(home), signal.SIGKILL)
         assert eventually(lambda: not processes(home))
         with embedded_servers(home, [Postgres(), Valkey()]) as again:
-            assert query(again.database_url, "SELECT count(*) FROM kept") == 0
+            assert query(again.database_url, "SELECT count(*) FROM kept_from_guard") == 0
     assert traces(home) == []
 
 
@@ -284,10 +285,10 @@ def test_a_newcomer_before_the_decision_to_stop_keeps_the_servers_running(home: 
 
 
 @pytest.mark.parametrize("name", ["deep" * 30, "comma,comma"])
-def test_a_home_whose_sockets_would_not_fit_has_them_in_a_temporary_directory(home: Path, name: str) -> None:
-    long_home = home / name
+def test_a_home_whose_sockets_would_not_fit_has_them_in_a_temporary_directory(fresh_home: Path, name: str) -> None:
+    long_home = fresh_home / name
     sockets = open_home(long_home).sockets
-    assert not sockets.is_relative_to(home)
+    assert not sockets.is_relative_to(fresh_home)
     with embedded_servers(long_home, [Postgres(), Valkey()]) as addresses:
         assert sockets.stat().st_mode & 0o777 == 0o700
         assert query(addresses.database_url, "SELECT 1") == 1
@@ -297,11 +298,11 @@ def test_a_home_whose_sockets_would_not_fit_has_them_in_a_temporary_directory(ho
 
 
 @needs_root
-@pytest.mark.parametrize("identity", [MAPPED, "65534"])
-def test_it_all_works_for_somebody_who_is_not_root(home: Path, start_user: StartUser, identity: str) -> None:
+@pytest.mark.parametrize("identity", [MAPPED, "65534", "4321"])
+def test_it_all_works_for_somebody_who_is_not_root(fresh_home: Path, start_user: StartUser, identity: str) -> None:
     if identity != MAPPED:
-        os.chown(home, int(identity), int(identity))
-    user = start_user("postgres", "valkey", command=tuple(tethered(USER, identity=identity)))
+        os.chown(fresh_home, int(identity), int(identity))
+    user = start_user("postgres", "valkey", home=fresh_home, command=tuple(tethered(USER, identity=identity)))
     assert query(user.addresses().database_url, "SELECT 1") == 1
     user.leave()
-    assert traces(home) == []
+    assert traces(fresh_home) == []
