@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from time import monotonic
 from typing import Any, Self, TypeVar
 
 from psycopg import AsyncConnection
@@ -17,8 +16,9 @@ from infrastructure.batch import Write, answer, encode, judge
 from infrastructure.codec import Codec, RawEvent
 from infrastructure.postgres import arrays
 from infrastructure.postgres.appending import VERSIONS, append, key_columns
-from infrastructure.postgres.connecting import UNAVAILABLE, Session, longer
+from infrastructure.postgres.connecting import UNAVAILABLE, Session
 from infrastructure.postgres.connections import Connections
+from infrastructure.postgres.patience import patiently
 
 T = TypeVar("T")
 
@@ -224,18 +224,16 @@ class PostgresEventStore:
         return await self._ask(query)
 
     async def _ask(self, query: Callable[[AsyncConnection[TupleRow]], Awaitable[T]]) -> T:
-        """The answer to a query that changes nothing: asked again until there is one, or patience ends."""
-        deadline = monotonic() + self._patience_seconds
-        pause = 0.0
-        while True:
-            try:
-                async with asyncio.timeout(_ANSWER_SECONDS), self._connections.connection() as connection:
-                    return await query(connection)
-            except (*UNAVAILABLE, TimeoutError) as error:
-                if monotonic() >= deadline:
-                    raise StoreUnavailableError(str(error)) from error
-            await asyncio.sleep(pause)
-            pause = longer(pause)
+        """The answer to a query that changes nothing."""
+
+        async def attempt() -> T:
+            async with asyncio.timeout(_ANSWER_SECONDS), self._connections.connection() as connection:
+                return await query(connection)
+
+        try:
+            return await patiently(attempt, self._patience_seconds)
+        except (*UNAVAILABLE, TimeoutError) as error:
+            raise StoreUnavailableError(str(error)) from error
 
 
 def _raw(row: TupleRow) -> RawEvent:

@@ -76,7 +76,7 @@ class Follower:
             pass
         return self._position >= position
 
-    async def follow(self, after: int, batch: int) -> AsyncIterator[Sequence[RecordedEvent]]:
+    async def follow(self, after: int, batch: int = _READ_LIMIT) -> AsyncIterator[Sequence[RecordedEvent]]:
         """Every event with a position above ``after``, without a gap or a repeat, at most ``batch`` at a time.
 
         Ends when the follower is closed.

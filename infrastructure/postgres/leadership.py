@@ -14,10 +14,6 @@ _CHECK_SECONDS = 1.0
 _ANSWER_SECONDS = 3.0
 
 
-class LeadershipLostError(Exception):
-    """The connection that held the leadership is lost: another process may lead by now."""
-
-
 class Leadership:
     """Leadership by name among all processes on one database: an advisory lock, held by a connection of its own.
 
@@ -34,22 +30,19 @@ class Leadership:
         self._name = name
 
     @asynccontextmanager
-    async def hold(self) -> AsyncIterator[None]:
-        """Wait to become the leader, and be it for the length of the block.
+    async def hold(self) -> AsyncIterator[asyncio.Event]:
+        """Wait to become the leader, and be it for the length of the block, or until the event that it brings is set.
 
-        Raises:
-            LeadershipLostError: the block was cancelled, because the connection is lost.
+        Once the connection is lost another process may lead: the block should end then.
         """
         connection = await self._acquire()
+        lost = asyncio.Event()
+        watch = asyncio.create_task(_watch(connection, lost), name=f"leadership-{self._name}")
         try:
-            async with asyncio.TaskGroup() as group:
-                watch = group.create_task(_watch(connection), name=f"leadership-{self._name}")
-                yield
-                watch.cancel()
-        except BaseExceptionGroup as errors:
-            # What the block raised comes out as it went in, as if there were no group.
-            raise errors.exceptions[0] from None
+            yield lost
         finally:
+            watch.cancel()
+            await asyncio.wait([watch])
             await connection.close()
 
     async def _acquire(self) -> AsyncConnection[TupleRow]:
@@ -77,13 +70,13 @@ class Leadership:
         return await cursor.fetchone() == (True,)
 
 
-async def _watch(connection: AsyncConnection[TupleRow]) -> None:
-    """Raise when the connection is lost: at once when it is closed, soon when it only fell silent."""
+async def _watch(connection: AsyncConnection[TupleRow], lost: asyncio.Event) -> None:
+    """Notice when the connection is lost: at once when it is closed, soon when it only fell silent."""
     try:
         while True:
             async for _ in connection.notifies(timeout=_CHECK_SECONDS):
                 pass  # nothing is listened to: this waits for the connection to be closed
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await connection.execute("SELECT 1")
-    except (*UNAVAILABLE, TimeoutError) as error:
-        raise LeadershipLostError(str(error)) from error
+    except (*UNAVAILABLE, TimeoutError):
+        lost.set()
