@@ -7,7 +7,7 @@ import typer
 
 from cli.engine import EngineClient, engine_url, settings, token_of
 from cli.exits import CommandError
-from cli.options import Json, Token, Url
+from cli.options import Json, Token, Url, commands
 from cli.output import wants_json, write_json, write_record, write_table
 
 _OPERATOR = "ops"
@@ -16,7 +16,7 @@ _COLUMNS = ("symbol", "quantity", "average_price", "realised_pnl", "unrealised_p
 Owner = Annotated[str, typer.Argument(metavar="TRADER", help="Whose account.")]
 Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="Dollars and cents, such as 10000 or 99.95.")]
 
-app = typer.Typer(help="Move cash, and show an account.", no_args_is_help=True)
+app = commands("Move cash, and show an account.")
 
 
 @app.command()

@@ -75,9 +75,8 @@ def sign(known: "Settings", trader: str, roles: Iterable[str], ttl_seconds: int 
             "ORDERLOG_JWKS_URL is set, so tokens come from there: get one and give it with --token or ORDERLOG_TOKEN",
             ExitCode.MISUSE,
         )
-    return make_token(
-        jwt_secret(known).encode(), parse_trader_id(trader), list(roles), ttl_seconds, SystemClock().now()
-    )
+    secret = jwt_secret(known).encode()
+    return make_token(secret, parse_trader_id(trader), frozenset(roles), ttl_seconds, SystemClock().now())
 
 
 def token_of(known: "Settings", trader: str | None, token: str | None, roles: Iterable[str] = ("trader",)) -> str:
@@ -128,7 +127,7 @@ class EngineClient:
         import httpx2  # noqa: PLC0415 - see above
 
         self._url = url
-        self._errors: tuple[type[Exception], ...] = (httpx2.HTTPError, httpx2.InvalidURL)
+        self._errors: tuple[type[Exception], ...] = (httpx2.HTTPError, httpx2.InvalidURL, ValueError)
         self._client = httpx2.Client(
             base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT_SECONDS, trust_env=False
         )
@@ -168,7 +167,7 @@ class EngineClient:
             if problem is not None:
                 raise CommandError(problem.sentence)
             return response.json()
-        except (*self._errors, ValueError) as error:
+        except self._errors as error:
             raise unreachable(self._url, error) from error
 
 

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from cli.exits import ExitCode, explained
+from cli.options import commands
 from cli.output import say
 
 
@@ -53,9 +54,9 @@ class Commands(TyperGroup):
             return None
         found = getattr(import_module(entry.module), entry.name)
         if not isinstance(found, typer.Typer):
-            app = typer.Typer(add_completion=False, rich_markup_mode=None)
-            app.command()(found)
-            found = app
+            group = commands()
+            group.command()(found)
+            found = group
         command = typer.main.get_command(found)
         command.name = cmd_name
         return command

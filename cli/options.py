@@ -1,4 +1,4 @@
-"""Options that several commands share, each with one spelling and one explanation."""
+"""What commands share: options with one spelling and one explanation, and the look of their help."""
 
 from typing import Annotated
 
@@ -17,3 +17,8 @@ Token = Annotated[
     str | None,
     typer.Option("--token", metavar="JWT", envvar="ORDERLOG_TOKEN", help="Act with this token."),
 ]
+
+
+def commands(summary: str | None = None) -> typer.Typer:
+    """A group of commands. Its help is plain: quick, and the same on a terminal and in a pipe."""
+    return typer.Typer(help=summary, no_args_is_help=True, add_completion=False, rich_markup_mode=None)

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import typer
 
 from cli.engine import EngineClient, engine_url, settings, token_of
-from cli.options import Json, Token, Trader, Url
+from cli.options import Json, Token, Trader, Url, commands
 from cli.output import wants_json, write_json, write_record, write_table
 
 _PAGE_MAX = 100
@@ -26,7 +26,7 @@ _COLUMNS = (
 
 OrderId = Annotated[str, typer.Argument(metavar="ID", help="The order's id.")]
 
-app = typer.Typer(help="Place, list, show and cancel orders.", no_args_is_help=True)
+app = commands("Place, list, show and cancel orders.")
 
 
 @app.command()
