@@ -1,0 +1,93 @@
+"""Real servers for the tests: PostgreSQL and Valkey, started once per test run (and per xdist worker)."""
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from infrastructure.embedded.postgres import Postgres
+from infrastructure.embedded.servers import embedded_servers
+from infrastructure.embedded.valkey import Valkey
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def servers_home() -> Iterator[Path]:
+    """The home of the test servers, with a name short enough for sockets."""
+    directory = Path(tempfile.mkdtemp(prefix="orderlog-tests-"))
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def postgres(servers_home: Path) -> Iterator[str]:
+    """A PostgreSQL of our own: the superuser's URL. It does not wait for the disk."""
+    with embedded_servers(servers_home, [Postgres(fsync=False)]) as addresses:
+        assert addresses.database_url
+        yield addresses.database_url
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: str) -> str:
+    """The name of a migrated database that others are copied from."""
+    from infrastructure.postgres.migrating import upgrade  # noqa: PLC0415 - most tests need no database
+
+    name = "migrated_template"
+    execute(postgres, f"CREATE DATABASE {name}")
+    upgrade(url_of(postgres, name))
+    return name
+
+
+@pytest.fixture
+def database_url(postgres: str, migrated_template: str) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    with fresh_database(postgres, template=migrated_template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(postgres: str) -> Iterator[str]:
+    """An empty database of the test's own."""
+    with fresh_database(postgres, template="template0") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def valkey(servers_home: Path) -> Iterator[str]:
+    """A Valkey of our own: its URL."""
+    with embedded_servers(servers_home, [Valkey()]) as addresses:
+        assert addresses.redis_url
+        yield addresses.redis_url
+
+
+@pytest.fixture
+def valkey_url(valkey: str) -> str:
+    """A Valkey that is empty when the test begins."""
+    with redis.Redis.from_url(valkey) as client:
+        client.flushall()
+    return valkey
+
+
+@contextmanager
+def fresh_database(postgres: str, *, template: str) -> Iterator[str]:
+    """Copy a database under a new name, and drop the copy even when somebody is still connected to it."""
+    name = f"test_{next(_NUMBERS)}"
+    execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield url_of(postgres, name)
+    execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def url_of(postgres: str, database: str) -> str:
+    return postgres.replace("/orderlog?", f"/{database}?")
+
+
+def execute(database_url: str, statement: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(statement)
