@@ -1,0 +1,80 @@
+"""`orderlog serve`: the whole engine on one machine, embedded servers included."""
+
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.work import work_child
+from infrastructure.settings import Settings
+
+_READY_SECONDS_MAX = 60.0
+_DEMO_TRADER = "demo"
+_DEMO_AMOUNT = "100000"
+
+
+def serve(
+    *,
+    worker: Annotated[bool, typer.Option(help="Run the worker beside the API.")] = True,
+    migrate: Annotated[bool, typer.Option(help="Bring the database up to date first.")] = True,
+) -> None:
+    """Run the engine: embedded servers where no address is set, migrations, the API and the worker."""
+    from infrastructure.composition import environment, resolved  # noqa: PLC0415 - heavy
+    from infrastructure.embedded.children import Child, run_children  # noqa: PLC0415 - heavy
+    from infrastructure.embedded.servers import embedded_servers, wanted_servers  # noqa: PLC0415 - heavy
+    from infrastructure.postgres.migrating import upgrade  # noqa: PLC0415 - heavy
+    from infrastructure.settings import jwt_secret, load_settings  # noqa: PLC0415 - heavy
+
+    settings = load_settings(os.environ)
+    jwt_secret(settings)
+    with _listening(settings) as listener, embedded_servers(settings.home, wanted_servers(settings)) as addresses:
+        settings = resolved(settings, addresses)
+        if migrate:
+            upgrade(str(settings.database_url))
+        variables = environment(settings)
+        descriptor = listener.fileno()
+        command = (sys.executable, "-m", "api", str(descriptor))
+        children = [
+            Child(f"api {number}", command, variables, (descriptor,)) for number in range(1, settings.workers + 1)
+        ]
+        if worker:
+            children.append(work_child(variables))
+        url = "http://{}:{}".format(*listener.getsockname()[:2])
+        with _announced(settings.home, url):
+            welcome = threading.Thread(target=_welcome, args=(settings, url), daemon=True)
+            run_children(children, on_started=welcome.start)
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        listener.listen(1024)
+        yield listener
+
+
+@contextmanager
+def _announced(home: Path, url: str) -> Iterator[None]:
+    """Say in the home where the engine of this process answers, for as long as it does."""
+    file = home / "engine.json"
+    fresh = file.with_name(f"engine.json.{os.getpid()}")
+    fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}))
+    fresh.replace(file)
+    try:
+        yield
+    finally:
+        if file.exists() and json.loads(file.read_text())["pid"] == os.getpid():
+            file.unlink()
+
+
+def _welcome(settings: Settings, url: str) -> None:
+    """Wait until the engine answers, fund the demo trader on paper, and say how to go on."""

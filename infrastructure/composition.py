@@ -1,0 +1,129 @@
+"""The composition root: the one place where the parts of an engine are joined. Importing it starts nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from application.ports import Clock
+from application.sequencer import Sequencer
+from application.trading import Trading
+from infrastructure.buses import PostgresBus, RedisBus
+from infrastructure.clock import SystemClock
+from infrastructure.embedded.servers import Addresses
+from infrastructure.exchanges.alpaca import AlpacaVenue
+from infrastructure.ids import UuidIds
+from infrastructure.postgres.connecting import PREPARE_THRESHOLD, conninfo
+from infrastructure.postgres.event_store import PostgresEventStore
+from infrastructure.postgres.follower import Follower
+from infrastructure.postgres.instruments import CachedInstruments
+from infrastructure.postgres.patience import Pool
+from infrastructure.postgres.read_models import ReadModels
+from infrastructure.settings import Settings, SettingsError, jwt_secret
+
+_CONNECTIONS_MAX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Everything that one process of the engine works with, open."""
+
+    settings: Settings
+    jwt_secret: bytes
+    clock: Clock
+    store: PostgresEventStore
+    follower: Follower
+    sequencer: Sequencer
+    trading: Trading
+    pool: Pool
+    read_models: ReadModels
+    instruments: CachedInstruments
+    bus: RedisBus | PostgresBus
+
+
+def resolved(settings: Settings, addresses: Addresses) -> Settings:
+    """The settings with the addresses of the embedded servers where none was set."""
+    found = {
+        "database_url": settings.database_url or addresses.database_url,
+        "redis_url": settings.redis_url or addresses.redis_url,
+    }
+    if addresses.venue_url is not None:
+        stream_url = addresses.venue_url.replace("http", "ws", 1) + "/stream"
+        found |= {
+            "alpaca_base_url": addresses.venue_url,
+            "alpaca_data_url": addresses.venue_url,
+            "alpaca_stream_url": stream_url,
+        }
+    return settings.model_copy(update=found)
+
+
+def environment(settings: Settings) -> Mapping[str, str]:
+    """The addresses of resolved settings as variables, for the child processes that use the same servers."""
+    variables = {
+        "DATABASE_URL": settings.database_url,
+        "REDIS_URL": settings.redis_url,
+        "ALPACA_BASE_URL": settings.alpaca_base_url,
+        "ALPACA_DATA_URL": settings.alpaca_data_url,
+        "ALPACA_STREAM_URL": settings.alpaca_stream_url,
+    }
+    return {name: value for name, value in variables.items() if value is not None}
+
+
+def open_venue(settings: Settings) -> AlpacaVenue:
+    """The exchange of the settings; the paper venue speaks the same dialect and takes any key."""
+    return AlpacaVenue(
+        base_url=_needed(settings.alpaca_base_url, "ALPACA_BASE_URL"),
+        stream_url=_needed(settings.alpaca_stream_url, "ALPACA_STREAM_URL"),
+        data_url=_needed(settings.alpaca_data_url, "ALPACA_DATA_URL"),
+        key_id=settings.alpaca_key_id or "paper",
+        secret=settings.alpaca_secret_key or "paper",
+        timeout_seconds=settings.venue_timeout,
+        name=settings.exchange,
+    )
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
+    """Open an engine on resolved settings, and close it in good order.
+
+    Raises:
+        SettingsError: an address is missing.
+    """
+    url = _needed(settings.database_url, "DATABASE_URL")
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(PostgresEventStore(url))
+        options = {"autocommit": True, "prepare_threshold": PREPARE_THRESHOLD}
+        pool = Pool(conninfo(url), kwargs=options, min_size=1, max_size=_CONNECTIONS_MAX, open=False)
+        await stack.enter_async_context(pool)
+        instruments = await stack.enter_async_context(CachedInstruments(pool))
+        bus = RedisBus(settings.redis_url) if settings.redis_url not in {None, "none"} else PostgresBus(url)
+        await stack.enter_async_context(bus)
+        follower = await stack.enter_async_context(Follower(store, url))
+        sequencer = await stack.enter_async_context(Sequencer(store))
+        observer = asyncio.create_task(_observe(follower, sequencer, await store.position()), name="observer")
+        stack.callback(observer.cancel)
+        yield Engine(
+            settings=settings,
+            jwt_secret=jwt_secret(settings).encode(),
+            clock=SystemClock(),
+            store=store,
+            follower=follower,
+            sequencer=sequencer,
+            trading=Trading(sequencer, store, instruments, UuidIds()),
+            pool=pool,
+            read_models=ReadModels(pool),
+            instruments=instruments,
+            bus=bus,
+        )
+
+
+async def _observe(follower: Follower, sequencer: Sequencer, after: int) -> None:
+    """Keep the sequencer's cache fresh with what other processes write."""
+    async for events in follower.follow(after):
+        sequencer.observe(events)
+
+
+def _needed(value: str | None, name: str) -> str:
+    if value is None:
+        raise SettingsError(f"{name} is not set, and no embedded server stands in for it.")
+    return value

@@ -1,0 +1,113 @@
+"""The worker: what happens to an order after it is recorded. One worker leads, the others stand by.
+
+The leader keeps the read models up with the log, sends orders to the venue and books its reports, publishes status
+changes and refreshes the instruments. When it dies, its leadership ends with its connection, and another one takes over.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+
+import uvloop
+
+from application.booking import Booking, pauses
+from application.execution import OrderExecutor
+from application.listening import NO_ANSWER
+from application.status import StatusOrchestrator
+from infrastructure.composition import Engine, open_engine, open_venue
+from infrastructure.exchanges.alpaca import AlpacaVenue
+from infrastructure.postgres.heartbeats import beat
+from infrastructure.postgres.instruments import save_instruments
+from infrastructure.postgres.leadership import Leadership
+from infrastructure.postgres.projector import Projector
+from infrastructure.settings import Settings, load_settings
+
+log = logging.getLogger(__name__)
+
+_REFRESH_SECONDS = 1.0
+_RESTART_PAUSES_SECONDS = (0.5, 1.0, 2.0, 5.0)
+
+
+async def run_worker(settings: Settings) -> None:
+    """Work whenever leading, until cancelled."""
+    async with open_engine(settings) as engine, open_venue(settings) as venue:
+        leadership = Leadership(str(settings.database_url), "worker")
+        while True:
+            async with leadership.hold() as lost:
+                log.info("this worker leads")
+                work = asyncio.create_task(_lead(engine, venue), name="work")
+                watch = asyncio.create_task(lost.wait(), name="leadership")
+                try:
+                    await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    work.cancel()
+                    watch.cancel()
+                    await asyncio.gather(work, watch, return_exceptions=True)
+            log.warning("this worker no longer leads")
+
+
+async def _lead(engine: Engine, venue: AlpacaVenue) -> None:
+    booking = Booking(engine.trading, engine.clock, venue.name)
+    executor = OrderExecutor(
+        booking,
+        venue,
+        engine.follower,
+        engine.read_models,
+        engine.clock,
+        backoff_seconds=engine.settings.retry_backoff,
+    )
+    status = StatusOrchestrator(engine.follower, engine.bus)
+    jobs: Sequence[tuple[str, Callable[[], Awaitable[None]]]] = (
+        ("projections", Projector(engine.pool, engine.follower).run),
+        ("execution", executor.run),
+        ("status", lambda: status.run(engine.follower.position)),
+        ("instruments", lambda: _refresh_instruments(engine, venue)),
+    )
+    async with asyncio.TaskGroup() as group:
+        for name, job in jobs:
+            group.create_task(_keep_running(name, job, engine), name=name)
+
+
+async def _keep_running(name: str, job: Callable[[], Awaitable[None]], engine: Engine) -> None:
+    """Run a job for ever: whatever ends it, it begins again after a pause, and the other jobs go on."""
+    waits = pauses(*_RESTART_PAUSES_SECONDS)
+    while True:
+        try:
+            await job()
+        except Exception:
+            log.exception("%s ended and is started again", name)
+        await engine.clock.sleep(next(waits))
+
+
+async def _refresh_instruments(engine: Engine, venue: AlpacaVenue) -> None:
+    """Keep the instruments fresh, and tell every process whether the exchange answers."""
+    while True:
+        try:
+            await save_instruments(engine.pool, await venue.instruments())
+        except NO_ANSWER as error:
+            log.warning("the instruments could not be refreshed: %s", error)
+            await beat(engine.pool, "exchange", str(error), is_ok=False)
+        else:
+            await beat(engine.pool, "exchange", "answers", is_ok=True)
+        await engine.clock.sleep(_REFRESH_SECONDS)
+
+
+def main() -> None:
+    """Run the worker of this process's environment until SIGTERM or SIGINT."""
+    settings = load_settings(os.environ)
+    with suppress(asyncio.CancelledError):
+        uvloop.run(_until_told(run_worker(settings)))
+
+
+async def _until_told(work: Coroutine[None, None, None]) -> None:
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    await task
+
+
+if __name__ == "__main__":
+    main()
