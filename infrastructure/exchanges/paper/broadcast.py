@@ -39,7 +39,7 @@ class Broadcast:
         backlog: How many messages a listener may be behind.
     """
 
-    def __init__(self, backlog: int = BACKLOG) -> None:
+    def __init__(self, backlog: int) -> None:
         self._backlog = backlog
         self._listeners: set[Listener] = set()
 

@@ -28,6 +28,7 @@ COMMISSION_MAX: Final = 1_000
 
 # Streams are open for as long as their readers like; a venue that stops does not wait for them.
 _GOODBYE_SECONDS: Final = 1
+_LOOK_AT_CLOCK_SECONDS: Final = 60
 _MESSAGE_SIZE_MAX: Final = 65_536
 
 
@@ -80,6 +81,8 @@ class VenueServer(uvicorn.Server):
                 access_log=False,
                 timeout_graceful_shutdown=_GOODBYE_SECONDS,
                 ws_max_size=_MESSAGE_SIZE_MAX,
+                # Updates are small and mostly travel within one machine.
+                ws_per_message_deflate=False,
             ),
         )
         self._ready = ready
@@ -154,6 +157,9 @@ def serve_venue(
 
 async def _end_days(venue: Venue) -> None:
     while True:
-        now = venue.now()
-        await asyncio.sleep((end_of_day(now) - now).total_seconds())
+        # Counted from the last command, which was the end of the day before: no midnight falls between two rounds.
+        midnight = end_of_day(venue.exchange.last_at)
+        while (seconds := (midnight - venue.now()).total_seconds()) > 0:  # noqa: ASYNC110 - midnight sends no event
+            # Timers stand still while a machine sleeps, and clocks are set: look again now and then.
+            await asyncio.sleep(min(seconds, _LOOK_AT_CLOCK_SECONDS))
         venue.end_day()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from infrastructure.exchanges.paper.broadcast import Broadcast
+from infrastructure.exchanges.paper.broadcast import BACKLOG, Broadcast
 from infrastructure.exchanges.paper.checks import check
 from infrastructure.exchanges.paper.commands import Command, EndDay, Start
 from infrastructure.exchanges.paper.dialect import trade_update
@@ -23,6 +23,7 @@ class Venue:
         ids: Makes a UUID that was never made before.
         journal: Where commands are recorded; without one the venue forgets everything when it stops.
         commission_per_share: Charged from now on, in US dollars.
+        backlog: How many updates a listener may be behind.
     """
 
     def __init__(
@@ -31,9 +32,10 @@ class Venue:
         ids: Callable[[], str],
         journal: Journal | None = None,
         commission_per_share: Decimal = Decimal(0),
+        backlog: int = BACKLOG,
     ) -> None:
         self.exchange = Exchange()
-        self.updates = Broadcast()
+        self.updates = Broadcast(backlog)
         self.new_id = ids
         self._clock = clock
         self._journal = journal

@@ -1,0 +1,43 @@
+"""`orderlog venue`, as a process."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx2
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-c", "import typer; from cli.venue import venue; typer.run(venue)"]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments], cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_venue_says_where_it_listens_and_stops_when_it_is_told_to(number: signal.Signals, tmp_path: Path) -> None:
+    arguments = ["--port", "0", "--journal", str(tmp_path / "journal"), "--commission-per-share", "0.01"]
+    with subprocess.Popen([*COMMAND, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        words, _, url = process.stdout.readline().strip().rpartition(" ")
+        assert words == "paper venue listening on"
+        assert httpx2.get(f"{url}/healthz").json() == {"status": "ok"}
+        process.send_signal(number)
+        assert process.wait(10) == 0
+    assert (tmp_path / "journal").read_text().startswith('{"do":"start"')
+
+
+def test_a_venue_that_cannot_start_says_why(tmp_path: Path) -> None:
+    answer = run("--port", "0", "--journal", str(tmp_path))
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr.startswith("the paper venue could not start: ")
+
+
+@pytest.mark.parametrize("arguments", [("--port", "70000"), ("--commission-per-share", "-1")])
+def test_misuse_is_told_apart(arguments: tuple[str, str]) -> None:
+    assert run(*arguments).returncode == 2
