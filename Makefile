@@ -1,0 +1,51 @@
+# `make run` needs Python 3.11 or newer and nothing else. Everything is installed into .venv, from the lock files.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: run test check lock clean
+
+run: $(VENV)/.runtime  ## The whole engine with embedded servers; the tether ends it also when make itself is killed.
+	@exec $(BIN)/python infrastructure/embedded/tether.py $$PPID 15 same $(CURDIR)/$(BIN)/orderlog serve
+
+test: $(VENV)/.development  ## All tests, with the coverage gate.
+	$(BIN)/python -m pytest --cov
+
+check: $(VENV)/.development  ## Lint, format, types, and the dependency law.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock:  ## Write the lock files anew; needs uv.
+	$(LOCK) --extra build --output-file requirements.lock
+	$(LOCK) --extra build --extra dev --output-file requirements-dev.lock
+
+clean:  ## Remove everything that was made here, except the engine's home.
+	rm -rf $(VENV) .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml
+
+# Each stamp is younger than the lock file it was installed from. `pip` is the last thing that appears in a new .venv.
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/pip
+$(VENV)/.development: requirements-dev.lock pyproject.toml | $(BIN)/pip
+$(VENV)/.runtime $(VENV)/.development:
+	@echo "Installing $< into $(VENV) ..."
+	@$(PIP) install --require-hashes --requirement $<
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/pip:
+	@for python in python3.11 python3.12 python3.13 python3.14 python3; do \
+		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		$$python -c 'import ensurepip' 2>/dev/null && exec $$python -m venv --clear $(VENV); \
+		without_venv=$$python; \
+	done; \
+	if [ "$$without_venv" ]; then \
+		echo "$$without_venv cannot make a virtual environment: install its venv package (on Debian: apt install python3-venv)." >&2; \
+	else \
+		echo "No Python 3.11 or newer was found on the PATH." >&2; \
+	fi; \
+	exit 1
