@@ -4,13 +4,12 @@ from datetime import datetime
 from typing import NamedTuple, cast
 
 from domain.events import OrderFilled, RecordedEvent
-from domain.order import BrokenHistoryError
 from domain.values import FillId, Money, OrderId, Price, Quantity, Side, Symbol, TraderId
 from projections.projection import Key, Projection
 
 
 class FillRow(NamedTuple):
-    """A fill. ``position`` is that of the order's event."""
+    """A fill; ``position`` is that of its event."""
 
     id: FillId
     order_id: OrderId
@@ -26,14 +25,11 @@ class FillRow(NamedTuple):
 
 
 def _key_of(recorded: RecordedEvent) -> Key:
-    event = cast("OrderFilled", recorded.event)
-    return (recorded.stream_id.removeprefix("order-"), event.fill_id)
+    return (recorded.stream_id.removeprefix("order-"), cast("OrderFilled", recorded.event).fill_id)
 
 
-def _evolve(row: FillRow | None, recorded: RecordedEvent) -> FillRow:
+def _evolve(_: FillRow | None, recorded: RecordedEvent) -> FillRow:
     event = cast("OrderFilled", recorded.event)
-    if row is not None:
-        raise BrokenHistoryError(f"fill {event.fill_id} was recorded twice")
     return FillRow(
         id=event.fill_id,
         order_id=OrderId(recorded.stream_id.removeprefix("order-")),

@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 
 from application.ports import Instrument
 from domain.values import Symbol
-from infrastructure.postgres.connections import Connections
+from infrastructure.postgres.patience import Pool
 from infrastructure.postgres.rows import array
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ _STATE = "SELECT count(*), max(refreshed_at) FROM instruments"
 _ALL = "SELECT symbol, name, tradable, fractionable, reference_price, price_at FROM instruments ORDER BY symbol"
 
 
-async def save_instruments(connections: Connections, instruments: Sequence[Instrument]) -> None:
+async def save_instruments(pool: Pool, instruments: Sequence[Instrument]) -> None:
     """Make these all the instruments there are. None at all is no answer that a venue gives, and changes nothing.
 
     Raises:
@@ -56,7 +56,7 @@ async def save_instruments(connections: Connections, instruments: Sequence[Instr
         array([each.reference_price for each in instruments], "numeric"),
         array([each.price_at for each in instruments], "timestamptz"),
     ]
-    async with connections.connection() as connection, connection.pipeline(), connection.transaction():
+    async with pool.connection() as connection, connection.pipeline(), connection.transaction():
         await connection.execute(_LOCK)
         await connection.execute(_DELETE, [symbols])
         await connection.execute(_SAVE, columns)
@@ -68,8 +68,8 @@ class CachedInstruments:
     Use as an async context manager; that reads them a first time.
     """
 
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
         self._instruments: Mapping[Symbol, Instrument] = {}
         self._state: object = None
         self._refreshing: asyncio.Task[None] | None = None
@@ -106,7 +106,7 @@ class CachedInstruments:
 
     async def _refresh(self) -> None:
         try:
-            async with self._connections.connection() as connection:
+            async with self._pool.connection() as connection:
                 state = await (await connection.execute(_STATE)).fetchone()
                 if state == self._state:
                     return

@@ -6,11 +6,16 @@ from math import inf
 from time import monotonic
 from typing import TypeVar
 
-from infrastructure.postgres.connecting import UNAVAILABLE
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+from infrastructure.postgres.connecting import UNAVAILABLE, longer
 
 T = TypeVar("T")
 
-_PAUSE_SECONDS_MAX = 0.5
+Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
+"""Connections in autocommit. After a restart of the server each idle one fails once, and patience finds a good one."""
 
 
 async def patiently(ask: Callable[[], Awaitable[T]], patience_seconds: float = inf) -> T:
@@ -28,4 +33,4 @@ async def patiently(ask: Callable[[], Awaitable[T]], patience_seconds: float = i
             if monotonic() >= deadline:
                 raise
         await asyncio.sleep(pause_seconds)
-        pause_seconds = min(2 * pause_seconds + 0.02, _PAUSE_SECONDS_MAX)
+        pause_seconds = longer(pause_seconds)

@@ -15,8 +15,7 @@ from typing import Any
 
 from application.ports import Feed
 from domain.events import RecordedEvent
-from infrastructure.postgres.connections import Connections
-from infrastructure.postgres.patience import patiently
+from infrastructure.postgres.patience import Pool, patiently
 from infrastructure.postgres.rows import Table, array
 from projections.projection import Projection
 from projections.registry import PROJECTIONS
@@ -63,15 +62,13 @@ class Projector:
     """Runs projections over the feed. Several workers may: whoever locks the checkpoints first applies the events.
 
     Args:
-        connections: to the database; each lane uses one while it applies a batch.
+        pool: each lane uses one of its connections while it applies a batch.
         feed: the log as it grows.
         projections: the read models to keep.
     """
 
-    def __init__(
-        self, connections: Connections, feed: Feed, projections: Sequence[Projection[Any]] = PROJECTIONS
-    ) -> None:
-        self._connections = connections
+    def __init__(self, pool: Pool, feed: Feed, projections: Sequence[Projection[Any]] = PROJECTIONS) -> None:
+        self._pool = pool
         self._feed = feed
         self._projections = projections
         self._tables = {projection.name: Table(projection) for projection in projections}
@@ -88,8 +85,8 @@ class Projector:
                 lanes.create_task(self._follow(lane, lanes))
 
     async def _follow(self, lane: Lane, lanes: asyncio.TaskGroup) -> None:
-        """Take the lane along the log for as long as anything is left in it."""
-        while lane:
+        """Take the lane along the log until nothing is left in it, or the feed is closed."""
+        while True:
             positions = await patiently(partial(self._positions, lane))
             try:
                 async for batch in self._feed.follow(min(positions.values())):
@@ -102,6 +99,8 @@ class Projector:
             except Exception:
                 log.exception("the log cannot be read, trying again in %.0f s", PAUSE_SECONDS)
                 await asyncio.sleep(PAUSE_SECONDS)
+            else:
+                return
 
     async def _follow_later(self, projection: Projection[Any], lanes: asyncio.TaskGroup) -> None:
         await asyncio.sleep(self._stops[projection.name].pause_seconds)
@@ -137,7 +136,7 @@ class Projector:
 
     async def _advance(self, lane: Lane, batch: Batch) -> None:
         """Apply to every projection of the lane what is new to it, in one transaction of two round trips."""
-        async with self._connections.connection() as connection, connection.pipeline(), connection.transaction():
+        async with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
             await connection.execute(_SETTINGS)
             locked = await connection.execute(_LOCK, (array([each.name for each in lane], "text"),))
             # Rows are asked for before it is known which events are new; the lock comes first, so they are current.
@@ -158,7 +157,7 @@ class Projector:
             await connection.execute(_MOVE, (array(moved, "text"), array(moved.values(), "bigint")))
 
     async def _positions(self, lane: Lane) -> dict[str, int]:
-        async with self._connections.connection() as connection:
+        async with self._pool.connection() as connection:
             cursor = await connection.execute(_POSITIONS, (array([each.name for each in lane], "text"),))
             return dict.fromkeys([each.name for each in lane], 0) | dict(await cursor.fetchall())
 

@@ -16,8 +16,7 @@ from domain.lifecycle import Status
 from domain.refusals import InvalidRequest
 from domain.values import OrderId, Symbol, TraderId
 from infrastructure.postgres.connecting import UNAVAILABLE
-from infrastructure.postgres.connections import Connections
-from infrastructure.postgres.patience import patiently
+from infrastructure.postgres.patience import Pool, patiently
 from infrastructure.postgres.rows import array, reader
 from projections import accounts, execution_log, fills, orders, positions
 from projections.accounts import AccountRow
@@ -89,8 +88,8 @@ class ReadModels:
     All raise StoreUnavailableError when the database cannot be reached for ``patience_seconds``.
     """
 
-    def __init__(self, connections: Connections, patience_seconds: float = 2.0) -> None:
-        self._connections = connections
+    def __init__(self, pool: Pool, patience_seconds: float = 2.0) -> None:
+        self._pool = pool
         self._patience_seconds = patience_seconds
 
     async def orders_page(
@@ -197,7 +196,7 @@ class ReadModels:
 
     async def _ask(self, statement: str, parameters: Mapping[str, Any] | Sequence[Any]) -> list[TupleRow]:
         async def ask() -> list[TupleRow]:
-            async with self._connections.connection() as connection:
+            async with self._pool.connection() as connection:
                 cursor = await connection.cursor(binary=True).execute(statement.encode(), parameters)
                 return await cursor.fetchall()
 
