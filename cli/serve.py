@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,11 +12,6 @@ from typing import Annotated
 import typer
 
 from cli.work import work_child
-from infrastructure.settings import Settings
-
-_READY_SECONDS_MAX = 60.0
-_DEMO_TRADER = "demo"
-_DEMO_AMOUNT = "100000"
 
 
 def serve(
@@ -26,6 +20,8 @@ def serve(
     migrate: Annotated[bool, typer.Option(help="Bring the database up to date first.")] = True,
 ) -> None:
     """Run the engine: embedded servers where no address is set, migrations, the API and the worker."""
+    from api.asgi import listen  # noqa: PLC0415 - heavy
+    from cli.welcome import welcome  # noqa: PLC0415 - heavy
     from infrastructure.composition import environment, resolved  # noqa: PLC0415 - heavy
     from infrastructure.embedded.children import Child, run_children  # noqa: PLC0415 - heavy
     from infrastructure.embedded.servers import embedded_servers, wanted_servers  # noqa: PLC0415 - heavy
@@ -34,7 +30,10 @@ def serve(
 
     settings = load_settings(os.environ)
     jwt_secret(settings)
-    with _listening(settings) as listener, embedded_servers(settings.home, wanted_servers(settings)) as addresses:
+    with (
+        listen(settings.host, settings.port) as listener,
+        embedded_servers(settings.home, wanted_servers(settings)) as addresses,
+    ):
         settings = resolved(settings, addresses)
         if migrate:
             upgrade(str(settings.database_url))
@@ -48,18 +47,8 @@ def serve(
             children.append(work_child(variables))
         url = "http://{}:{}".format(*listener.getsockname()[:2])
         with _announced(settings.home, url):
-            welcome = threading.Thread(target=_welcome, args=(settings, url), daemon=True)
-            run_children(children, on_started=welcome.start)
-
-
-@contextmanager
-def _listening(settings: Settings) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((settings.host, settings.port))
-        listener.listen(1024)
-        yield listener
+            greeter = threading.Thread(target=welcome, args=(settings, url), daemon=True)
+            run_children(children, on_started=greeter.start)
 
 
 @contextmanager
@@ -74,7 +63,3 @@ def _announced(home: Path, url: str) -> Iterator[None]:
     finally:
         if file.exists() and json.loads(file.read_text())["pid"] == os.getpid():
             file.unlink()
-
-
-def _welcome(settings: Settings, url: str) -> None:
-    """Wait until the engine answers, fund the demo trader on paper, and say how to go on."""

@@ -19,6 +19,7 @@ from application.listening import NO_ANSWER
 from application.status import StatusOrchestrator
 from infrastructure.composition import Engine, open_engine, open_venue
 from infrastructure.exchanges.alpaca import AlpacaVenue
+from infrastructure.logs import configure_logs
 from infrastructure.postgres.heartbeats import beat
 from infrastructure.postgres.instruments import save_instruments
 from infrastructure.postgres.leadership import Leadership
@@ -97,6 +98,7 @@ async def _refresh_instruments(engine: Engine, venue: AlpacaVenue) -> None:
 
 def main() -> None:
     """Run the worker of this process's environment until SIGTERM or SIGINT."""
+    configure_logs()
     settings = load_settings(os.environ)
     with suppress(asyncio.CancelledError):
         uvloop.run(_until_told(run_worker(settings)))

@@ -1,0 +1,25 @@
+"""One API process: ``python -m api LISTENING_DESCRIPTOR``, with every address in its environment."""
+
+import os
+import socket
+import sys
+
+import uvloop
+
+from api.asgi import build_app, server_of
+from infrastructure.composition import open_engine
+from infrastructure.logs import configure_logs
+from infrastructure.settings import load_settings
+
+
+def main(descriptor: int) -> None:
+    """Serve on the inherited listening socket until SIGTERM or SIGINT."""
+    configure_logs()
+    settings = load_settings(os.environ)
+    server = server_of(build_app(lambda: open_engine(settings)))
+    with socket.socket(fileno=descriptor) as listening:
+        uvloop.run(server.serve(sockets=[listening]))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
