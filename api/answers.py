@@ -7,6 +7,9 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from api.problems import Problem
+from api.views import order_view
+from application.snapshots import Snapshot
+from domain.order import Order
 
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
@@ -43,6 +46,16 @@ class Answer:
 def json_answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:  # noqa: ANN401 - whatever msgspec encodes
     """The content as JSON."""
     return Answer(status, _encode(content), JSON, headers)
+
+
+def etag(version: int) -> str:
+    """The entity tag of a version of an order."""
+    return f'"{version}"'
+
+
+def order_answer(order: Snapshot[Order], status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    """The order, with its version as entity tag."""
+    return json_answer(order_view(order), status, {"etag": etag(order.version), **(headers or {})})
 
 
 def problem_answer(problem: Problem) -> Answer:

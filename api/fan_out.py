@@ -7,7 +7,7 @@ no gap, because it listens before it reads the last of the past, and no repeat, 
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -58,6 +58,7 @@ class FanOut:
     def __init__(self, feed: Feed, store: PostgresEventStore, backlog_max: int, heartbeat_seconds: float) -> None:
         self.position = 0
         self.store = store
+        self.codec = Codec()
         self.backlog_max = backlog_max
         self.heartbeat_seconds = heartbeat_seconds
         self.is_closing = False
@@ -127,16 +128,16 @@ class Stream:
     Args:
         fan_out: where they come from.
         trader_id: whose they are.
-        on_overflow: called once when the client turns out to be too slow.
     """
 
-    def __init__(self, fan_out: FanOut, trader_id: TraderId, on_overflow: Callable[[], object] = lambda: None) -> None:
+    on_overflow: Callable[[], object] | None = None
+    """Called once when the client turns out to be too slow."""
+
+    def __init__(self, fan_out: FanOut, trader_id: TraderId) -> None:
         self._fan_out = fan_out
         self._trader_id = trader_id
-        self._on_overflow = on_overflow
         self._waiting: deque[Message] = deque()
         self._awake = asyncio.Event()
-        self._codec = Codec()
         self._reached = 0
         self.is_too_slow = False
 
@@ -147,7 +148,8 @@ class Stream:
         if len(self._waiting) >= self._fan_out.backlog_max:
             self.is_too_slow = True
             self._waiting.clear()
-            self._on_overflow()
+            if self.on_overflow is not None:
+                self.on_overflow()
         else:
             self._waiting.append(message)
         self._awake.set()
@@ -156,7 +158,7 @@ class Stream:
         """Look again at what has changed."""
         self._awake.set()
 
-    async def messages(self, after: int) -> AsyncIterator[Message]:
+    async def messages(self, after: int) -> AsyncGenerator[Message, None]:
         """Every message above the position, in order, none missing and none twice; heartbeats when there are none.
 
         Raises:
@@ -190,7 +192,7 @@ class Stream:
             page = await self._fan_out.store.raw(self._reached, PAGE, types=_TYPES, trader_id=self._trader_id)
             full = len(page) == PAGE
             for raw in page:
-                message = message_of(self._codec.to_recorded_event(raw))
+                message = message_of(self._fan_out.codec.to_recorded_event(raw))
                 if message:
                     self._reached = message.position
                     yield message
@@ -204,7 +206,8 @@ class Stream:
                 async with asyncio.timeout(self._fan_out.heartbeat_seconds):
                     await self._awake.wait()
             except TimeoutError:
-                return False
+                # A message that came at the same moment must not be overtaken by a heartbeat that covers it.
+                return bool(self._waiting)
             self._check()
         return True
 

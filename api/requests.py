@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from starlette.types import Receive
 
 from api.answers import JSON
+from api.fields import POSITION_MAX
 from api.problems import STATUS_OF, FieldError, Problem, pointer
 
 M = TypeVar("M", bound=BaseModel)
@@ -20,6 +21,7 @@ BODY_BYTES_MAX = 64 * 1024
 
 _PARAMETERS_MAX = 50
 _ERRORS_MAX = 20
+_position = re.compile(r"[0-9]{1,19}")
 _idempotency_key = re.compile(r"[\x20-\x7e]{1,128}")
 
 _SENTENCES = {
@@ -119,6 +121,21 @@ def parse_idempotency_key(headers: Mapping[bytes, bytes]) -> str | None:
         message = "Idempotency-Key must be 1 to 128 printable ASCII characters"
         raise Problem("INVALID_REQUEST", message, [FieldError("/Idempotency-Key", "INVALID_REQUEST", message)])
     return key
+
+
+def parse_last_event_id(headers: Mapping[bytes, bytes]) -> int | None:
+    """The header ``Last-Event-ID``: the position of the last event that the client has, if it says so.
+
+    Raises:
+        Problem: it is no position.
+    """
+    text = headers.get(b"last-event-id", b"").decode("latin-1")
+    if not text:
+        return None
+    if not _position.fullmatch(text) or int(text) > POSITION_MAX:
+        message = "Last-Event-ID must be a position"
+        raise Problem("INVALID_REQUEST", message, [FieldError("/Last-Event-ID", "INVALID_REQUEST", message)])
+    return int(text)
 
 
 def _too_large() -> Problem:

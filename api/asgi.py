@@ -1,0 +1,162 @@
+"""The application, and the server that runs it."""
+
+import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from logging import Filter, LogRecord
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+from uvicorn._types import ASGISendEvent
+from uvicorn.config import LOGGING_CONFIG
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from api.answers import json_answer, problem_answer
+from api.auth import Gate
+from api.endpoints import Running
+from api.fan_out import FanOut
+from api.openapi import document_of
+from api.problems import Problem
+from api.routes import ENDPOINTS, Document, routes_of
+from api.streams import order_events
+from infrastructure.composition import Engine
+from infrastructure.postgres.tickets import StreamTickets
+
+_HEARTBEAT_SECONDS = 10.0
+_BACKLOG_MAX = 10_000
+_SOCKET_MESSAGE_BYTES_MAX = 4096
+_GRACE_SECONDS = 3
+_UNREAD_MILLISECONDS_MAX = 30_000
+
+_secret = re.compile(r"([?&](?:token|ticket)=)[^&\s\"]+", re.IGNORECASE)
+
+
+def build_app(
+    engine_factory: Callable[[], AbstractAsyncContextManager[Engine]],
+    *,
+    heartbeat_seconds: float = _HEARTBEAT_SECONDS,
+    backlog_max: int = _BACKLOG_MAX,
+) -> Starlette:
+    """The API on an engine that is opened when the application starts and closed when it ends.
+
+    Args:
+        engine_factory: opens the engine.
+        heartbeat_seconds: how long a stream may be silent.
+        backlog_max: how many messages may wait for a stream whose client is slow.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with engine_factory() as engine:
+            fan_out = FanOut(engine.follower, engine.store, backlog_max, heartbeat_seconds)
+            app.state.running = Running(
+                engine, Gate(engine.jwt_secret, engine.clock), fan_out, StreamTickets(engine.pool)
+            )
+            reading = asyncio.create_task(fan_out.run(engine.follower.position), name="fan-out")
+            try:
+                yield
+            finally:
+                fan_out.close()
+                reading.cancel()
+                with suppress(asyncio.CancelledError):
+                    await reading
+
+    document = json_answer(document_of(ENDPOINTS))
+    app = Starlette(
+        routes=[
+            *routes_of(ENDPOINTS),
+            Route("/openapi.json", Document(document)),
+            WebSocketRoute("/ws/orders/events", order_events),
+        ],
+        exception_handlers={HTTPException: _not_found},
+        lifespan=lifespan,
+    )
+    # A redirect to the path with or without a slash is no JSON, and no client of ours needs it.
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _not_found(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's signature
+    # The only thing that Starlette raises by itself here: paths take care of their methods.
+    answer = problem_answer(Problem("NOT_FOUND", "There is nothing at this path"))
+    return Response(answer.body, answer.status, {name.decode(): value.decode() for name, value in answer.headers})
+
+
+# ── The server ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class RedactSecrets(Filter):
+    """Takes tokens and tickets in URLs out of the log."""
+
+    def filter(self, record: LogRecord) -> bool:
+        """Change the record, and let it pass."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(_secret.sub(r"\1***", each) if isinstance(each, str) else each for each in record.args)
+        return True
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """Says goodbye also to a client that does not read: the close goes behind what waits for it in the buffer."""
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send the message; only a close does not wait for room in the buffer."""
+        if message["type"] == "websocket.close":
+            self.writable.set()
+        await super().send(message)
+
+
+class Server(uvicorn.Server):
+    """Ends the streams first when it is told to stop, so that no client of theirs holds it up."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop taking requests, and finish those there are."""
+        app = self.config.app
+        if isinstance(app, Starlette):
+            app.state.running.fan_out.close()
+        await super().shutdown(sockets)
+
+
+def log_config() -> Mapping[str, Any]:
+    """The way of uvicorn to log, without secrets, and all of it on stderr."""
+    handlers = {
+        name: {**handler, "stream": "ext://sys.stderr", "filters": ["redact"]}
+        for name, handler in LOGGING_CONFIG["handlers"].items()
+    }
+    return {**LOGGING_CONFIG, "filters": {"redact": {"()": RedactSecrets}}, "handlers": handlers}
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes any free one.
+
+    A client that has data and does not take any of it for half a minute is disconnected by the kernel: that is all that
+    frees the buffers of one who never reads.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=2048)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # inherited by every connection
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MILLISECONDS_MAX)
+    return listening
+
+
+def server_of(app: Starlette) -> Server:
+    """The server; ``await server.serve(sockets=[listen(host, port)])`` runs it until a signal or ``should_exit``."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws=SocketProtocol,
+        ws_max_size=_SOCKET_MESSAGE_BYTES_MAX,
+        ws_per_message_deflate=False,
+        lifespan="on",
+        log_config=dict(log_config()),
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    return Server(config)

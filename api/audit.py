@@ -1,0 +1,140 @@
+"""The log itself, for auditors: as a page, as a download, or as a stream that goes on live.
+
+Events go out as they are stored, byte for byte. A download or stream reads a page, sends it, and reads the next: it
+holds one page however long the log is, and a slow client slows down only its own reading.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+from starlette.responses import StreamingResponse
+from starlette.types import ASGIApp
+
+from api.answers import SAFE_HEADERS, Answer, json_answer
+from api.auth import AUDITOR
+from api.endpoints import Call
+from api.fan_out import PAGE, ClosingError
+from api.queries import own_order
+from api.requests import parse_last_event_id
+from api.schemas import EventsQuery
+from api.views import View, time_text
+from domain.events import StreamId, order_stream
+from domain.refusals import OrderNotFound
+from infrastructure.codec import RawEvent
+
+NDJSON = "application/x-ndjson"
+EVENT_STREAM = "text/event-stream"
+
+_LIMIT = 100
+_HEARTBEAT = b": heartbeat\n\n"
+_encode = msgspec.json.Encoder().encode
+
+
+def event_view(raw: RawEvent) -> View:
+    """An event as it is stored."""
+    return {
+        "position": raw.position,
+        "stream_id": raw.stream_id,
+        "version": raw.version,
+        "type": raw.type,
+        "data": msgspec.Raw(raw.data.encode()),
+        "metadata": msgspec.Raw(raw.metadata.encode()),
+        "recorded_at": time_text(raw.recorded_at),
+        "hash": raw.hash.hex(),
+    }
+
+
+async def list_order_events(call: Call) -> Answer:
+    """An order's events, for its trader and for auditors."""
+    order_id = call.order_id
+    if AUDITOR not in call.caller.roles:
+        await own_order(call)
+    events: list[RawEvent] = []
+    full = True
+    while full:
+        after = events[-1].position if events else 0
+        page = await call.engine.store.raw(after, PAGE, stream_id=order_stream(order_id))
+        events += page
+        full = len(page) == PAGE
+    if not events:
+        raise OrderNotFound
+    return json_answer({"events": [event_view(raw) for raw in events], "position": events[-1].position})
+
+
+async def list_events(call: Call) -> ASGIApp:
+    """The log, in the form that the client accepts."""
+    query: EventsQuery = call.query
+    accepted = call.headers.get(b"accept", b"").decode("latin-1").lower()
+    if EVENT_STREAM in accepted:
+        last = parse_last_event_id(call.headers)
+        events = _sse(call, query, query.after if last is None else last)
+        return StreamingResponse(events, headers=SAFE_HEADERS, media_type=EVENT_STREAM)
+    if NDJSON in accepted:
+        # The end is that of now, so that a download ends while the log grows.
+        end = await call.engine.store.position()
+        return StreamingResponse(_ndjson(call, query, end), headers=SAFE_HEADERS, media_type=NDJSON)
+    # Whatever the log held before the page was read is in it or before it.
+    position = call.running.fan_out.position
+    limit = query.limit or _LIMIT
+    page = await _page(call, query, query.after, limit)
+    last_position = page[-1].position if page else query.after
+    position = last_position if len(page) == limit else max(position, last_position)
+    return json_answer({"events": [event_view(raw) for raw in page], "position": position})
+
+
+async def _page(call: Call, query: EventsQuery, after: int, limit: int) -> Sequence[RawEvent]:
+    return await call.engine.store.raw(
+        after,
+        limit,
+        types=(query.type,) if query.type else (),
+        trader_id=query.trader_id,
+        stream_id=_stream_id(query),
+        until=query.until,
+    )
+
+
+def _stream_id(query: EventsQuery) -> StreamId | None:
+    return order_stream(query.order_id) if query.order_id else None
+
+
+async def _ndjson(call: Call, query: EventsQuery, end: int) -> AsyncIterator[bytes]:
+    async for page in _pages(call, query, query.after):
+        lines = [_encode(event_view(raw)) + b"\n" for raw in page if raw.position <= end]
+        yield b"".join(lines)
+        if len(lines) < len(page):
+            return
+
+
+async def _sse(call: Call, query: EventsQuery, after: int) -> AsyncIterator[bytes]:
+    fan_out = call.running.fan_out
+    sent = 0
+    while True:
+        known = fan_out.position
+        async for page in _pages(call, query, after, sent):
+            yield b"".join(b"id: %d\ndata: %s\n\n" % (raw.position, _encode(event_view(raw))) for raw in page)
+            after = page[-1].position
+            sent += len(page)
+        if query.until is not None or sent == query.limit:
+            return
+        after = max(after, known)
+        try:
+            async with asyncio.timeout(fan_out.heartbeat_seconds):
+                await fan_out.beyond(after)
+        except TimeoutError:
+            yield _HEARTBEAT
+        except ClosingError:
+            return
+
+
+async def _pages(call: Call, query: EventsQuery, after: int, sent: int = 0) -> AsyncIterator[Sequence[RawEvent]]:
+    """What there is above the position, at most ``query.limit`` with what was sent before."""
+    full = True
+    while full:
+        wanted = PAGE if query.limit is None else min(PAGE, query.limit - sent)
+        page = await _page(call, query, after, wanted) if wanted else ()
+        full = len(page) == PAGE
+        if page:
+            yield page
+            after = page[-1].position
+            sent += len(page)

@@ -1,0 +1,87 @@
+"""Commands: orders placed and cancelled, cash moved."""
+
+from hashlib import sha256
+
+from api.answers import Answer, json_answer, order_answer
+from api.endpoints import Call
+from api.problems import Problem
+from api.requests import parse_idempotency_key
+from api.schemas import CashBody, OrderBody
+from api.views import account_view
+from application.trading import Caller, OrderRequest
+from domain.commands import AccountRequest, Deposit, Withdraw
+from domain.refusals import OrderExecutionDisabled, Refusal
+from domain.values import OrderType, TraderId, parse_trader_id
+
+
+async def place_order(call: Call) -> Answer:
+    """Record the order; the venue gets it next."""
+    settings = call.engine.settings
+    trader_id = call.trader_id
+    if not settings.execution_enabled or not _is_in_ramp(trader_id, settings.execution_ramp_percent):
+        raise OrderExecutionDisabled
+    placed = await call.engine.trading.place(
+        trader_id, _request(call.body), _caller(call, "trader"), parse_idempotency_key(call.headers)
+    )
+    headers = {"location": f"/api/v1/orders/{placed.order.state.order_id}"}
+    if placed.replayed:
+        return order_answer(placed.order, headers=headers | {"idempotent-replayed": "true"})
+    return order_answer(placed.order, 201, headers)
+
+
+async def cancel_order(call: Call) -> Answer:
+    """Take back what is not filled yet."""
+    order = await call.engine.trading.cancel(call.trader_id, call.order_id, _caller(call, "trader"))
+    return order_answer(order)
+
+
+async def deposit(call: Call) -> Answer:
+    """Cash in."""
+    body: CashBody = call.body
+    return await _move_cash(call, Deposit(body.amount))
+
+
+async def withdraw(call: Call) -> Answer:
+    """Cash out."""
+    body: CashBody = call.body
+    return await _move_cash(call, Withdraw(body.amount))
+
+
+async def _move_cash(call: Call, request: AccountRequest) -> Answer:
+    try:
+        trader_id = parse_trader_id(call.path["trader_id"])
+    except Refusal:
+        raise Problem("NOT_FOUND", "There is no such account") from None
+    account = await call.engine.trading.move_cash(
+        trader_id, request, _caller(call, "ops"), parse_idempotency_key(call.headers)
+    )
+    return json_answer(account_view(trader_id, account, call.reference_price))
+
+
+def _request(body: OrderBody) -> OrderRequest:
+    price, stop_price = body.price, body.stop_price
+    if body.order_type is OrderType.STOP and stop_price is None:
+        price, stop_price = None, price
+    return OrderRequest(
+        symbol=body.symbol,
+        side=body.side,
+        quantity=body.quantity,
+        order_type=body.order_type,
+        price=price,
+        stop_price=stop_price,
+        time_in_force=body.time_in_force,
+        stop_loss=body.stop_loss,
+        take_profit=body.take_profit,
+        client_order_id=body.client_order_id,
+    )
+
+
+def _caller(call: Call, role: str) -> Caller:
+    # Every request begins a story of its own: it is its own cause.
+    request_id = call.engine.trading.ids.new()
+    return Caller(f"{role}:{call.trader_id}", correlation_id=request_id, causation_id=request_id)
+
+
+def _is_in_ramp(trader_id: TraderId, percent: int) -> bool:
+    """Whether the trader is in the share of traders that the new execution serves, today and at every start."""
+    return int.from_bytes(sha256(trader_id.encode()).digest()[:8]) % 100 < percent

@@ -1,0 +1,56 @@
+"""Whether the engine can take orders and carry them out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from api.answers import Answer, json_answer
+from api.endpoints import Call
+
+_ANSWER_SECONDS = 2.0
+_LAG_SECONDS_MAX = 10.0
+
+
+async def get_health(call: Call) -> Answer:
+    """The state of everything that an order needs."""
+    checks = {"database": _database, "exchange": _exchange, "projections": _projections, "bus": _bus}
+    states = await asyncio.gather(*(_state(check, call) for check in checks.values()))
+    status = "ok" if set(states) == {"ok"} else "down"
+    dependencies = dict(zip(checks, states, strict=True))
+    return json_answer({"status": status, "dependencies": dependencies}, 200 if status == "ok" else 503)
+
+
+async def get_livez(call: Call) -> Answer:  # noqa: ARG001 - an answer at all is the answer
+    """The process answers."""
+    return json_answer({"status": "ok"})
+
+
+async def get_readyz(call: Call) -> Answer:
+    """The process reaches its database."""
+    status = await _state(_database, call)
+    return json_answer({"status": status}, 200 if status == "ok" else 503)
+
+
+async def _state(check: Callable[[Call], Awaitable[bool]], call: Call) -> str:
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            return "ok" if await check(call) else "down"
+    except Exception:  # noqa: BLE001 - whatever it is, what is checked does not work
+        return "down"
+
+
+async def _database(call: Call) -> bool:
+    await call.engine.store.position()
+    return True
+
+
+async def _exchange(call: Call) -> bool:
+    return call.engine.instruments.ready
+
+
+async def _projections(call: Call) -> bool:
+    lags = await call.engine.read_models.lags(call.engine.clock.now())
+    return all(lag.seconds <= _LAG_SECONDS_MAX for lag in lags)
+
+
+async def _bus(call: Call) -> bool:
+    return await call.engine.bus.is_up()

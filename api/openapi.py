@@ -1,0 +1,128 @@
+"""The OpenAPI 3.1 document, made from the table of endpoints and the models they name."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from api.answers import JSON, PROBLEM_JSON
+from api.endpoints import Endpoint
+from api.problems import STATUS_OF
+from api.schemas import ProblemView
+
+Schema = dict[str, Any]
+
+_REF = "#/components/schemas/{model}"
+_PARAMETER = re.compile(r"{(\w+)}")
+_ALWAYS = ("INVALID_REQUEST", "INTERNAL_ERROR")
+_WITH_ROLES = ("UNAUTHENTICATED", "FORBIDDEN")
+
+_PATH_SCHEMAS: Mapping[str, Schema] = {
+    "order_id": {"type": "string", "format": "uuid"},
+    "trader_id": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._@:-]{0,63}$"},
+}
+
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "The same key and request again gives the first answer again; nothing is done twice.",
+    "schema": {"type": "string", "pattern": r"^[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?$"},
+}
+
+
+def document_of(endpoints: Sequence[Endpoint]) -> Schema:
+    """The document that describes the endpoints."""
+    asked = [endpoint.body for endpoint in endpoints if endpoint.body]
+    told: list[type[BaseModel]] = [ProblemView, *(endpoint.answer for endpoint in endpoints if endpoint.answer)]
+    models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(model, "validation") for model in dict.fromkeys(asked)]
+    models += [(model, "serialization") for model in dict.fromkeys(told)]
+    _, definitions = models_json_schema(models, ref_template=_REF)
+    paths: dict[str, Schema] = {}
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "orderlog",
+            "version": "1",
+            "description": "Orders as immutable events. Decimals are text, times are RFC 3339 UTC with microseconds.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": definitions["$defs"],
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def _operation(endpoint: Endpoint) -> Schema:
+    operation: Schema = {
+        "operationId": endpoint.handler.__name__,
+        "summary": endpoint.summary,
+        "parameters": [*_path_parameters(endpoint.path), *_query_parameters(endpoint.query)],
+        "responses": _responses(endpoint),
+    }
+    if endpoint.takes_idempotency_key:
+        operation["parameters"].append(_IDEMPOTENCY_KEY)
+    if endpoint.body is not None:
+        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(endpoint.body)}}}
+    if endpoint.roles:
+        operation["security"] = [{"token": []}]
+        operation["description"] = f"Needs the role {' or '.join(sorted(endpoint.roles))}."
+    return operation
+
+
+def _path_parameters(path: str) -> Iterable[Schema]:
+    for name in _PARAMETER.findall(path):
+        yield {"name": name, "in": "path", "required": True, "schema": _PATH_SCHEMAS[name]}
+
+
+def _query_parameters(query: type[BaseModel]) -> Iterable[Schema]:
+    schema = query.model_json_schema(ref_template=_REF)
+    definitions = schema.get("$defs", {})
+    for name, field in schema.get("properties", {}).items():
+        # A parameter that is absent is not null: what is left of the choice is what it can be.
+        options = [each for each in field.get("anyOf", [field]) if each.get("type") != "null"]
+        shape = options[0] if len(options) == 1 else {"anyOf": options}
+        if "$ref" in shape:
+            shape = definitions[str(shape["$ref"]).rpartition("/")[2]]
+        shape = {key: value for key, value in shape.items() if key not in {"title", "description"}}
+        if field.get("default") is not None:
+            shape["default"] = field["default"]
+        parameter = {"name": name, "in": "query", "schema": shape}
+        description = field.get("description") or next(
+            (each["description"] for each in options if "description" in each), None
+        )
+        yield parameter | ({"description": description} if description else {})
+
+
+def _responses(endpoint: Endpoint) -> Schema:
+    content: Schema = {JSON: {"schema": _ref(endpoint.answer)}} if endpoint.answer else {}
+    content |= {media: {"schema": {"type": "string"}} for media in endpoint.media}
+    headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in endpoint.headers.items()}
+    responses: Schema = {}
+    for status, description in {endpoint.status: HTTPStatus(endpoint.status).phrase, **endpoint.also}.items():
+        responses[str(status)] = {"description": description, "headers": headers}
+        if status != HTTPStatus.NOT_MODIFIED:
+            responses[str(status)]["content"] = content
+    return responses | _problems(endpoint, set(responses))
+
+
+def _problems(endpoint: Endpoint, taken: set[str]) -> Schema:
+    codes = dict.fromkeys((*_ALWAYS, *(_WITH_ROLES if endpoint.roles else ()), *endpoint.errors))
+    by_status: dict[str, list[str]] = {}
+    for code in codes:
+        by_status.setdefault(str(STATUS_OF[code].value), []).append(code)
+    content = {PROBLEM_JSON: {"schema": {"$ref": _REF.format(model="ProblemView")}}}
+    return {
+        status: {"description": ", ".join(same), "content": content}
+        for status, same in sorted(by_status.items())
+        if status not in taken
+    }
+
+
+def _ref(model: type[BaseModel] | None) -> Schema:
+    return {"$ref": _REF.format(model=model.__name__)} if model else {}

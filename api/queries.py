@@ -1,0 +1,137 @@
+"""Queries: one order from the log, everything else from the read models."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from api.answers import Answer, etag, json_answer, order_answer
+from api.auth import AUDITOR, OPS
+from api.endpoints import Call
+from api.schemas import AsOfQuery, EntriesQuery, OrderQuery, OrdersQuery
+from api.views import (
+    View,
+    account_row_view,
+    account_view,
+    entry_view,
+    fill_view,
+    order_row_view,
+    position_views,
+    price_text,
+)
+from application.snapshots import Snapshot
+from domain.order import Order
+from domain.position import Position
+from domain.refusals import OrderNotFound
+from domain.values import Symbol
+from projections.positions import PositionRow
+
+_WAIT_SECONDS_MAX = 1.0
+
+
+async def own_order(call: Call, version: int | None = None, as_of: datetime | None = None) -> Snapshot[Order]:
+    """The order that the path names, if it is the caller's.
+
+    Raises:
+        OrderNotFound: there is none, or it was not there yet, or it is somebody else's, which is the same to the caller.
+    """
+    order = await call.engine.trading.order(call.order_id, version=version, as_of=as_of)
+    if order is None or order.state.trader_id != call.trader_id:
+        raise OrderNotFound
+    return order
+
+
+async def get_order(call: Call) -> Answer:
+    """The order, as fresh as the log, or as it was."""
+    query: OrderQuery = call.query
+    order = await own_order(call, query.version, query.as_of)
+    if query.version not in {None, order.version}:
+        raise OrderNotFound
+    if _matches(call.headers.get(b"if-none-match"), etag(order.version)):
+        return Answer(304, headers={"etag": etag(order.version)})
+    return order_answer(order)
+
+
+async def list_orders(call: Call) -> Answer:
+    """The trader's orders, newest first."""
+    query: OrdersQuery = call.query
+    read_models = call.engine.read_models
+    if query.min_position is not None:
+        await read_models.wait_for(("orders", "fills"), query.min_position, _WAIT_SECONDS_MAX)
+    page = await read_models.orders_page(
+        call.trader_id,
+        status=query.status,
+        symbol=query.symbol,
+        limit=query.limit,
+        offset=query.offset,
+        cursor=query.cursor,
+    )
+    orders = [order_row_view(row, fills) for row, fills in page.orders]
+    return json_answer({"orders": orders, "next_cursor": page.next_cursor, "position": page.position})
+
+
+async def list_fills(call: Call) -> Answer:
+    """The order's fills, from the log."""
+    order = await own_order(call)
+    fills = [fill_view(order.state.order_id, fill) for fill in order.state.fills]
+    return json_answer({"fills": fills, "position": order.position})
+
+
+async def get_account(call: Call) -> Answer:
+    """The trader's cash and positions."""
+    query: AsOfQuery = call.query
+    return json_answer(await _account(call, query.as_of))
+
+
+async def list_positions(call: Call) -> Answer:
+    """What the trader holds and has traded."""
+    query: AsOfQuery = call.query
+    if query.as_of is not None:
+        account = await _account(call, query.as_of)
+        return json_answer({"positions": account["positions"], "position": account["position"]})
+    found = await call.engine.read_models.positions_of(call.trader_id)
+    views = position_views(_positions(found.rows), call.reference_price)
+    return json_answer({"positions": views, "position": found.position})
+
+
+async def list_entries(call: Call) -> Answer:
+    """The execution log: the trader's own entries, or everybody's for who may see them."""
+    query: EntriesQuery = call.query
+    sees_all = not call.caller.roles.isdisjoint({AUDITOR, OPS})
+    found = await call.engine.read_models.execution_log(
+        trader_id=None if sees_all else call.trader_id, order_id=query.order_id, after=query.after, limit=query.limit
+    )
+    return json_answer({"entries": [entry_view(row) for row in found.rows], "position": found.position})
+
+
+async def list_instruments(call: Call) -> Answer:
+    """Every symbol that the venue trades."""
+    instruments = [
+        {
+            "symbol": instrument.symbol,
+            "name": instrument.name,
+            "tradable": instrument.tradable,
+            "fractionable": instrument.fractionable,
+            "reference_price": price_text(instrument.reference_price),
+        }
+        for instrument in call.engine.instruments.all()
+    ]
+    return json_answer({"instruments": instruments})
+
+
+async def _account(call: Call, as_of: datetime | None) -> View:
+    trader_id = call.trader_id
+    if as_of is not None:
+        return account_view(trader_id, await call.engine.trading.account(trader_id, as_of=as_of), call.reference_price)
+    page = await call.engine.read_models.account_of(trader_id)
+    return account_row_view(page.account, _positions(page.positions), call.reference_price, page.position)
+
+
+def _positions(rows: Iterable[PositionRow]) -> dict[Symbol, Position]:
+    return {row.symbol: Position(row.quantity, row.cost, row.realised_pnl, row.commission) for row in rows}
+
+
+def _matches(condition: bytes | None, tag: str) -> bool:
+    """Whether the header ``If-None-Match`` names the entity tag."""
+    if condition is None:
+        return False
+    tags = [each.strip().removeprefix("W/") for each in condition.decode("latin-1").split(",")]
+    return "*" in tags or tag in tags

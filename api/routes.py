@@ -1,0 +1,192 @@
+"""The one table of endpoints, from which both the routes and ``/openapi.json`` are made."""
+
+from collections.abc import Sequence
+
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api import audit, commands, health, queries, schemas, streams
+from api.answers import Answer, problem_answer
+from api.auth import AUDITOR, OPS, TRADER, require_role
+from api.endpoints import Call, Endpoint, Running
+from api.problems import Problem, problem_of
+from api.requests import ClientLeftError, parse_body, parse_query, read_body
+
+_TRADERS = frozenset({TRADER})
+_AUDITORS = frozenset({AUDITOR})
+_TRADERS_AND_AUDITORS = frozenset({TRADER, AUDITOR})
+_ALL = frozenset({TRADER, AUDITOR, OPS})
+_OPS = frozenset({OPS})
+
+_ORDER_HEADERS = {"ETag": "the order's version; comes back in `If-None-Match`"}
+_PLACED_HEADERS = _ORDER_HEADERS | {"Location": "where the order is"}
+_REPLAYED = "It was placed before: the first answer again, with `Idempotent-Replayed: true`"
+
+_INVALID_ORDER = ("INVALID_REQUEST", "INVALID_QUANTITY", "INVALID_PRICE", "INVALID_SYMBOL")
+_REFUSED_ORDER = (
+    "INSUFFICIENT_FUNDS",
+    "INSUFFICIENT_POSITION",
+    "MAX_POSITION_EXCEEDED",
+    "MAX_ORDER_QUANTITY_EXCEEDED",
+    "MAX_NOTIONAL_EXCEEDED",
+    "MAX_OPEN_ORDERS_EXCEEDED",
+    "NO_REFERENCE_PRICE",
+)
+_STORE = ("STORE_UNAVAILABLE",)
+_COMMAND = (*_STORE, "BUSY")
+_BODY = ("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
+_KEY = ("IDEMPOTENCY_KEY_REUSED",)
+
+# fmt: off
+ENDPOINTS: tuple[Endpoint, ...] = (
+    # ── Commands ──
+    Endpoint(
+        method="POST", path="/api/v1/orders", summary="Place an order", handler=commands.place_order,
+        roles=_TRADERS, body=schemas.OrderBody, takes_idempotency_key=True,
+        status=201, answer=schemas.OrderView, also={200: _REPLAYED}, headers=_PLACED_HEADERS,
+        errors=(*_INVALID_ORDER, *_REFUSED_ORDER, *_KEY, *_BODY, *_COMMAND, "ORDER_EXECUTION_DISABLED"),
+    ),
+    Endpoint(
+        method="POST", path="/api/v1/orders/{order_id}/cancel", summary="Cancel what is left of an order",
+        handler=commands.cancel_order, roles=_TRADERS, answer=schemas.OrderView, headers=_ORDER_HEADERS,
+        errors=("ORDER_NOT_CANCELLABLE", "NOT_FOUND", *_COMMAND),
+    ),
+    Endpoint(
+        method="POST", path="/api/v1/accounts/{trader_id}/deposits", summary="Deposit cash", handler=commands.deposit,
+        roles=_OPS, body=schemas.CashBody, takes_idempotency_key=True, answer=schemas.AccountView,
+        errors=("INVALID_REQUEST", "NOT_FOUND", *_KEY, *_BODY, *_COMMAND),
+    ),
+    Endpoint(
+        method="POST", path="/api/v1/accounts/{trader_id}/withdrawals", summary="Withdraw cash",
+        handler=commands.withdraw, roles=_OPS, body=schemas.CashBody, takes_idempotency_key=True,
+        answer=schemas.AccountView, errors=("INVALID_REQUEST", "INSUFFICIENT_FUNDS", "NOT_FOUND", *_KEY, *_BODY, *_COMMAND),
+    ),
+    # ── Queries ──
+    Endpoint(
+        method="GET", path="/api/v1/orders", summary="Your orders, newest first", handler=queries.list_orders,
+        roles=_TRADERS, query=schemas.OrdersQuery, answer=schemas.OrdersPage, errors=_STORE,
+    ),
+    # Before the orders, whose ids would match it.
+    Endpoint(
+        method="GET", path="/api/v1/orders/stream", summary="Your orders' status messages as they happen",
+        handler=streams.stream_orders, query=schemas.StreamQuery, answer=None, media=(streams.EVENT_STREAM,),
+        errors=("UNAUTHENTICATED", "FORBIDDEN", *_STORE),
+    ),
+    Endpoint(
+        method="GET", path="/api/v1/orders/{order_id}", summary="An order, as it is or as it was",
+        handler=queries.get_order, roles=_TRADERS, query=schemas.OrderQuery, answer=schemas.OrderView,
+        also={304: "It is what `If-None-Match` says"}, headers=_ORDER_HEADERS, errors=("NOT_FOUND", *_STORE),
+    ),
+    Endpoint(
+        method="GET", path="/api/v1/orders/{order_id}/events", summary="An order's events",
+        handler=audit.list_order_events, roles=_TRADERS_AND_AUDITORS, answer=schemas.EventsPage,
+        errors=("NOT_FOUND", *_STORE),
+    ),
+    Endpoint(
+        method="GET", path="/api/v1/orders/{order_id}/fills", summary="An order's fills", handler=queries.list_fills,
+        roles=_TRADERS, answer=schemas.FillsPage, errors=("NOT_FOUND", *_STORE),
+    ),
+    Endpoint(
+        method="GET", path="/api/v1/account", summary="Your cash and positions", handler=queries.get_account,
+        roles=_TRADERS, query=schemas.AsOfQuery, answer=schemas.AccountView, errors=_STORE,
+    ),
+    Endpoint(
+        method="GET", path="/api/v1/positions", summary="What you hold and have traded",
+        handler=queries.list_positions, roles=_TRADERS, query=schemas.AsOfQuery, answer=schemas.PositionsPage,
+        errors=_STORE,
+    ),
+    Endpoint(
+        method="GET", path="/api/v1/execution-log", summary="What happened to your orders; to all, for auditors and ops",
+        handler=queries.list_entries, roles=_ALL, query=schemas.EntriesQuery, answer=schemas.EntriesPage, errors=_STORE,
+    ),
+    Endpoint(
+        method="GET", path="/api/v1/instruments", summary="What the venue trades", handler=queries.list_instruments,
+        roles=_ALL, answer=schemas.InstrumentsPage,
+    ),
+    Endpoint(
+        method="GET", path="/api/v1/events", summary="The log: a page, a download, or a stream that goes on live",
+        handler=audit.list_events, roles=_AUDITORS, query=schemas.EventsQuery, answer=schemas.EventsPage,
+        media=(audit.NDJSON, audit.EVENT_STREAM), errors=_STORE,
+    ),
+    # ── Streams ──
+    Endpoint(
+        method="POST", path="/api/v1/stream-tickets", summary="A ticket that opens one stream, once",
+        handler=streams.issue_ticket, roles=_TRADERS, status=201, answer=schemas.TicketView, errors=_STORE,
+    ),
+    # ── Operations ──
+    Endpoint(
+        method="GET", path="/api/v1/health/orders", summary="Whether orders can be taken and carried out",
+        handler=health.get_health, answer=schemas.HealthView, also={503: "They cannot"},
+    ),
+    Endpoint(
+        method="GET", path="/livez", summary="Whether the process lives", handler=health.get_livez,
+        answer=schemas.StatusView,
+    ),
+    Endpoint(
+        method="GET", path="/readyz", summary="Whether the process is ready", handler=health.get_readyz,
+        answer=schemas.StatusView, also={503: "It is not"},
+    ),
+)
+# fmt: on
+
+
+class Resource:
+    """All methods of one path, as an ASGI application: one dictionary between the route and the handler."""
+
+    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+        self._by_method = {endpoint.method: endpoint for endpoint in endpoints}
+        get = self._by_method.get("GET")
+        if get is not None and not get.media:  # a stream has no end, so nobody can ask for its head alone
+            self._by_method["HEAD"] = get
+        self._allow = ", ".join(sorted(self._by_method))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request, whatever it is."""
+        running: Running = scope["app"].state.running
+        try:
+            answer = await self._answer(running, scope, receive)
+        except ClientLeftError:
+            return
+        except Exception as error:  # noqa: BLE001 - every error is a problem document
+            answer = problem_answer(problem_of(error, running.engine.trading.ids.new))
+        await answer(scope, receive, send)
+
+    async def _answer(self, running: Running, scope: Scope, receive: Receive) -> ASGIApp:
+        endpoint = self._by_method.get(scope["method"])
+        if endpoint is None:
+            raise method_not_allowed(scope["method"], self._allow)
+        call = Call(running, dict(scope["headers"]), scope["path_params"])
+        if endpoint.roles:
+            call.identity = running.gate.bearer(call.headers)
+            require_role(call.identity, endpoint.roles)
+        call.query = parse_query(endpoint.query, scope["query_string"])
+        if endpoint.body is not None:
+            call.body = parse_body(endpoint.body, await read_body(call.headers, receive))
+        return await endpoint.handler(call)
+
+
+class Document:
+    """A document that never changes while the application runs."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with it."""
+        answer = self._answer
+        if scope["method"] not in {"GET", "HEAD"}:
+            answer = problem_answer(method_not_allowed(scope["method"], "GET, HEAD"))
+        await answer(scope, receive, send)
+
+
+def method_not_allowed(method: str, allow: str) -> Problem:
+    """405, and what is allowed."""
+    return Problem("METHOD_NOT_ALLOWED", f"{method} is not possible here", headers={"allow": allow})
+
+
+def routes_of(endpoints: Sequence[Endpoint]) -> list[Route]:
+    """One route for each path, in the order of the table."""
+    by_path: dict[str, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        by_path.setdefault(endpoint.path, []).append(endpoint)
+    return [Route(path, Resource(same)) for path, same in by_path.items()]
