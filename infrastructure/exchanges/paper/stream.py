@@ -40,11 +40,13 @@ async def serve_stream(websocket: WebSocket, updates: Broadcast) -> None:
             asyncio.create_task(listener.is_lost.wait()),
         ]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.wait(tasks)
     if listener.is_lost.is_set():
         with contextlib.suppress(TimeoutError, WebSocketDisconnect):
             async with asyncio.timeout(_FAREWELL_SECONDS):
@@ -80,8 +82,9 @@ async def _converse(websocket: WebSocket, listener: Listener) -> None:
 
 
 async def _deliver(websocket: WebSocket, listener: Listener) -> None:
-    while True:
-        await websocket.send_bytes(await listener.messages.get())
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            await websocket.send_bytes(await listener.messages.get())
 
 
 def _authorization(action: str, *, is_authorized: bool) -> bytes:
