@@ -4,6 +4,7 @@ import sys
 from enum import IntEnum
 
 _OUR_PACKAGES = frozenset({"domain", "application", "projections", "infrastructure", "api", "cli"})
+_CONNECTING_PACKAGES = frozenset({"httpx2", "redis"})
 
 
 class ExitCode(IntEnum):
@@ -26,7 +27,7 @@ class CommandError(Exception):
 
 
 def explained(error: Exception) -> CommandError:
-    """The error as a sentence. Those of our own packages say themselves, and so do the system's and the database's.
+    """The error as a sentence. Those of our own packages say themselves, and so do those of what we connect to.
 
     Anything else is a defect of this program; Python's development mode (``python -X dev``) shows where it is.
     """
@@ -34,14 +35,16 @@ def explained(error: Exception) -> CommandError:
         return error
     kind = type(error)
     package = kind.__module__.partition(".")[0]
+    said = " ".join(str(error).split()) or kind.__name__
     if package in _OUR_PACKAGES:
+        if kind.__name__ == "StoreUnavailableError":
+            return CommandError(f"The database cannot be used: {said}")
         misuse = kind.__name__ == "SettingsError"
         return CommandError(str(error), ExitCode.MISUSE if misuse else ExitCode.FAILED)
     if package == "psycopg":
-        said = " ".join(str(error).split()) or kind.__name__
         return CommandError(f"The database cannot be used: {said}")
-    if isinstance(error, OSError):
-        return CommandError(str(error))
+    if isinstance(error, OSError) or package in _CONNECTING_PACKAGES:
+        return CommandError(said)
     if sys.flags.dev_mode:
         raise error
     return CommandError(f"This is a defect of orderlog ({kind.__name__}: {error}); PYTHONDEVMODE=1 shows where it is")

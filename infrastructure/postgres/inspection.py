@@ -36,3 +36,13 @@ def log_head(database_url: str) -> LogHead:
         raise psycopg.DataError("log_head has lost its only row")
     position, recorded_at, database_time, agrees = row
     return LogHead(position, recorded_at.astimezone(UTC) if position else None, database_time.astimezone(UTC), agrees)
+
+
+def checkpoints(database_url: str) -> dict[str, int]:
+    """How far each reader of the log has come, by name.
+
+    Raises:
+        psycopg.Error: the database cannot be reached, or has no log.
+    """
+    with psycopg.connect(conninfo(database_url), autocommit=True) as connection:
+        return dict(connection.execute("SELECT name, position FROM checkpoints ORDER BY name").fetchall())

@@ -130,7 +130,7 @@ async def _compared(
             found = read(values)
             key = tuple(found[index] for index in key_at)
             wanted = expected.pop(key, None)
-            if difference is None and (wanted is None or _stored(wanted) != found):
+            if difference is None and wanted != found:
                 difference = _difference(projection, key, wanted, found)
     if difference is None and expected:
         key = min(expected)
@@ -140,11 +140,6 @@ async def _compared(
 
 def _described(fields: Mapping[str, Any] | None) -> str:
     return "no row" if fields is None else ", ".join(f"{name}={value}" for name, value in fields.items())
-
-
-def _stored(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    # PostgreSQL cannot store NUL, so it was written as U+FFFD.
-    return tuple(value.replace("\x00", "\ufffd") if type(value) is str else value for value in row)
 
 
 def _difference(
