@@ -73,8 +73,8 @@ def encode(transaction: Transaction, codec: Codec) -> Write:
 def judge(writes: Iterable[Write], versions: Mapping[str, int], taken: Collection[Key]) -> list[bool]:
     """Which of the writes hold, each judged after the ones before it.
 
-    One whose reads do not hold, or one of whose keys is taken, is left out and advances nothing, so that those which
-    build on it fall too; the others go on.
+    One whose reads do not hold, or one of whose keys is taken, is left out, and whatever read a stream that it would
+    have written falls with it: even at a version that somebody else has made, what was read there was not this.
 
     Args:
         writes: in the order in which they were decided.
@@ -83,13 +83,16 @@ def judge(writes: Iterable[Write], versions: Mapping[str, int], taken: Collectio
     """
     now = dict(versions)
     used = set(taken)
+    imagined: set[str] = set()
     holding = []
     for write in writes:
         holds = all(now.setdefault(stream, version) == version for stream, version in write.reads.items())
-        holds = holds and used.isdisjoint(write.keys)
+        holds = holds and imagined.isdisjoint(write.reads) and used.isdisjoint(write.keys)
         if holds:
             now.update((str(event.originator_id), event.originator_version) for event in write.events)
             used.update(write.keys)
+        else:
+            imagined.update(str(event.originator_id) for event in write.events)
         holding.append(holds)
     return holding
 

@@ -81,7 +81,13 @@ def append(
         psycopg.Error: one of UNAVAILABLE when the database cannot be reached. Then it is not known whether the writes
             were recorded.
     """
-    return session.run(_Work(writes, known_position, tracking).attempt)
+    try:
+        return session.run(_Work(writes, known_position, tracking).attempt)
+    except UniqueViolation:
+        if known_position is None:
+            raise
+        # What the caller took for right was not: look closely.
+        return session.run(_Work(writes, None, tracking).attempt)
 
 
 class _Work:
@@ -113,15 +119,7 @@ class _Work:
             connection.execute("ROLLBACK")
             return holding, batch
         self._sent = holding, batch
-        try:
-            _commit(connection, batch)
-        except UniqueViolation:
-            connection.execute("ROLLBACK")
-            if self._known_position is None:
-                raise
-            # What the caller took for right was not: look closely.
-            self._known_position, self._sent = None, None
-            return self.attempt(connection)
+        _commit(connection, batch)
         return holding, batch
 
     def _begin(self, connection: Connection[TupleRow]) -> tuple[Head, bool]:

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from psycopg import Connection, InterfaceError, OperationalError, connect
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.errors import ReadOnlySqlTransaction
-from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from infrastructure.postgres import arrays
@@ -73,9 +72,11 @@ class Session:
             while True:
                 try:
                     return work(self._connected())
-                except UNAVAILABLE:
+                except BaseException as error:
+                    # Not only a broken connection: after an error in a pipeline psycopg takes statements for prepared
+                    # that are not.
                     self._disconnect()
-                    if monotonic() >= deadline:
+                    if not isinstance(error, UNAVAILABLE) or monotonic() >= deadline:
                         raise
                 sleep(pause)
                 pause = longer(pause)
@@ -93,8 +94,6 @@ class Session:
             self._disconnect()
 
     def _connected(self) -> Connection[TupleRow]:
-        if self._connection is not None and self._connection.info.transaction_status is not TransactionStatus.IDLE:
-            self._disconnect()  # the last work failed half way
         if self._connection is None:
             self._connection = connect(self._conninfo, autocommit=True, prepare_threshold=PREPARE_THRESHOLD)
             arrays.register(self._connection)
