@@ -1,0 +1,122 @@
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import get_args, get_type_hints
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg.rows import TupleRow
+
+from domain.lifecycle import FINAL, Flag, Status
+from domain.values import Price
+from infrastructure.postgres.rows import Table, columns
+from projections.orders import ORDERS, OrderRow
+from projections.registry import PROJECTIONS
+from tests.domain.orders import placed
+from tests.projections.histories import log_of
+
+Connection = psycopg.Connection[TupleRow]
+
+(ROW,) = ORDERS.fold({}, log_of(placed())).values()
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[Connection]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+def there_and_back(connection: Connection, row: OrderRow, table: Table[OrderRow] | None = None) -> OrderRow:
+    table = table or Table(ORDERS)
+    connection.execute(*table.save({(row.id,): row}))
+    found = connection.cursor(binary=True).execute(*table.load([(row.id,), ("another",)]))
+    ((key, loaded),) = table.loaded(found).items()
+    assert key == (row.id,)
+    return loaded
+
+
+def test_the_migrated_tables_have_the_columns_of_the_rows(connection: Connection) -> None:
+    long = {"timestamptz": "timestamp with time zone", "text[]": "ARRAY"}
+    for projection in PROJECTIONS:
+        found = connection.execute(
+            "SELECT column_name, data_type, is_nullable FROM information_schema.columns"
+            " WHERE table_name = %s AND is_generated = 'NEVER' ORDER BY ordinal_position",
+            [projection.name],
+        )
+        hints = get_type_hints(projection.row)
+        assert found.fetchall() == [
+            (name, long.get(each, each), "YES" if type(None) in get_args(hints[name]) else "NO")
+            for name, each in columns(projection.row).items()
+        ]
+
+
+def test_the_migrated_tables_have_the_keys_of_the_rows(connection: Connection) -> None:
+    for projection in PROJECTIONS:
+        found = connection.execute(
+            "SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY (indkey)"
+            " WHERE indisprimary AND indrelid = %s::regclass",
+            [projection.name],
+        )
+        assert {name for (name,) in found} == set(projection.key)
+
+
+def test_every_read_model_begins_at_the_beginning_of_the_log(connection: Connection) -> None:
+    found = connection.execute("SELECT name, position, version FROM checkpoints")
+    assert set(found) == {(projection.name, 0, projection.version) for projection in PROJECTIONS}
+
+
+def test_the_database_knows_which_orders_are_open(connection: Connection) -> None:
+    for status in Status:
+        there_and_back(connection, ROW._replace(status=status))
+        assert connection.execute("SELECT is_open FROM orders").fetchone() == (status not in FINAL,)
+
+
+@given(
+    text=st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"])),
+    reason=st.sampled_from([None, "NULL", 'a "quoted\\" {word}, or two', "line\nbreak\ttab", ""]),
+    price=st.none() | st.decimals(-(10**21), 10**21, places=9),
+    flags=st.lists(st.sampled_from(Flag), unique=True).map(tuple),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_what_is_written_is_what_is_read(
+    connection: Connection, text: str, reason: str | None, price: Price | None, flags: tuple[Flag, ...]
+) -> None:
+    row = ROW._replace(client_order_id=text, reason=reason, price=price, flags=flags)
+    assert there_and_back(connection, row) == row
+
+
+def test_numbers_keep_every_digit_and_no_more(connection: Connection) -> None:
+    row = ROW._replace(price=Price(Decimal("1E-9")), quantity=ROW.quantity, stop_price=Price(Decimal("1.50")))
+    loaded = there_and_back(connection, row)
+    assert (str(loaded.price), str(loaded.stop_price), str(loaded.quantity)) == ("1E-9", "1.50", "100")
+
+
+def test_a_nul_in_a_text_does_not_stop_a_read_model(connection: Connection) -> None:
+    assert there_and_back(connection, ROW._replace(reason="no\x00way")).reason == "no\ufffdway"
+
+
+def test_times_are_utc_in_any_session(connection: Connection) -> None:
+    connection.execute("SET timezone = 'Asia/Tokyo'")
+    berlin = datetime(2026, 7, 1, 12, 0, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
+    loaded = there_and_back(connection, ROW._replace(created_at=berlin))
+    assert (loaded.created_at, loaded.created_at.tzinfo) == (berlin, UTC)
+
+
+def test_words_come_back_as_what_they_mean(connection: Connection) -> None:
+    loaded = there_and_back(connection, ROW._replace(flags=(Flag.LATE_FILL,)))
+    assert (loaded.status, loaded.side, loaded.flags[0]) == (Status.PENDING, ROW.side, Flag.LATE_FILL)
+    assert {type(loaded.status), type(loaded.side), type(loaded.flags[0])} == {Status, type(ROW.side), Flag}
+
+
+def test_writing_a_row_again_replaces_it(connection: Connection) -> None:
+    there_and_back(connection, ROW)
+    assert there_and_back(connection, ROW._replace(version=2, status=Status.FILLED)).version == 2
+
+
+def test_a_rebuild_has_tables_of_the_same_name_in_a_schema_of_its_own(connection: Connection) -> None:
+    connection.execute("CREATE SCHEMA rebuilt")
+    connection.execute("CREATE TABLE rebuilt.orders (LIKE orders INCLUDING ALL)")
+    assert there_and_back(connection, ROW, Table(ORDERS, schema="rebuilt")) == ROW
+    assert connection.execute("SELECT count(*) FROM public.orders").fetchone() == (0,)
