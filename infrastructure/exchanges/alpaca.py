@@ -28,7 +28,7 @@ from infrastructure.exchanges.alpaca_stream import trade_updates
 
 FILLS_PER_PAGE: Final = 100
 # The clocks of the order desk and of the exchange may differ a little, and a fill must not be missed for that.
-_CLOCKS_DIFFER_BY_MAX: Final = timedelta(seconds=5)
+_CLOCKS_DIFFER_BY_MAX: Final = timedelta(seconds=1)
 # Alpaca has written it with underscores and with spaces.
 _DUPLICATE: Final = pattern(rb"client[_ -]?order[_ -]?id must be unique", IGNORECASE)
 # An order id goes into a path, where an empty one would cancel every order of the account.

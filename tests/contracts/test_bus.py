@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from time import monotonic
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -12,7 +11,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from infrastructure import buses
-from infrastructure.buses import SEND_SECONDS_MAX, PostgresBus, RedisBus
+from infrastructure.buses import PostgresBus, RedisBus
 from tests.relay import Relay, relayed
 
 AnyBus = RedisBus | PostgresBus
@@ -159,11 +158,10 @@ async def test_a_bus_that_is_down_is_no_error_and_works_again_by_itself(
 async def test_a_bus_that_does_not_answer_costs_its_publisher_little_time(bus: AnyBus, wire: Relay) -> None:
     async with hearing(bus, "c"):
         wire.freeze()
-        begin = monotonic()
         with capture_logs() as logs:
-            await bus.publish([("c", b"lost")])
-            await bus.publish([("c", b"lost")])
-        assert monotonic() - begin < 3 * SEND_SECONDS_MAX
+            async with asyncio.timeout(8):  # to cancel a statement in an orderly way would take longer
+                await bus.publish([("c", b"lost")])
+                await bus.publish([("c", b"lost")])
         assert not await bus.is_up()
     assert said(logs, "publish") == ["bus_down"]
 

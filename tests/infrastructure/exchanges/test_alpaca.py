@@ -335,7 +335,7 @@ async def test_an_order_that_filled_at_once_comes_back_with_its_fills() -> None:
     assert venue.requests[1].path == "/v2/account/activities/FILL"
     assert venue.requests[1].params == {
         "order_id": VENUE_ORDER_ID,
-        "after": "2026-11-20T14:59:55Z",
+        "after": "2026-11-20T14:59:59Z",
         "direction": "asc",
         "page_size": "100",
     }
