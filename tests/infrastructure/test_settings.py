@@ -191,7 +191,7 @@ def test_processes_that_race_for_the_secret_get_the_same_one(tmp_path: Path) -> 
     environment = {**os.environ, "ORDERLOG_HOME": str(tmp_path)}
     command = [sys.executable, "-c", source]
     racers = [
-        subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(4)
+        subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(3)
     ]
     for racer in racers:
         assert racer.stdin

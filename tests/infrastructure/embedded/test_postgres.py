@@ -20,6 +20,7 @@ def test_postgres_runs_as_whoever_we_are_unless_that_is_root_or_has_no_name(
     monkeypatch.setattr(postgres, "_namespaces_are_allowed", lambda: True)
     owner = tmp_path.stat().st_uid
     assert postgres._identity(tmp_path) == (str(owner) if owner else MAPPED)
+    assert postgres._identity_for_root(tmp_path, owner=0) == MAPPED
 
 
 def test_root_runs_the_postgres_of_somebody_else_as_that_user(tmp_path: Path) -> None:
