@@ -5,9 +5,12 @@ from collections.abc import Awaitable, Callable
 
 from api.answers import Answer, json_answer
 from api.endpoints import Call
+from infrastructure.postgres.heartbeats import heartbeats
 
 _ANSWER_SECONDS = 2.0
 _LAG_SECONDS_MAX = 10.0
+_SILENCE_SECONDS_MAX = 15.0
+_SILENCE_SECONDS_MAX = 30.0
 
 
 async def get_health(call: Call) -> Answer:
@@ -25,8 +28,9 @@ async def get_livez(call: Call) -> Answer:  # noqa: ARG001 - an answer at all is
 
 
 async def get_readyz(call: Call) -> Answer:
-    """The process reaches its database."""
-    status = await _state(_database, call)
+    """The process reaches its database and knows what can be traded."""
+    states = await asyncio.gather(_state(_database, call), _state(_instruments, call))
+    status = "ok" if set(states) == {"ok"} else "down"
     return json_answer({"status": status}, 200 if status == "ok" else 503)
 
 
@@ -43,8 +47,13 @@ async def _database(call: Call) -> bool:
     return True
 
 
-async def _exchange(call: Call) -> bool:
+async def _instruments(call: Call) -> bool:
     return call.engine.instruments.ready
+
+
+async def _exchange(call: Call) -> bool:
+    heard = (await heartbeats(call.engine.pool)).get("exchange")
+    return heard is not None and heard.is_ok and heard.age_seconds <= _SILENCE_SECONDS_MAX
 
 
 async def _projections(call: Call) -> bool:

@@ -87,6 +87,7 @@ async def list_positions(call: Call) -> Answer:
     if query.as_of is not None:
         account = await _account(call, query.as_of)
         return json_answer({"positions": account["positions"], "position": account["position"]})
+    await _caught_up(call)
     found = await call.engine.read_models.positions_of(call.trader_id)
     views = position_views(_positions(found.rows), call.reference_price)
     return json_answer({"positions": views, "position": found.position})
@@ -121,8 +122,15 @@ async def _account(call: Call, as_of: datetime | None) -> View:
     trader_id = call.trader_id
     if as_of is not None:
         return account_view(trader_id, await call.engine.trading.account(trader_id, as_of=as_of), call.reference_price)
+    await _caught_up(call)
     page = await call.engine.read_models.account_of(trader_id)
     return account_row_view(page.account, _positions(page.positions), call.reference_price, page.position)
+
+
+async def _caught_up(call: Call) -> None:
+    """Give the read models the moment they need to know what the trader was told before; their position says if not."""
+    end = await call.engine.store.position()
+    await call.engine.read_models.wait_for(("accounts", "positions"), end, _WAIT_SECONDS_MAX)
 
 
 def _positions(rows: Iterable[PositionRow]) -> dict[Symbol, Position]:

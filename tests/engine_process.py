@@ -1,0 +1,106 @@
+"""Run whole engines for tests: `orderlog serve` in a process of its own, and what its users hold in their hands."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+ROOT = Path(__file__).parents[1]
+START_SECONDS = 60
+PATIENCE_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RunningEngine:
+    """An engine that answers: its address, its home, and the process at its head."""
+
+    url: str
+    home: Path
+    process: subprocess.Popen[str]
+
+    def cli(self, *arguments: str) -> str:
+        """What `orderlog ARGUMENTS` says on standard output, for the home of this engine."""
+        done = subprocess.run(
+            [*_orderlog(), *arguments], env=_environment(self.home, {}), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def token(self, trader: str, *roles: str) -> str:
+        options = [option for role in roles for option in ("--role", role)]
+        return self.cli("token", "--trader", trader, *options).strip().splitlines()[-1].strip('"')
+
+    def client(self, trader: str, *roles: str) -> httpx2.Client:
+        headers = {"Authorization": f"Bearer {self.token(trader, *roles)}"}
+        return httpx2.Client(base_url=self.url, headers=headers, trust_env=False, timeout=30)
+
+    def fund(self, trader: str, amount: str = "1000000") -> None:
+        with self.client("operator", "ops") as ops:
+            ops.post(f"/api/v1/accounts/{trader}/deposits", json={"amount": amount}).raise_for_status()
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE_SECONDS)
+
+
+@contextmanager
+def running_engine(home: Path, *arguments: str, **settings: str) -> Iterator[RunningEngine]:
+    """`orderlog serve` on any free port, ready to take orders; stopped at the end if it still runs."""
+    process = subprocess.Popen(
+        [*_orderlog(), "serve", *arguments],
+        env=_environment(home, settings),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield RunningEngine(_ready(process), home, process)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(PATIENCE_SECONDS)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def wait_for_order(client: httpx2.Client, order_id: str, *statuses: str) -> dict[str, Any]:
+    """The order as soon as it has one of the statuses."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        order: dict[str, Any] = client.get(f"/api/v1/orders/{order_id}").raise_for_status().json()
+        if order["status"] in statuses:
+            return order
+        time.sleep(0.02)
+    raise AssertionError(f"the order is {order['status']}, not {statuses}")
+
+
+def _ready(process: subprocess.Popen[str]) -> str:
+    """The URL, once the welcome has been said to its last line."""
+    assert process.stdout is not None
+    url = ""
+    for line in process.stdout:
+        if line.strip().startswith("API"):
+            url = line.split()[1]
+        if "x-ndjson" in line:
+            return url
+    raise AssertionError("the engine ended before it was ready")
+
+
+def _orderlog() -> list[str]:
+    return [sys.executable, "-c", "from cli.main import main; main()"]
+
+
+def _environment(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ORDER", "DATABASE_URL", "REDIS_URL", "ALPACA", "APCA"))
+    }
+    return {**inherited, "ORDERLOG_HOME": str(home), "ORDERLOG_PORT": "0", **settings}
