@@ -196,7 +196,7 @@ class ReadModels:
 
     async def _ask(self, statement: str, parameters: Mapping[str, Any] | Sequence[Any]) -> list[TupleRow]:
         async def ask() -> list[TupleRow]:
-            async with self._pool.connection() as connection:
+            async with self._pool.connection(self._patience_seconds) as connection:
                 cursor = await connection.cursor(binary=True).execute(statement.encode(), parameters)
                 return await cursor.fetchall()
 
