@@ -3,10 +3,9 @@
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from logging import Filter, LogRecord
-from typing import Any
+from logging import Filter, LogRecord, getLogger
 
 import uvicorn
 from starlette.applications import Starlette
@@ -15,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from uvicorn._types import ASGISendEvent
-from uvicorn.config import LOGGING_CONFIG
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from api.answers import json_answer, problem_answer
@@ -102,6 +100,9 @@ class RedactSecrets(Filter):
         return True
 
 
+_REDACT = RedactSecrets()
+
+
 class SocketProtocol(WebSocketsSansIOProtocol):
     """Says goodbye also to a client that does not read: the close goes behind what waits for it in the buffer."""
 
@@ -123,15 +124,6 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def log_config() -> Mapping[str, Any]:
-    """The way of uvicorn to log, without secrets, and all of it on stderr."""
-    handlers = {
-        name: {**handler, "stream": "ext://sys.stderr", "filters": ["redact"]}
-        for name, handler in LOGGING_CONFIG["handlers"].items()
-    }
-    return {**LOGGING_CONFIG, "filters": {"redact": {"()": RedactSecrets}}, "handlers": handlers}
-
-
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes any free one.
 
@@ -146,7 +138,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def server_of(app: Starlette) -> Server:
-    """The server; ``await server.serve(sockets=[listen(host, port)])`` runs it until a signal or ``should_exit``."""
+    """The server; ``await server.serve(sockets=[listen(host, port)])`` runs it until a signal or ``should_exit``.
+
+    It logs to whatever the process has set up.
+    """
+    for name in ("uvicorn.access", "uvicorn.error"):
+        getLogger(name).addFilter(_REDACT)
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -154,7 +151,7 @@ def server_of(app: Starlette) -> Server:
         ws_max_size=_SOCKET_MESSAGE_BYTES_MAX,
         ws_per_message_deflate=False,
         lifespan="on",
-        log_config=dict(log_config()),
+        log_config=None,
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,

@@ -41,7 +41,7 @@ POSITION_MAX = 2**63 - 1
 # Python would read more as a number: spaces and underscores in it, digits of other scripts.
 _DECIMAL_PATTERN = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _decimal = pattern(_DECIMAL_PATTERN.removesuffix("$") + r"\Z")
-_whole = pattern(r"[0-9]{1,19}\Z")
+_whole = pattern(r"-?[0-9]{1,19}\Z")
 _uuid = pattern(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _time = pattern(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})\Z"
@@ -121,7 +121,7 @@ AskedTimeInForce = Annotated[TimeInForce, Field(strict=False)]
 def _whole_number(value: Any) -> Any:  # noqa: ANN401 - text, or a default
     if isinstance(value, str):
         if not _whole.match(value):
-            raise PydanticCustomError("whole_number", "must be a whole number")
+            raise PydanticCustomError("whole_number", "must be a whole number of at most 19 digits")
         return int(value)
     return value
 
@@ -162,8 +162,10 @@ def _asked_order_id(value: Any) -> Any:  # noqa: ANN401 - text, or a default
         raise PydanticCustomError("uuid", "must be a UUID") from None
 
 
-WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
-Position = Annotated[WholeNumber, Field(ge=0, le=POSITION_MAX)]
+WHOLE = BeforeValidator(_whole_number)
+"""Comes last in an annotation, after the limits, so that text becomes a number before it is compared."""
+
+Position = Annotated[int, Field(ge=0, le=POSITION_MAX), WHOLE]
 Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 AskedStatus = Annotated[Status, Field(strict=False)]
 AskedOrderId = Annotated[OrderId, PlainValidator(_asked_order_id), WithJsonSchema({"type": "string", "format": "uuid"})]

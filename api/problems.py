@@ -92,9 +92,8 @@ class Problem(Exception):  # noqa: N818 - a problem is an answer, which may be n
 
 
 def pointer(*names: str | int) -> str:
-    """A JSON pointer (RFC 6901) to a field; what cannot be written as UTF-8 shows as a question mark."""
-    steps = (str(name).replace("~", "~0").replace("/", "~1") for name in names)
-    return "".join(f"/{step}" for step in steps).encode(errors="replace").decode()
+    """A JSON pointer (RFC 6901) to a field."""
+    return "".join("/" + str(name).replace("~", "~0").replace("/", "~1") for name in names)
 
 
 def problem_of(error: Exception, new_id: Callable[[], str]) -> Problem:

@@ -33,7 +33,7 @@ _SENTENCES = {
     "less_than_equal": "must be at most {le}",
     "string_too_short": "must not be empty",
     "string_too_long": "may have at most {max_length} characters",
-    "string_type": "must be text",
+    "string_unicode": "must be valid Unicode",
     "model_type": "must be a JSON object",
 }
 """What pydantic complains of, as the end of a sentence that begins with the name of the field."""

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.fields import (
     POSITION_MAX,
+    WHOLE,
     AskedAmount,
     AskedClientOrderId,
     AskedOrderId,
@@ -22,7 +23,6 @@ from api.fields import (
     Position,
     QuantityText,
     TimeText,
-    WholeNumber,
 )
 from domain.events import TOPICS
 from domain.lifecycle import Flag, Status
@@ -78,9 +78,7 @@ class NoQuery(Asked):
 class OrderQuery(Asked):
     """The order as it was."""
 
-    version: Annotated[WholeNumber, Field(ge=1, le=2**31 - 1, description="after this many of its events")] | None = (
-        None
-    )
+    version: Annotated[int, Field(ge=1, le=2**31 - 1, description="after this many of its events"), WHOLE] | None = None
     as_of: Annotated[Moment, Field(description="at this time")] | None = None
 
 
@@ -95,8 +93,8 @@ class OrdersQuery(Asked):
 
     status: AskedStatus | None = None
     symbol: AskedSymbol | None = None
-    limit: Annotated[WholeNumber, Field(ge=1, le=ORDERS_LIMIT_MAX)] = 20
-    offset: Annotated[WholeNumber, Field(ge=0, le=2**31 - 1)] = 0
+    limit: Annotated[int, Field(ge=1, le=ORDERS_LIMIT_MAX), WHOLE] = 20
+    offset: Annotated[int, Field(ge=0, le=2**31 - 1), WHOLE] = 0
     cursor: (
         Annotated[str, StringConstraints(min_length=1, max_length=200), Field(description="a next_cursor")] | None
     ) = None
@@ -110,14 +108,14 @@ class EntriesQuery(Asked):
 
     order_id: AskedOrderId | None = None
     after: Annotated[Position, Field(description="entries with a higher id")] = 0
-    limit: Annotated[WholeNumber, Field(ge=1, le=EVENTS_LIMIT_MAX)] = 100
+    limit: Annotated[int, Field(ge=1, le=EVENTS_LIMIT_MAX), WHOLE] = 100
 
 
 class EventsQuery(Asked):
     """Which events of the log."""
 
     after: Annotated[Position, Field(description="events at higher positions")] = 0
-    limit: Annotated[WholeNumber, Field(ge=1, le=EVENTS_LIMIT_MAX)] | None = None
+    limit: Annotated[int, Field(ge=1, le=EVENTS_LIMIT_MAX), WHOLE] | None = None
     type: Literal[tuple(TOPICS)] | None = None  # type: ignore[valid-type] # the stored names are data
     trader_id: AskedTraderId | None = None
     order_id: AskedOrderId | None = None

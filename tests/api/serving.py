@@ -1,0 +1,62 @@
+"""The application on a real server, for everything that takes its time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from httpx2 import AsyncClient, Response
+from starlette.applications import Starlette
+from websockets.asyncio.client import ClientConnection, connect
+
+from api.asgi import listen, server_of
+from tests.api.clients import Client
+
+
+class Served:
+    """A server that listens on a port of this machine."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+
+    @asynccontextmanager
+    async def stream(self, client: Client, path: str, headers: dict[str, str] | None = None) -> AsyncIterator[Response]:
+        """A response of which the body has yet to come."""
+        headers = {"Authorization": f"Bearer {client.token}"} | (headers or {})
+        async with (
+            AsyncClient(base_url=self.url, trust_env=False, timeout=10) as http,
+            http.stream("GET", path, headers=headers) as response,
+        ):
+            yield response
+
+    def socket(self, query: str, **options: Any) -> AbstractAsyncContextManager[ClientConnection]:  # noqa: ANN401 - whatever connect takes
+        """A WebSocket to the status messages."""
+        return connect(f"ws://127.0.0.1:{self.port}/ws/orders/events{query}", proxy=None, **options)
+
+
+@asynccontextmanager
+async def serving(app: Starlette) -> AsyncIterator[Served]:
+    """Serve the application, and stop as a signal would stop it."""
+    server = server_of(app)
+    listening = listen("127.0.0.1", 0)
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started and not task.done():
+        await asyncio.sleep(0.005)
+    try:
+        yield Served(listening.getsockname()[1])
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def sse(response: Response) -> AsyncIterator[dict[str, str]]:
+    """Server-sent events with their fields; comments are passed over."""
+    event: dict[str, str] = {}
+    async for line in response.aiter_lines():
+        if not line and event:
+            yield event
+            event = {}
+        elif line and not line.startswith(":"):
+            name, _, value = line.partition(": ")
+            event[name] = value
