@@ -1,6 +1,5 @@
-"""`orderlog venue`, as a process."""
+"""`orderlog venue`."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -8,15 +7,13 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import typer
+from typer.testing import CliRunner
+
+from cli.venue import venue
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-c", "import typer; from cli.venue import venue; typer.run(venue)"]
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments], cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False
-    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -32,12 +29,19 @@ def test_the_venue_says_where_it_listens_and_stops_when_it_is_told_to(number: si
     assert (tmp_path / "journal").read_text().startswith('{"do":"start"')
 
 
-def test_a_venue_that_cannot_start_says_why(tmp_path: Path) -> None:
-    answer = run("--port", "0", "--journal", str(tmp_path))
-    assert (answer.returncode, answer.stdout) == (1, "")
+@pytest.fixture
+def app() -> typer.Typer:
+    app = typer.Typer()
+    app.command()(venue)
+    return app
+
+
+def test_a_venue_that_cannot_start_says_why(app: typer.Typer, tmp_path: Path) -> None:
+    answer = CliRunner().invoke(app, ["--port", "0", "--journal", str(tmp_path)])
+    assert (answer.exit_code, answer.stdout) == (1, "")
     assert answer.stderr.startswith("the paper venue could not start: ")
 
 
-@pytest.mark.parametrize("arguments", [("--port", "70000"), ("--commission-per-share", "-1")])
-def test_misuse_is_told_apart(arguments: tuple[str, str]) -> None:
-    assert run(*arguments).returncode == 2
+@pytest.mark.parametrize("arguments", [["--port", "70000"], ["--commission-per-share", "-1"]])
+def test_misuse_is_told_apart(app: typer.Typer, arguments: list[str]) -> None:
+    assert CliRunner().invoke(app, arguments).exit_code == 2

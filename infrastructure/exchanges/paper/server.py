@@ -135,7 +135,7 @@ def serve_venue(
     Call it from the main thread, where signals arrive.
 
     Args:
-        sock: Where to listen.
+        sock: Where to listen; closed in the end.
         journal: The file that keeps everything across a restart or a kill; None forgets.
         commission_per_share: What every share or coin costs extra, in US dollars.
         announce: Called with the URL once the venue answers.
@@ -146,6 +146,7 @@ def serve_venue(
         OSError: The journal cannot be opened.
     """
     with contextlib.ExitStack() as closing:
+        closing.enter_context(sock)
         record = None if journal is None else closing.enter_context(contextlib.closing(Journal(journal)))
         venue = Venue(system_clock, random_id, record, commission_per_share)
         server = VenueServer(venue, lambda: announce(url_of(sock)))

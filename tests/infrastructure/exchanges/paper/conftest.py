@@ -1,5 +1,6 @@
 """A venue to trade on, and the words to talk to it."""
 
+import ssl
 from collections.abc import Iterator
 
 import httpx2
@@ -8,6 +9,12 @@ import pytest
 from tests.venue_server import VenueAddress, running_venue
 
 KEYS = {"APCA-API-KEY-ID": "any", "APCA-API-SECRET-KEY": "thing"}
+
+
+def client_of(address: VenueAddress, headers: dict[str, str] = KEYS) -> httpx2.Client:
+    """A client of a venue, by default with keys."""
+    # An empty context: to read all the certificates of the world takes longer than most tests, and this is plain HTTP.
+    return httpx2.Client(base_url=address.url, headers=headers, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 
 @pytest.fixture
@@ -27,12 +34,12 @@ def shared_venue() -> Iterator[VenueAddress]:
 @pytest.fixture
 def http(paper_venue: VenueAddress) -> Iterator[httpx2.Client]:
     """A client of `paper_venue` with keys."""
-    with httpx2.Client(base_url=paper_venue.url, headers=KEYS) as client:
+    with client_of(paper_venue) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def shared_http(shared_venue: VenueAddress) -> Iterator[httpx2.Client]:
     """A client of `shared_venue` with keys."""
-    with httpx2.Client(base_url=shared_venue.url, headers=KEYS) as client:
+    with client_of(shared_venue) as client:
         yield client

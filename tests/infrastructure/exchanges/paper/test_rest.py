@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from infrastructure.exchanges.paper.journal import Journal, JournalUnwritable
-from tests.infrastructure.exchanges.paper.conftest import KEYS
+from tests.infrastructure.exchanges.paper.conftest import client_of
 from tests.venue_server import running_venue
 
 Json = dict[str, Any]
@@ -249,7 +249,7 @@ def test_a_moved_price_is_the_latest_trade_and_fills_what_it_crosses(http: httpx
 
 
 def test_commission_is_shown_where_fills_are() -> None:
-    with running_venue(commission="0.01") as address, httpx2.Client(base_url=address.url, headers=KEYS) as http:
+    with running_venue(commission="0.01") as address, client_of(address) as http:
         place(http)
         assert get(http, "/v2/account/activities/FILL")[0]["commission"] == "0.1"
 
@@ -260,7 +260,7 @@ def test_a_venue_that_cannot_record_takes_no_order(
 ) -> None:
     with (
         running_venue(journal=tmp_path / "journal") as address,
-        httpx2.Client(base_url=address.url, headers=KEYS) as http,
+        client_of(address) as http,
     ):
 
         def full(_journal: Journal, _command: object) -> None:

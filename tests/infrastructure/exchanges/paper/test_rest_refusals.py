@@ -5,6 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.infrastructure.exchanges.paper.conftest import client_of
 from tests.venue_server import VenueAddress
 
 Json = dict[str, Any]
@@ -14,7 +15,8 @@ LIMIT = ORDER | {"type": "limit", "limit_price": "185"}
 
 
 def test_the_venue_says_that_it_is_up_to_anyone(shared_venue: VenueAddress) -> None:
-    response = httpx2.get(f"{shared_venue.url}/healthz")
+    with client_of(shared_venue, headers={}) as http:
+        response = http.get("/healthz")
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
@@ -23,15 +25,16 @@ def test_the_venue_says_that_it_is_up_to_anyone(shared_venue: VenueAddress) -> N
     [{}, {"APCA-API-KEY-ID": "k"}, {"APCA-API-SECRET-KEY": "s"}, {"APCA-API-KEY-ID": "", "APCA-API-SECRET-KEY": ""}],
 )
 def test_a_request_without_keys_is_not_authorized(shared_venue: VenueAddress, headers: dict[str, str]) -> None:
-    for path in ("v2/account", "v2/orders", "v2/stocks/trades/latest"):
-        response = httpx2.get(f"{shared_venue.url}/{path}", headers=headers)
-        assert response.status_code == 401
-        assert response.json() == {"code": 40110000, "message": "request is not authorized"}
+    with client_of(shared_venue, headers) as http:
+        for path in ("/v2/account", "/v2/orders", "/v2/stocks/trades/latest"):
+            response = http.get(path)
+            assert response.status_code == 401
+            assert response.json() == {"code": 40110000, "message": "request is not authorized"}
 
 
 def test_an_oauth_token_will_do_as_well(shared_venue: VenueAddress) -> None:
-    headers = {"Authorization": "Bearer anything"}
-    assert httpx2.get(f"{shared_venue.url}/v2/account", headers=headers).status_code == 200
+    with client_of(shared_venue, headers={"Authorization": "Bearer anything"}) as http:
+        assert http.get("/v2/account").status_code == 200
 
 
 @pytest.mark.parametrize(

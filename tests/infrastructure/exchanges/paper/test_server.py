@@ -11,12 +11,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import httpx2
 import pytest
 from websockets.sync.client import connect
 
 from infrastructure.exchanges.paper.server import bind, parse_commission, random_id, system_clock, url_of
-from tests.infrastructure.exchanges.paper.conftest import KEYS
+from tests.infrastructure.exchanges.paper.conftest import client_of
 from tests.venue_server import ROOT, VenueProcess, running_venue, venue_process
 
 ORDER = {"symbol": "AAPL", "side": "buy", "type": "market", "time_in_force": "gtc", "qty": "1500"}
@@ -33,19 +32,18 @@ def process(journal: Path) -> Iterator[VenueProcess]:
         yield process
 
 
-def client(process: VenueProcess) -> httpx2.Client:
-    return httpx2.Client(base_url=process.address.url, headers=KEYS)
-
-
 def test_nothing_is_lost_when_the_venue_is_killed(process: VenueProcess, journal: Path) -> None:
     paths = ("/v2/orders?status=all", "/v2/account", "/v2/positions", "/v2/account/activities/FILL")
-    with client(process) as http:
+    with client_of(process.address) as http:
         for number in range(20):
             fields = {"client_order_id": f"o{number}"} | ({"type": "limit", "limit_price": "185"} if number % 2 else {})
             assert http.post("/v2/orders", json=ORDER | fields).status_code == 200
         before = [http.get(path).json() for path in paths]
         process.kill()
-    with venue_process("--journal", str(journal), "--commission-per-share", "0.01") as again, client(again) as http:
+    with (
+        venue_process("--journal", str(journal), "--commission-per-share", "0.01") as again,
+        client_of(again.address) as http,
+    ):
         assert [http.get(path).json() for path in paths] == before
         taken = http.post("/v2/orders", json=ORDER | {"client_order_id": "o1"})
         assert taken.json()["message"] == "client_order_id must be unique"
@@ -90,7 +88,8 @@ def test_it_listens_on_an_open_socket() -> None:
         venue_process("--fd", str(sock.fileno()), pass_fds=(sock.fileno(),)) as process,
     ):
         assert process.address.url == url_of(sock)
-        assert httpx2.get(f"{process.address.url}/healthz").status_code == 200
+        with client_of(process.address) as http:
+            assert http.get("/healthz").status_code == 200
 
 
 def run_module(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -125,14 +124,14 @@ def test_day_orders_expire_at_midnight_while_the_venue_runs(journal: Path) -> No
     midnight = datetime(2026, 11, 21, tzinfo=UTC)
     with (
         running_venue(journal, clock=lambda: midnight - timedelta(hours=1)) as address,
-        httpx2.Client(base_url=address.url, headers=KEYS) as http,
+        client_of(address) as http,
     ):
         order = ORDER | {"type": "limit", "limit_price": "185", "time_in_force": "day"}
         path = "/v2/orders/" + http.post("/v2/orders", json=order).json()["id"]
     start = system_clock()
     with (
         running_venue(journal, clock=lambda: midnight - timedelta(seconds=1) + (system_clock() - start)) as address,
-        httpx2.Client(base_url=address.url, headers=KEYS) as http,
+        client_of(address) as http,
     ):
         while http.get(path).json()["status"] != "expired":
             time.sleep(0.05)

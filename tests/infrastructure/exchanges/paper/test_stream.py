@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection, connect
 
-from tests.infrastructure.exchanges.paper.conftest import KEYS
+from tests.infrastructure.exchanges.paper.conftest import client_of
 from tests.venue_server import VenueAddress, running_venue
 
 Json = dict[str, Any]
@@ -138,7 +138,7 @@ def test_a_reader_that_is_too_slow_is_cut_off_and_never_holds_up_the_exchange() 
     orders = 100
     with (
         running_venue(narrow=True) as address,
-        httpx2.Client(base_url=address.url, headers=KEYS) as http,
+        client_of(address) as http,
         connect(address.stream_url, sock=slow_connection(address), max_queue=1) as slow,
         listening(address) as quick,
     ):
