@@ -1,9 +1,11 @@
 """The command line as it is called: in this process, or as a process of its own."""
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +13,10 @@ import pytest
 
 from cli.main import main
 from infrastructure.settings import Settings
+from tests.engine_process import RunningEngine, running_engine
 
 ROOT = Path(__file__).parents[2]
+SECRET = "a secret that is long enough for HS256"
 COMMAND = (sys.executable, "-c", "from cli.main import main; main()")
 
 
@@ -68,3 +72,20 @@ def spawn(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*COMMAND, *arguments], cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False
     )
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[RunningEngine]:
+    """A whole engine for all tests of the command line."""
+    directory = Path(tempfile.mkdtemp(prefix="orderlog-cli-"))
+    with running_engine(directory) as started:
+        yield started
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def engine_home(engine: RunningEngine, home: Path, monkeypatch: pytest.MonkeyPatch) -> RunningEngine:
+    """The engine, found by its home."""
+    assert not home.exists()
+    monkeypatch.setenv("ORDERLOG_HOME", str(engine.home))
+    return engine

@@ -5,9 +5,7 @@ import pytest
 
 from cli.exits import ExitCode
 from infrastructure.settings import jwt_secret, load_settings
-from tests.cli.conftest import Run
-
-SECRET = "a secret that is long enough for HS256"
+from tests.cli.conftest import SECRET, Run
 
 
 def claims(token: str, secret: str = SECRET) -> dict[str, object]:

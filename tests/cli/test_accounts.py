@@ -1,0 +1,40 @@
+import json
+
+import pytest
+
+from cli.exits import ExitCode
+from tests.cli.conftest import Run
+from tests.engine_process import RunningEngine
+
+pytestmark = pytest.mark.usefixtures("engine_home")
+
+
+def test_cash_comes_in_and_goes_out(run: Run) -> None:
+    assert json.loads(run("accounts", "deposit", "carol", "1000.50").out)["cash"] == "1000.50"
+    assert json.loads(run("accounts", "withdraw", "carol", "0.50").out)["cash"] == "1000.00"
+
+
+def test_an_account_is_shown(run: Run) -> None:
+    result = run("accounts", "show", "nobody-yet")
+    account = json.loads(result.out)
+    assert (result.code, account["trader_id"], account["cash"]) == (ExitCode.DONE, "nobody-yet", "0.00")
+
+
+def test_on_a_terminal_an_account_is_a_table(run: Run) -> None:
+    result = run("accounts", "deposit", "dave", "12.00", terminal=True)
+    assert "12.00" in result.out
+    assert "unrealised_pnl" in result.out
+    assert "{" not in result.out
+
+
+def test_more_than_is_there_cannot_be_taken_out(run: Run) -> None:
+    result = run("accounts", "withdraw", "erin", "1")
+    assert (result.code, result.out) == (ExitCode.FAILED, "")
+    assert "(INSUFFICIENT_FUNDS)" in result.err
+
+
+def test_a_trader_s_token_moves_no_cash_and_shows_no_other_account(run: Run, engine_home: RunningEngine) -> None:
+    token = engine_home.token("frank")
+    assert "(FORBIDDEN)" in run("accounts", "deposit", "frank", "1", "--token", token).err
+    assert json.loads(run("accounts", "show", "frank", "--token", token).out)["trader_id"] == "frank"
+    assert "The token is frank's" in run("accounts", "show", "grace", "--token", token).err
