@@ -72,19 +72,19 @@ class CachedInstruments:
         self._pool = pool
         self._instruments: Mapping[Symbol, Instrument] = {}
         self._state: object = None
-        self._refreshing: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         """Read them, and go on reading them in the background."""
         await self._refresh()
-        self._refreshing = asyncio.create_task(self._keep_fresh())
+        self._tasks.append(asyncio.create_task(self._keep_fresh(), name="instruments"))
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Stop reading."""
-        if self._refreshing is not None:
-            self._refreshing.cancel()
-            await asyncio.gather(self._refreshing, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def ready(self) -> bool:

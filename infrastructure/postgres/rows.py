@@ -32,8 +32,7 @@ def reader(row: type[Row]) -> Callable[[Iterable[Any]], Row]:
     def read(values: Iterable[Any]) -> Row:
         cells = list(values)
         for index, convert in conversions:
-            if cells[index] is not None:
-                cells[index] = convert(cells[index])
+            cells[index] = convert(cells[index])
         return make(cells)
 
     return read

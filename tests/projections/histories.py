@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from domain import account as accounts
@@ -125,6 +126,10 @@ _kinds: list[st.SearchStrategy[OrderCommand | AccountRequest]] = [
     *[_reports, _reports, _reports, _reports, _ends],
 ]
 _steps = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(_kinds).flatmap(lambda kind: kind)), min_size=15)
+
+
+SETTINGS = settings(max_examples=50, deadline=None)
+"""For tests over histories: making one takes several milliseconds."""
 
 
 @st.composite

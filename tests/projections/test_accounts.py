@@ -8,7 +8,7 @@ from domain.lifecycle import FINAL
 from domain.values import Money, Side, TraderId, exactly
 from projections.accounts import ACCOUNTS, AccountRow
 from tests.domain.orders import ALICE, fill, place
-from tests.projections.histories import BOB, History, histories
+from tests.projections.histories import BOB, SETTINGS, History, histories
 
 
 def usd(amount: str) -> Money:
@@ -54,6 +54,7 @@ def test_a_trader_who_never_moved_money_has_an_account_with_nothing() -> None:
     assert AccountRow.new(BOB) == AccountRow(BOB, "USD", usd("0"), usd("0"), open_orders=0, position=0)
 
 
+@SETTINGS
 @given(histories())
 def test_cash_is_deposits_less_withdrawals_less_what_trades_cost(history: History) -> None:
     cash: dict[TraderId, Decimal] = {}
@@ -74,6 +75,7 @@ def test_cash_is_deposits_less_withdrawals_less_what_trades_cost(history: Histor
     assert {trader_id: row.cash for trader_id, row in accounts(history).items()} == cash
 
 
+@SETTINGS
 @given(histories())
 def test_what_is_held_is_what_working_orders_may_still_cost(history: History) -> None:
     for trader_id, row in accounts(history).items():

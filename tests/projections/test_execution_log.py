@@ -17,7 +17,7 @@ from domain.events import (
 from domain.lifecycle import Flag, Status
 from projections.execution_log import ACTIONS, EXECUTION_LOG, ExecutionLogRow, entries
 from tests.domain.orders import ALICE, ORDER_ID, accepted, filled, placed, sent
-from tests.projections.histories import History, histories, log_of
+from tests.projections.histories import SETTINGS, History, histories, log_of
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,7 @@ def test_every_kind_of_event_has_an_action_of_its_own() -> None:
     assert len(set(ACTIONS.values())) == len(ACTIONS)
 
 
+@SETTINGS
 @given(histories())
 def test_nothing_that_happened_to_an_order_is_missing(history: History) -> None:
     rows = EXECUTION_LOG.fold({}, history.log)

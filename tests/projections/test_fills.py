@@ -5,7 +5,7 @@ from domain.lifecycle import Status
 from domain.values import FillId, OrderId
 from projections.fills import FILLS, FillRow
 from tests.domain.orders import ORDER_ID, filled, placed
-from tests.projections.histories import History, histories, log_of
+from tests.projections.histories import SETTINGS, History, histories, log_of
 
 
 def test_a_fill_is_a_row_of_its_own() -> None:
@@ -31,6 +31,7 @@ def test_nothing_needs_to_be_known_before_a_fill() -> None:
     assert FILLS.keys(log_of(placed(), filled(40, 40, Status.PARTIALLY_FILLED))) == set()
 
 
+@SETTINGS
 @given(histories())
 def test_the_fills_of_each_order_are_those_the_domain_booked(history: History) -> None:
     rows = FILLS.fold({}, history.log)

@@ -20,7 +20,7 @@ from domain.order import BrokenHistoryError, Order, evolve
 from domain.values import OrderId, Quantity, exactly
 from projections.orders import ORDERS, OrderRow, page
 from tests.domain.orders import ORDER_ID, accepted, filled, placed, sent
-from tests.projections.histories import History, histories, log_of
+from tests.projections.histories import SETTINGS, History, histories, log_of
 
 UNRESOLVED = OrderUnresolved(reason="no answer", status=Status.PENDING, flags=(Flag.UNRESOLVED,))
 
@@ -113,6 +113,7 @@ def test_nothing_can_happen_to_an_order_before_it_is_placed() -> None:
         row_after(accepted())
 
 
+@SETTINGS
 @given(histories())
 def test_rows_equal_what_the_domain_makes_of_each_stream(history: History) -> None:
     rows = ORDERS.fold({}, history.log)

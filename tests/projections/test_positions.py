@@ -8,7 +8,7 @@ from domain.values import Money, OrderId, Quantity, Side, exactly
 from projections.positions import POSITIONS, PositionRow
 from projections.projection import Key
 from tests.domain.orders import ACME, ALICE, fill, place
-from tests.projections.histories import History, histories
+from tests.projections.histories import SETTINGS, History, histories
 
 
 def test_a_position_is_opened_at_its_price_and_closed_at_average_cost() -> None:
@@ -29,6 +29,7 @@ def test_a_position_is_opened_at_its_price_and_closed_at_average_cost() -> None:
     assert str(row.cost) == "570"
 
 
+@SETTINGS
 @given(histories())
 def test_positions_add_up_to_every_trade(history: History) -> None:
     rows = POSITIONS.fold({}, history.log)
@@ -48,6 +49,7 @@ def test_positions_add_up_to_every_trade(history: History) -> None:
         assert {key: row.commission for key, row in rows.items()} == commissions
 
 
+@SETTINGS
 @given(histories())
 def test_positions_are_those_of_the_accounts(history: History) -> None:
     for row in POSITIONS.fold({}, history.log).values():

@@ -12,7 +12,7 @@ from domain.lifecycle import Status
 from projections.projection import Key, Projection
 from projections.registry import PROJECTIONS
 from tests.domain.orders import filled, placed
-from tests.projections.histories import History, histories, log_of
+from tests.projections.histories import SETTINGS, History, histories, log_of
 
 
 def folded_in(projection: Projection[Any], batches: list[list[RecordedEvent]]) -> dict[Key, Any]:
@@ -24,6 +24,7 @@ def folded_in(projection: Projection[Any], batches: list[list[RecordedEvent]]) -
     return rows
 
 
+@SETTINGS
 @given(histories(), st.data())
 def test_the_size_of_the_batches_makes_no_difference(history: History, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(history.log)), max_size=10)))

@@ -94,6 +94,14 @@ async def test_only_what_changed_is_written_again(pool: Pool) -> None:
     assert after[1] > before[1]
 
 
+async def test_nothing_is_read_again_while_nothing_changes(pool: Pool) -> None:
+    await save_instruments(pool, [ACME])
+    async with CachedInstruments(pool) as known:
+        first = known.get(ACME.symbol)
+        await known._refresh()
+        assert known.get(ACME.symbol) is first
+
+
 async def test_the_last_known_instruments_stay_while_the_database_is_away(
     pool: Pool, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,11 +11,13 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from application.ports import Feed
+from application.ports import Feed, NewEvent, Transaction
 from domain.commands import Deposit, RecordAcceptance, RecordSent
 from domain.events import RecordedEvent, order_stream
 from domain.values import FillId, Money, OrderId
 from infrastructure.postgres import projector
+from infrastructure.postgres.event_store import PostgresEventStore
+from infrastructure.postgres.follower import Follower
 from infrastructure.postgres.projector import Projector
 from infrastructure.postgres.rows import reader
 from projections.accounts import ACCOUNTS
@@ -193,6 +195,19 @@ async def test_the_projector_ends_with_its_feed(database_url: str, connection: C
         await caught_up(connection, len(feed.log))
         feed.close()
         await work
+
+
+async def test_what_is_appended_to_the_store_reaches_the_read_models(database_url: str, connection: Connection) -> None:
+    events = [
+        NewEvent(recorded.stream_id, recorded.version, recorded.event, recorded.metadata)
+        for recorded in busy(orders=3).log
+    ]
+    async with PostgresEventStore(database_url) as store, Follower(store, database_url) as follower:
+        async with projecting(database_url, follower):
+            for event in events:
+                await store.append([Transaction({event.stream_id: event.version - 1}, [event])], known_position=0)
+            await caught_up(connection, len(events))
+        assert_right(connection, await store.read(0, 100))
 
 
 # ── Faults ───────────────────────────────────────────────────────────────────────────────────────────────────────────
