@@ -26,6 +26,7 @@ def serve(
     from infrastructure.embedded.children import Child, run_children  # noqa: PLC0415 - heavy
     from infrastructure.embedded.servers import embedded_servers, wanted_servers  # noqa: PLC0415 - heavy
     from infrastructure.postgres.migrating import upgrade  # noqa: PLC0415 - heavy
+    from infrastructure.reachability import check_servers  # noqa: PLC0415 - heavy
     from infrastructure.settings import jwt_secret, load_settings  # noqa: PLC0415 - heavy
 
     settings = load_settings(os.environ)
@@ -35,6 +36,7 @@ def serve(
         embedded_servers(settings.home, wanted_servers(settings)) as addresses,
     ):
         settings = resolved(settings, addresses)
+        check_servers(settings)
         if migrate:
             upgrade(str(settings.database_url))
         variables = environment(settings)
@@ -45,7 +47,8 @@ def serve(
         ]
         if worker:
             children.append(work_child(variables))
-        url = "http://{}:{}".format(*listener.getsockname()[:2])
+        host, port = listener.getsockname()[:2]
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         with _announced(settings.home, url):
             greeter = threading.Thread(target=welcome, args=(settings, url), daemon=True)
             run_children(children, on_started=greeter.start)

@@ -14,11 +14,14 @@ def work() -> None:
     from infrastructure.composition import environment, resolved  # noqa: PLC0415 - heavy
     from infrastructure.embedded.children import run_children  # noqa: PLC0415 - heavy
     from infrastructure.embedded.servers import embedded_servers, wanted_servers  # noqa: PLC0415 - heavy
+    from infrastructure.reachability import check_servers  # noqa: PLC0415 - heavy
     from infrastructure.settings import load_settings  # noqa: PLC0415 - heavy
 
     settings = load_settings(os.environ)
     with embedded_servers(settings.home, wanted_servers(settings)) as addresses:
-        run_children([work_child(environment(resolved(settings, addresses)))])
+        settings = resolved(settings, addresses)
+        check_servers(settings)
+        run_children([work_child(environment(settings))])
 
 
 def work_child(variables: Mapping[str, str]) -> "Child":

@@ -44,7 +44,9 @@ def place(client: httpx2.Client, order: dict[str, str], **headers: str) -> dict[
 
 def process_of(engine: RunningEngine, *words: str) -> int:
     """The child of the engine whose command line has these words."""
-    children = subprocess.run(["/usr/bin/env", "pgrep", "-P", str(engine.process.pid)], capture_output=True, text=True, check=True)
+    children = subprocess.run(
+        ["/usr/bin/env", "pgrep", "-P", str(engine.process.pid)], capture_output=True, text=True, check=True
+    )
     for child in map(int, children.stdout.split()):
         command = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
         if all(word in command for word in words):
@@ -183,14 +185,22 @@ def test_set_addresses_are_used_and_several_processes_share_the_work(
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none"), ("REDIS_URL", "mysql://x"), ("ORDERLOG_PORT", "http")],
+    ("name", "value", "message"),
+    [
+        ("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none", "DATABASE_URL: the database does not answer"),
+        ("REDIS_URL", "redis://127.0.0.1:1", "REDIS_URL: Redis does not answer"),
+        ("ORDERLOG_PORT", "http", "ORDERLOG_PORT is 'http'"),
+    ],
 )
-def test_a_wrong_address_stops_the_start_and_is_never_replaced(tmp_path: Path, name: str, value: str) -> None:
+@pytest.mark.parametrize("command", ["serve", "work"])
+def test_a_wrong_address_stops_the_start_and_is_never_replaced(
+    tmp_path: Path, command: str, name: str, value: str, message: str
+) -> None:
     environment = {**os.environ, "ORDERLOG_HOME": str(tmp_path / "home"), "ORDERLOG_PORT": "0", name: value}
-    command = [sys.executable, "-c", "from cli.main import main; main()", "serve"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    orderlog = [sys.executable, "-c", "from cli.main import main; main()", command]
+    done = subprocess.run(orderlog, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode in {1, 2}
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert traces(tmp_path / "home") == []

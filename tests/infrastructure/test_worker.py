@@ -1,0 +1,120 @@
+"""The worker in this process, on a real database and a real paper venue, while things around it break."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from application.trading import Caller, OrderRequest
+from domain.commands import Deposit
+from domain.values import Money, OrderType, Price, Quantity, Side, Symbol, TraderId
+from infrastructure import worker
+from infrastructure.composition import Engine, open_engine
+from infrastructure.postgres.heartbeats import heartbeats
+from infrastructure.settings import Settings, load_settings
+from infrastructure.worker import run_worker
+from tests.venue_server import running_venue
+
+ALICE = TraderId("alice")
+CALLER = Caller("trader:alice", "r", "r")
+BUY_ONE = OrderRequest(
+    symbol=Symbol("AAPL"),
+    side=Side.BUY,
+    quantity=Quantity(Decimal(1)),
+    order_type=OrderType.LIMIT,
+    price=Price(Decimal(50)),
+)
+
+
+def settings_for(database_url: str, venue_url: str, home: Path) -> Settings:
+    return load_settings(
+        {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": "none",
+            "ALPACA_BASE_URL": venue_url,
+            "ORDERLOG_HOME": str(home),
+            "ORDERLOG_VENUE_TIMEOUT": "2",
+        }
+    )
+
+
+@asynccontextmanager
+async def working(settings: Settings) -> AsyncIterator[Engine]:
+    """An engine whose worker runs in this process."""
+    work = asyncio.create_task(run_worker(settings))
+    try:
+        async with open_engine(settings) as engine:
+            yield engine
+    finally:
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+
+
+async def until(condition: Callable[[], object]) -> None:
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it did not happen")
+
+
+async def place_and_wait(engine: Engine) -> None:
+    await engine.trading.move_cash(ALICE, Deposit(Money(Decimal(1000))), CALLER)
+    placed = await engine.trading.place(ALICE, BUY_ONE, CALLER)
+    async for events in engine.follower.follow(placed.order.position):
+        if any(type(each.event).__name__ == "OrderAccepted" for each in events):
+            return
+
+
+async def test_a_worker_that_loses_its_leadership_wins_it_again(database_url: str, tmp_path: Path) -> None:
+    with running_venue() as venue:
+        async with working(settings_for(database_url, venue.url, tmp_path / "home")) as engine:
+            await until(lambda: engine.instruments.ready)
+            await place_and_wait(engine)
+            with psycopg.connect(database_url, autocommit=True) as other:
+                ended = other.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+                ).fetchall()
+            assert ended == [(True,)]
+            await place_and_wait(engine)
+
+
+async def test_a_job_that_ends_is_started_again_and_the_others_go_on(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults = [ZeroDivisionError("a fault")]
+    usual = worker.save_instruments
+
+    async def save(*arguments: object) -> None:
+        if faults:
+            raise faults.pop()
+        await usual(*arguments)  # type: ignore[arg-type] # passed on as they came
+
+    monkeypatch.setattr(worker, "save_instruments", save)
+    with running_venue() as venue:
+        async with working(settings_for(database_url, venue.url, tmp_path / "home")) as engine:
+            await until(lambda: engine.instruments.ready)
+            await place_and_wait(engine)
+    assert "instruments ended and is started again" in caplog.text
+
+
+async def test_every_process_learns_that_the_exchange_is_away(database_url: str, tmp_path: Path) -> None:
+    with running_venue() as venue:
+        settings = settings_for(database_url, venue.url, tmp_path / "home")
+        async with working(settings) as engine:
+            await until(lambda: engine.instruments.ready)
+            assert (await heartbeats(engine.pool))["exchange"].is_ok
+    async with working(settings) as engine:
+        for _ in range(1000):
+            if not (heard := (await heartbeats(engine.pool))["exchange"]).is_ok:
+                break
+            await asyncio.sleep(0.02)
+        assert not heard.is_ok
+        assert heard.detail
+        # What the venue traded when it was last heard of is still known.
+        assert engine.instruments.ready
