@@ -16,12 +16,17 @@ from infrastructure.postgres.connecting import Session
 CHANNEL = "orderlog_events"
 """Where every commit tells the new end of the log."""
 
-# These hold for one transaction, so that they work through a pooler. Whoever is stopped while holding the head of the
-# log loses it after two seconds, which is less than the others wait for it.
+# Limits hold for one transaction, so that they work through a pooler. Whoever stops while holding the head of the log
+# loses it before the others stop waiting for it.
 _LIMITS = """
 SELECT set_config('idle_in_transaction_session_timeout', '2s', true), set_config('lock_timeout', '10s', true),
        set_config('statement_timeout', '15s', true)
 """
+
+# For whoever stops in the middle of a pipeline, where the server does not count him as idle. The time runs from here,
+# so this comes after the lock. Servers before version 17 have no such limit: there it takes TCP to end the connection.
+_HURRY = "SELECT set_config('transaction_timeout', '5s', true)"
+_HURRY_SINCE = 170_000
 
 # The row lock is what makes commit order position order: it is held until the commit.
 _TAKE_HEAD = """
@@ -127,6 +132,8 @@ class _Work:
             connection.execute("BEGIN")
             connection.execute(_LIMITS)
             head = connection.execute(_TAKE_HEAD)
+            if connection.info.server_version >= _HURRY_SINCE:
+                connection.execute(_HURRY)
             if self._tracking is not None:
                 tracked = connection.execute(TRACK, (self._tracking.application_name, self._tracking.notification_id))
         ((position, last, now),) = head.fetchall()

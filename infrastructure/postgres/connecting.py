@@ -8,9 +8,9 @@ from threading import Lock
 from time import monotonic, sleep
 from typing import Any, TypeVar
 
-from psycopg import Connection, InterfaceError, OperationalError, connect
+from psycopg import AsyncConnection, Connection, InterfaceError, OperationalError, connect
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.errors import IdleInTransactionSessionTimeout, ReadOnlySqlTransaction, TransactionTimeout
 from psycopg.rows import TupleRow
 
 from infrastructure.postgres import arrays
@@ -20,8 +20,14 @@ T = TypeVar("T")
 PREPARE_THRESHOLD: int | None = 5
 """psycopg prepares a statement on the server when it has run this often. None for a pooler that cannot follow."""
 
-UNAVAILABLE = (OperationalError, InterfaceError, ReadOnlySqlTransaction)
-"""What psycopg raises when the server is gone, going, starting, full, blocked, or has become a standby."""
+UNAVAILABLE = (
+    OperationalError,
+    InterfaceError,
+    ReadOnlySqlTransaction,
+    IdleInTransactionSessionTimeout,
+    TransactionTimeout,
+)
+"""What psycopg raises when the server is gone, going, starting, full, blocked, lost patience with us, or is a standby."""
 
 # A dead peer is noticed within about ten seconds, connected or connecting. What the URL says goes first.
 _DEFAULTS = {
@@ -43,6 +49,12 @@ def conninfo(url: str) -> str:
 def longer(pause: float) -> float:
     """The pause, in seconds, after the next failure in a row."""
     return min(2 * pause + 0.02, 0.5)
+
+
+def hang_up(connection: Connection[Any] | AsyncConnection[Any]) -> None:
+    """End the connection under whoever waits for its answer, who sees it as lost. Any thread may call it."""
+    with suppress(OSError, OperationalError), socket.socket(fileno=os.dup(connection.fileno())) as wire:
+        wire.shutdown(socket.SHUT_RDWR)
 
 
 class Session:
@@ -85,8 +97,7 @@ class Session:
         """Make the work that waits for an answer fail as if the connection were lost. For any thread to call."""
         connection = self._connection
         if connection is not None:
-            with suppress(OSError, OperationalError), socket.socket(fileno=os.dup(connection.fileno())) as wire:
-                wire.shutdown(socket.SHUT_RDWR)
+            hang_up(connection)
 
     def close(self) -> None:
         """Disconnect, after the work that is under way."""

@@ -16,7 +16,7 @@ from infrastructure.batch import Write, answer, encode, judge
 from infrastructure.codec import Codec, RawEvent
 from infrastructure.postgres import arrays
 from infrastructure.postgres.appending import VERSIONS, append, key_columns
-from infrastructure.postgres.connecting import UNAVAILABLE, Session
+from infrastructure.postgres.connecting import UNAVAILABLE, Session, hang_up
 from infrastructure.postgres.connections import Connections
 from infrastructure.postgres.patience import patiently
 
@@ -227,12 +227,16 @@ class PostgresEventStore:
         """The answer to a query that changes nothing."""
 
         async def attempt() -> T:
-            async with asyncio.timeout(_ANSWER_SECONDS), self._connections.connection() as connection:
-                return await query(connection)
+            async with self._connections.connection() as connection:
+                watch = asyncio.get_running_loop().call_later(_ANSWER_SECONDS, hang_up, connection)
+                try:
+                    return await query(connection)
+                finally:
+                    watch.cancel()
 
         try:
             return await patiently(attempt, self._patience_seconds)
-        except (*UNAVAILABLE, TimeoutError) as error:
+        except UNAVAILABLE as error:
             raise StoreUnavailableError(str(error)) from error
 
 

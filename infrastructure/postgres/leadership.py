@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from infrastructure.postgres.connecting import UNAVAILABLE, conninfo
+from infrastructure.postgres.connecting import UNAVAILABLE, conninfo, hang_up
 
 _TRY_SECONDS = 0.5
 _CHECK_SECONDS = 1.0
@@ -41,8 +41,8 @@ class Leadership:
         try:
             yield lost
         finally:
-            watch.cancel()
-            await asyncio.wait([watch])
+            hang_up(connection)
+            await watch
             await connection.close()
 
     async def _acquire(self) -> AsyncConnection[TupleRow]:
@@ -72,11 +72,13 @@ class Leadership:
 
 async def _watch(connection: AsyncConnection[TupleRow], lost: asyncio.Event) -> None:
     """Notice when the connection is lost: at once when it is closed, soon when it only fell silent."""
+    loop = asyncio.get_running_loop()
     try:
         while True:
             async for _ in connection.notifies(timeout=_CHECK_SECONDS):
                 pass  # nothing is listened to: this waits for the connection to be closed
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                await connection.execute("SELECT 1")
-    except (*UNAVAILABLE, TimeoutError):
+            silence = loop.call_later(_ANSWER_SECONDS, hang_up, connection)
+            await connection.execute("SELECT 1")
+            silence.cancel()
+    except UNAVAILABLE:
         lost.set()
