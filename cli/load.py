@@ -13,6 +13,7 @@ from cli.options import Json, Url
 from cli.output import say, wants_json, write_json, write_table
 
 if TYPE_CHECKING:
+    from cli.replay.replay import Wanted
     from infrastructure.settings import Settings
 
 _OPERATOR = "load-ops"
@@ -56,13 +57,13 @@ def load(
     Ends with exit code 3 when the read tables are not what the log leads to.
     """
     from cli.replay.lobster import read_messages  # noqa: PLC0415 - what it takes is imported when it is used
-    from cli.replay.replay import Wanted, replay  # noqa: PLC0415 - see above
-    from cli.replay.report import rows, summary  # noqa: PLC0415 - see above
+    from cli.replay.replay import Wanted  # noqa: PLC0415 - see above
     from domain.values import parse_symbol  # noqa: PLC0415 - see above
     from infrastructure.ids import UuidIds  # noqa: PLC0415 - see above
 
     pace = _speed(speed)
     known = settings()
+    described = {"file": str(file), "format": format_.value, "symbol": symbol, "traders": traders, "speed": speed}
     address = engine_url(known, url)
     messages = list(read_messages(file))
     if not messages:
@@ -72,17 +73,16 @@ def load(
     wanted = Wanted(
         messages, parse_symbol(symbol), pace, not no_rebase, tokens, _OPERATOR, run=f"load-{UuidIds().new()}"
     )
-    done = asyncio.run(replay(address, wanted))
-    checked = _checked(known, address, next(iter(done.sent.may_rest), None))
-    record = {
-        "file": str(file),
-        "format": format_.value,
-        "symbol": symbol,
-        "traders": traders,
-        "speed": speed,
-        **summary(done),
-        "read_tables": checked,
-    }
+    asyncio.run(_load(known, address, wanted, described, as_json=as_json))
+
+
+async def _load(known: "Settings", url: str, wanted: "Wanted", described: dict[str, Any], *, as_json: bool) -> None:
+    from cli.replay.replay import replay  # noqa: PLC0415 - see above
+    from cli.replay.report import rows, summary  # noqa: PLC0415 - see above
+
+    done = await replay(url, wanted)
+    checked = await _checked(known, url, next(iter(done.sent.may_rest), None))
+    record = {**described, **summary(done), "read_tables": checked}
     if wants_json(as_json):
         write_json(record)
     else:
@@ -96,7 +96,7 @@ def load(
         )
 
 
-def _checked(known: "Settings", url: str, order_id: str | None) -> dict[str, Any]:
+async def _checked(known: "Settings", url: str, order_id: str | None) -> dict[str, Any]:
     """Whether the log folded afresh equals the read tables; or why nobody looked."""
     from psycopg import Error  # noqa: PLC0415 - see above
 
@@ -107,7 +107,7 @@ def _checked(known: "Settings", url: str, order_id: str | None) -> dict[str, Any
     if known.database_url is None and running_engine(known.home) != url:
         return {"checked": False, "reason": "the engine's database is not known here; DATABASE_URL says where it is"}
     try:
-        return asyncio.run(_compared(known, order_id))
+        return await _compared(known, order_id)
     except (Error, StoreUnavailableError) as error:
         return {"checked": False, "reason": f"the database cannot be read: {' '.join(str(error).split())}"}
 

