@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import chain, repeat
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from application.ports import Clock, StoreUnavailableError, VenueReport
 from application.sequencer import Outcome, SequencerBusyError
@@ -18,6 +18,7 @@ from domain.commands import (
     RecordFill,
     RecordRejection,
 )
+from domain.events import order_stream
 from domain.order import Order
 from domain.values import OrderId, TraderId
 
@@ -84,6 +85,11 @@ class Booking:
             except (StoreUnavailableError, SequencerBusyError) as error:
                 log.warning("a fact waits for the store: %s", error)
                 await self._clock.sleep(next(waits))
+
+
+def state_in(outcome: Outcome, order: Order) -> Order:
+    """The order as the command that has this outcome left it."""
+    return cast("Order", outcome.snapshots[order_stream(order.order_id)].state)
 
 
 def facts(report: VenueReport, venue_name: str) -> list[OrderReport]:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 
-from application.booking import Booking, pauses
+from application.booking import Booking, pauses, state_in
 from application.listening import NO_ANSWER, VenueListener
 from application.ports import (
     Clock,
@@ -144,7 +144,7 @@ class OrderExecutor:
         for attempt in range(order.attempts + 1, len(self._backoff) + 1):
             sent = await self._booking.record(order, RecordSent(attempt), "engine")
             if not sent.events:
-                await self._withdraw(order, maybe_there=maybe_there)
+                await self._withdraw(state_in(sent, order), maybe_there=maybe_there)
                 return
             tried = await self._try(order)
             if tried is _Attempt.DONE:
@@ -159,11 +159,11 @@ class OrderExecutor:
 
     async def _withdraw(self, order: Order, *, maybe_there: bool) -> None:
         """The order is not to be sent again: it is over, acknowledged, or its trader wants it back."""
+        if order.status is not Status.PENDING_CANCEL or order.venue_order_id is not None:
+            return
         if maybe_there and await self._adopt(order, maybe_there=True, proof=NOT_FOUND_PROOF):
             return
-        now = await self._booking.order(order.order_id)
-        if now is not None and now.state.status is Status.PENDING_CANCEL and now.state.venue_order_id is None:
-            await self._booking.record(order, RecordCancellation("cancelled before it reached the venue"), "engine")
+        await self._booking.record(order, RecordCancellation("cancelled before it reached the venue"), "engine")
 
     def _proof(self, attempt: int) -> int:
         """How many times in a row the venue must not know the order before what follows this attempt."""
