@@ -25,8 +25,8 @@ from application.ports import (
     VenueUnreachableError,
 )
 from domain.commands import (
-    RecordCancellation,
     RecordCancelRefusal,
+    RecordNeverArrived,
     RecordRecovery,
     RecordRejection,
     RecordSent,
@@ -155,7 +155,7 @@ class OrderExecutor:
             if await self._adopt(order, maybe_there=maybe_there, proof=self._proof(attempt)):
                 return
         reason = f"the venue does not have the order after {len(self._backoff)} attempts"
-        await self._booking.record(order, RecordRejection("NEVER_ARRIVED", reason), "engine")
+        await self._booking.record(order, RecordNeverArrived(reason), "engine")
 
     async def _withdraw(self, order: Order, *, maybe_there: bool) -> None:
         """The order is not to be sent again: it is over, acknowledged, or its trader wants it back."""
@@ -163,7 +163,7 @@ class OrderExecutor:
             return
         if maybe_there and await self._adopt(order, maybe_there=True, proof=NOT_FOUND_PROOF):
             return
-        await self._booking.record(order, RecordCancellation("cancelled before it reached the venue"), "engine")
+        await self._booking.record(order, RecordNeverArrived("cancelled before it reached the venue"), "engine")
 
     def _proof(self, attempt: int) -> int:
         """How many times in a row the venue must not know the order before what follows this attempt."""

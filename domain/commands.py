@@ -76,6 +76,13 @@ class RecordUnresolved:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordNeverArrived:
+    """The venue provably does not have the order, and it is not sent again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordAcceptance:
     """The venue acknowledged the order."""
 
@@ -96,7 +103,7 @@ class RecordFill:
 
 @dataclass(frozen=True, slots=True)
 class RecordRejection:
-    """The venue refused the order, or it provably never arrived."""
+    """The venue refused the order."""
 
     code: str
     reason: str
@@ -127,6 +134,7 @@ OrderReport = (
     RecordSent
     | RecordRecovery
     | RecordUnresolved
+    | RecordNeverArrived
     | RecordAcceptance
     | RecordFill
     | RecordRejection

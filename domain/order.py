@@ -15,6 +15,7 @@ from domain.commands import (
     RecordCancelRefusal,
     RecordExpiry,
     RecordFill,
+    RecordNeverArrived,
     RecordRecovery,
     RecordRejection,
     RecordSent,
@@ -232,6 +233,9 @@ def _record(order: Order, report: OrderReport) -> list[OrderEvent]:
             flags = _with(order.flags, Flag.UNRESOLVED)
             unresolved = OrderUnresolved(reason=report.reason, status=order.status, flags=flags)
             return [] if acknowledged or Flag.UNRESOLVED in order.flags else [unresolved]
+        case RecordNeverArrived():
+            # Whatever was heard of it meanwhile is stronger than not having been found.
+            return [] if acknowledged or order.fills else [_never_arrived(order, report.reason)]
         case RecordAcceptance():
             status = after(order.status, Kind.ACCEPTED)
             return [] if acknowledged else [OrderAccepted(venue_order_id=report.venue_order_id, status=status)]
@@ -248,6 +252,13 @@ def _record(order: Order, report: OrderReport) -> list[OrderEvent]:
             return [OrderExpired(reason=report.reason, status=after(order.status, Kind.EXPIRED))]
         case _:
             assert_never(report)
+
+
+def _never_arrived(order: Order, reason: str) -> OrderEvent:
+    """The end of an order that the venue never had: its trader wanted it back, or it is refused."""
+    if order.status is Status.PENDING_CANCEL:
+        return OrderCancelled(reason=reason, status=after(order.status, Kind.CANCELLED))
+    return OrderRejected(code="NEVER_ARRIVED", reason=reason, status=after(order.status, Kind.REJECTED))
 
 
 def _fill(order: Order, report: RecordFill) -> list[OrderEvent]:

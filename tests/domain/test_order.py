@@ -10,6 +10,7 @@ from domain.commands import (
     RecordCancellation,
     RecordCancelRefusal,
     RecordExpiry,
+    RecordNeverArrived,
     RecordRecovery,
     RecordRejection,
     RecordSent,
@@ -130,6 +131,18 @@ def test_a_recovered_order_says_after_which_attempt() -> None:
     assert orders.decide(order, RecordRecovery(2, "v-1")) == []
 
 
+def test_an_order_that_never_arrived_is_rejected_or_cancelled_if_its_trader_wanted_it_back() -> None:
+    rejected = OrderRejected(code="NEVER_ARRIVED", reason="gone", status=Status.REJECTED)
+    given(placed(), sent(3)).when(RecordNeverArrived("gone")).then(rejected)
+    cancelled = OrderCancelled(reason="gone", status=Status.CANCELLED)
+    given(placed(), sent(), CANCEL_ASKED).when(RecordNeverArrived("gone")).then(cancelled)
+
+
+@pytest.mark.parametrize("heard", [accepted(), PART])
+def test_an_order_that_was_heard_of_did_arrive(heard: OrderEvent) -> None:
+    given(placed(), sent(3), heard).when(RecordNeverArrived("gone")).then()
+
+
 def test_a_partial_fill_leaves_the_rest_working() -> None:
     order = given(placed(), sent(), accepted()).when(fill(40)).then(PART)
     assert order is not None
@@ -233,6 +246,7 @@ def test_an_order_that_is_over_cannot_be_cancelled(end: OrderEvent) -> None:
         RecordSent(2),
         RecordRecovery(1, "v"),
         RecordUnresolved("?"),
+        RecordNeverArrived("gone"),
         RecordAcceptance("v"),
         RecordRejection("1", "no"),
         RecordCancelRefusal("no"),
