@@ -1,6 +1,7 @@
 """The one append path: transactions in, one commit, and never the same thing twice."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC
 
 from eventsourcing.persistence import Tracking
@@ -16,22 +17,23 @@ from infrastructure.postgres.connecting import Session
 CHANNEL = "orderlog_events"
 """Where every commit tells the new end of the log."""
 
-# Limits hold for one transaction, so that they work through a pooler. Whoever stops while holding the head of the log
-# loses it before the others stop waiting for it.
-_LIMITS = """
-SELECT set_config('idle_in_transaction_session_timeout', '2s', true), set_config('lock_timeout', '10s', true),
-       set_config('statement_timeout', '15s', true)
-"""
-
-# For whoever stops in the middle of a pipeline, where the server does not count him as idle. The time runs from here,
-# so this comes after the lock. Servers before version 17 have no such limit: there it takes TCP to end the connection.
-_HURRY = "SELECT set_config('transaction_timeout', '5s', true)"
-_HURRY_SINCE = 170_000
-
-# The row lock is what makes commit order position order: it is held until the commit.
+# The row lock is what makes commit order position order: it is held until the commit. Whoever stops while holding it
+# loses it before the others stop waiting for it. The limits are for one transaction, so that they work through a pooler.
+# One query of many statements and no pipeline: psycopg ends a pipeline with a flush, for which the server takes a client
+# that has stopped for one that is not idle.
 _TAKE_HEAD = """
-SELECT position, hash, greatest(recorded_at, clock_timestamp()) FROM log_head FOR UPDATE
+BEGIN;
+SET LOCAL idle_in_transaction_session_timeout = '2s';
+SET LOCAL lock_timeout = '10s';
+SET LOCAL statement_timeout = '15s';
+SELECT position, hash, greatest(recorded_at, clock_timestamp()) FROM log_head FOR UPDATE;
 """
+_HEAD_RESULT = 4
+
+# For whoever stops in the middle of the pipeline that commits. The time runs from here, so this comes after the lock.
+# Servers before version 17 have no such limit: there it takes TCP to end the connection.
+_HURRY = "SET LOCAL transaction_timeout = '5s';"
+_HURRY_SINCE = 170_000
 
 VERSIONS = """
 SELECT stream_id, coalesce((SELECT max(version) FROM events WHERE events.stream_id = wanted.stream_id), 0)
@@ -128,16 +130,13 @@ class _Work:
         return holding, batch
 
     def _begin(self, connection: Connection[TupleRow]) -> tuple[Head, bool]:
-        with connection.pipeline():
-            connection.execute("BEGIN")
-            connection.execute(_LIMITS)
-            head = connection.execute(_TAKE_HEAD)
-            if connection.info.server_version >= _HURRY_SINCE:
-                connection.execute(_HURRY)
-            if self._tracking is not None:
-                tracked = connection.execute(TRACK, (self._tracking.application_name, self._tracking.notification_id))
-        ((position, last, now),) = head.fetchall()
-        return Head(position, last, now.astimezone(UTC)), self._tracking is None or tracked.fetchone() is not None
+        hurry = _HURRY if connection.info.server_version >= _HURRY_SINCE else ""
+        ((position, last, now),) = connection.execute(_TAKE_HEAD + hurry).set_result(_HEAD_RESULT).fetchall()
+        head = Head(position, last, now.astimezone(UTC))
+        if self._tracking is None:
+            return head, True
+        tracking = self._tracking.application_name, self._tracking.notification_id
+        return head, connection.execute(TRACK, tracking).fetchone() is not None
 
     def _look_up(self, connection: Connection[TupleRow]) -> tuple[dict[str, int], set[Key]]:
         """The versions of all streams, and those of the keys that are taken."""
@@ -163,29 +162,28 @@ def _commit(connection: Connection[TupleRow], batch: Batch) -> None:
         arrays.encoded_texts(batch.metadata),
         arrays.byte_strings(batch.hashes),
     )
+    with first_error(), connection.pipeline():
+        connection.execute(_INSERT_EVENTS, (batch.first, recorded_at, *columns))
+        if batch.keys:
+            uses = batch.keys.values()
+            answers = (
+                arrays.texts(use.fingerprint for use in uses),
+                arrays.texts(use.stream_id for use in uses),
+                arrays.integers([use.version for use in uses]),
+            )
+            connection.execute(_INSERT_KEYS, (*key_columns(batch.keys), *answers))
+        connection.execute(_MOVE_HEAD, (position, last, recorded_at))
+        connection.execute(_NOTIFY, (str(position),))
+        connection.execute("COMMIT")
+
+
+@contextmanager
+def first_error() -> Iterator[None]:
+    """Raise what failed in a pipeline, where psycopg sometimes raises what that did to the statements behind it."""
     try:
-        with connection.pipeline():
-            connection.execute(_INSERT_EVENTS, (batch.first, recorded_at, *columns))
-            if batch.keys:
-                uses = batch.keys.values()
-                answers = (
-                    arrays.texts(use.fingerprint for use in uses),
-                    arrays.texts(use.stream_id for use in uses),
-                    arrays.integers([use.version for use in uses]),
-                )
-                connection.execute(_INSERT_KEYS, (*key_columns(batch.keys), *answers))
-            connection.execute(_MOVE_HEAD, (position, last, recorded_at))
-            connection.execute(_NOTIFY, (str(position),))
-            connection.execute("COMMIT")
+        yield
     except PipelineAborted as error:
-        raise first_error(error) from None
-
-
-def first_error(error: BaseException) -> BaseException:
-    """What failed first: psycopg may raise what that did to the statements behind it in the pipeline."""
-    while isinstance(error, PipelineAborted) and isinstance(error.__context__, Error):
-        error = error.__context__
-    return error
+        raise (error.__context__ if isinstance(error.__context__, Error) else error) from None
 
 
 def key_columns(keys: Collection[Key]) -> tuple[arrays.TextArray, arrays.TextArray, arrays.TextArray]:

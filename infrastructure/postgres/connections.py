@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Self
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
@@ -13,7 +12,7 @@ from infrastructure.postgres.connecting import PREPARE_THRESHOLD, conninfo
 
 
 class Connections:
-    """At most ``limit`` connections to one database, in autocommit. Use as an async context manager."""
+    """At most ``limit`` connections to one database, in autocommit, opened when they are needed."""
 
     def __init__(self, url: str, limit: int = 4) -> None:
         self._conninfo = conninfo(url)
@@ -21,11 +20,7 @@ class Connections:
         self._idle: list[AsyncConnection[TupleRow]] = []
         self._closed = False
 
-    async def __aenter__(self) -> Self:
-        """Nothing is opened before it is needed."""
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
+    async def close(self) -> None:
         """Close what is idle; what is in use is closed when it comes back."""
         self._closed = True
         while self._idle:

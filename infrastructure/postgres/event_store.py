@@ -94,7 +94,7 @@ class PostgresEventStore:
         """Finish what is being appended, and disconnect."""
         await asyncio.to_thread(self._thread.shutdown)
         self._session.close()
-        await self._connections.__aexit__()
+        await self._connections.close()
 
     async def append(self, transactions: Sequence[Transaction], known_position: int) -> Appended:
         """Record, in one commit, every transaction whose reads hold and whose keys are free; see the port.

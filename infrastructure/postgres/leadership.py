@@ -76,7 +76,7 @@ async def _watch(connection: AsyncConnection[TupleRow], lost: asyncio.Event) -> 
     try:
         while True:
             async for _ in connection.notifies(timeout=_CHECK_SECONDS):
-                pass  # nothing is listened to: this waits for the connection to be closed
+                pass  # pragma: no cover - nothing is listened to: this waits for the connection to be closed
             silence = loop.call_later(_ANSWER_SECONDS, hang_up, connection)
             await connection.execute("SELECT 1")
             silence.cancel()

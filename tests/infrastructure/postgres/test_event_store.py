@@ -1,7 +1,6 @@
 """The event store when the database is away, silent, restarted, or does not get its answers through."""
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
@@ -93,35 +92,36 @@ async def test_a_server_that_does_not_notice_the_broken_connection_is_waited_out
     assert await store.position() == 1
 
 
-@pytest.mark.parametrize("limit", ["_LIMITS", "_HURRY"])
+@pytest.mark.parametrize(("statement", "limit"), [("_TAKE_HEAD", "2s"), ("_HURRY", "5s")])
 async def test_a_writer_that_was_stopped_for_too_long_begins_anew(
-    store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch, limit: str
+    store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch, statement: str, limit: str
 ) -> None:
-    monkeypatch.setattr(appending, limit, re.sub("[25]s", "100ms", getattr(appending, limit)))
-    stops = iter([0.3])
+    monkeypatch.setattr(appending, statement, getattr(appending, statement).replace(f"'{limit}'", "'100ms'"))
+    heads = []
 
     def slow(head: Head, writes: Sequence[Write], holding: Sequence[bool]) -> Batch:
-        time.sleep(next(stops, 0))
+        heads.append(head)
+        time.sleep(0.3 if len(heads) == 1 else 0)
         return chain(head, writes, holding)
 
     monkeypatch.setattr(appending, "chain", slow)
     assert (await store.append([writes("a", 0)], 0)).position == 1
     assert await store.position() == 1
+    assert len(heads) == 2
 
 
 async def test_a_server_before_version_17_is_not_asked_for_what_it_does_not_know(
     store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(appending, "_HURRY_SINCE", 10**9)
-    monkeypatch.setattr(appending, "_HURRY", "SELECT set_config('no_such_limit', '5s', true)")
+    monkeypatch.setattr(appending, "_HURRY", "SET LOCAL no_such_limit = 1")
     assert (await store.append([writes("a", 0)], 0)).position == 1
 
 
 async def test_whoever_stops_while_holding_the_head_of_the_log_loses_it(
     store: PostgresEventStore, database_url: str
 ) -> None:
-    with psycopg.connect(database_url) as stopped:
-        stopped.execute(appending._LIMITS)
+    with psycopg.connect(database_url, autocommit=True) as stopped:
         stopped.execute(appending._TAKE_HEAD)
         assert (await store.append([writes("a", 0)], 0)).position == 1
         with pytest.raises(IdleInTransactionSessionTimeout):

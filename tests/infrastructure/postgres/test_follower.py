@@ -90,6 +90,15 @@ async def test_a_slow_consumer_holds_nobody_up_and_misses_nothing(
         assert await take(slow, 21) == list(range(2, 22))
 
 
+async def test_much_at_once_is_read_without_a_pause(store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_READ_LIMIT", 2)
+    async with Follower(store, None, LONG) as follower:
+        await asyncio.sleep(0.1)
+        await record(store, 5)
+        follower.wake()
+        assert await follower.wait_for(5, 5)
+
+
 async def test_without_notifications_polling_is_enough(store: PostgresEventStore) -> None:
     async with Follower(store, None, 0.01) as follower:
         await record(store)

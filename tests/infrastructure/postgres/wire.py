@@ -25,6 +25,7 @@ class Wire:
     Attributes:
         url: the database, by way of this wire.
         breaking: what happens at the next COMMIT; once.
+        marker: what a COMMIT is known by.
         broken: set when it has happened.
         mended: while it is not set, new connections are refused.
         silent: whether nothing is passed on.
@@ -35,6 +36,7 @@ class Wire:
         self._socket = f"{server['host']}/.s.PGSQL.{server['port']}"
         self._database = server["dbname"]
         self.breaking: Break | None = None
+        self.marker = b"COMMIT"
         self.broken = asyncio.Event()
         self.mended = asyncio.Event()
         self.mended.set()
@@ -81,7 +83,7 @@ class Wire:
     ) -> None:
         with suppress(OSError):
             while data := await reader.read(65_536):
-                if self.breaking is not None and b"COMMIT" in data:
+                if self.breaking is not None and self.marker in data:
                     breaking, self.breaking = self.breaking, None
                     if breaking is Break.ANSWER_LOST:
                         server.write(data)
