@@ -43,11 +43,7 @@ COMMANDS = {
 class Commands(TyperGroup):
     """The subcommands by name, each imported when it is asked for; and the one place where errors become sentences."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - typer keeps its context type to itself
-        """The names, in the order in which they are explained."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002 - see above
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002 - typer keeps its context type to itself
         """The subcommand, or None when there is none of that name."""
         entry = COMMANDS.get(cmd_name)
         if entry is None:
