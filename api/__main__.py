@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from contextlib import suppress
 
 import uvloop
 
@@ -17,8 +18,8 @@ def main(descriptor: int) -> None:
     configure_logs()
     settings = load_settings(os.environ)
     server = server_of(build_app(lambda: open_engine(settings)))
-    with socket.socket(fileno=descriptor) as listening:
-        uvloop.run(server.serve(sockets=[listening]))
+    with suppress(KeyboardInterrupt):  # the server has stopped by then, and passes on what it was told
+        uvloop.run(server.serve(sockets=[socket.socket(fileno=descriptor)]))
 
 
 if __name__ == "__main__":

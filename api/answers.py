@@ -13,6 +13,8 @@ from domain.order import Order
 
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
+NDJSON = "application/x-ndjson"
+EVENT_STREAM = "text/event-stream"
 
 SAFE_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 """On every answer: it is what its content type says, and it is for the one who asked, now."""

@@ -116,11 +116,13 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 class Server(uvicorn.Server):
     """Ends the streams first when it is told to stop, so that no client of theirs holds it up."""
 
+    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
+        super().__init__(config)
+        self._app = app
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop taking requests, and finish those there are."""
-        app = self.config.app
-        if isinstance(app, Starlette):
-            app.state.running.fan_out.close()
+        self._app.state.running.fan_out.close()
         await super().shutdown(sockets)
 
 
@@ -132,7 +134,7 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.create_server((host, port), family=family, backlog=2048)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # inherited by every connection
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # pragma: no branch - Linux has it, and every connection inherits it
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MILLISECONDS_MAX)
     return listening
 
@@ -156,4 +158,4 @@ def server_of(app: Starlette) -> Server:
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    return Server(config)
+    return Server(config, app)

@@ -11,7 +11,7 @@ import msgspec
 from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp
 
-from api.answers import SAFE_HEADERS, Answer, json_answer
+from api.answers import EVENT_STREAM, NDJSON, SAFE_HEADERS, Answer, json_answer
 from api.auth import AUDITOR
 from api.endpoints import Call
 from api.fan_out import PAGE, ClosingError
@@ -22,9 +22,6 @@ from api.views import View, time_text
 from domain.events import StreamId, order_stream
 from domain.refusals import OrderNotFound
 from infrastructure.codec import RawEvent
-
-NDJSON = "application/x-ndjson"
-EVENT_STREAM = "text/event-stream"
 
 _LIMIT = 100
 _HEARTBEAT = b": heartbeat\n\n"

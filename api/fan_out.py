@@ -193,7 +193,7 @@ class Stream:
             full = len(page) == PAGE
             for raw in page:
                 message = message_of(self._fan_out.codec.to_recorded_event(raw))
-                if message:
+                if message:  # pragma: no branch - the types that are asked for all have messages
                     self._reached = message.position
                     yield message
 
@@ -202,14 +202,13 @@ class Stream:
         self._check()
         if not self._waiting:
             self._awake.clear()
+            alarm = asyncio.get_running_loop().call_later(self._fan_out.heartbeat_seconds, self._awake.set)
             try:
-                async with asyncio.timeout(self._fan_out.heartbeat_seconds):
-                    await self._awake.wait()
-            except TimeoutError:
-                # A message that came at the same moment must not be overtaken by a heartbeat that covers it.
-                return bool(self._waiting)
+                await self._awake.wait()
+            finally:
+                alarm.cancel()
             self._check()
-        return True
+        return bool(self._waiting)
 
     def _check(self) -> None:
         if self.is_too_slow:

@@ -118,12 +118,10 @@ AskedTimeInForce = Annotated[TimeInForce, Field(strict=False)]
 # ── Query parameters, which are all text ─────────────────────────────────────────────────────────────────────────────
 
 
-def _whole_number(value: Any) -> Any:  # noqa: ANN401 - text, or a default
-    if isinstance(value, str):
-        if not _whole.match(value):
-            raise PydanticCustomError("whole_number", "must be a whole number of at most 19 digits")
-        return int(value)
-    return value
+def _whole_number(text: str) -> int:
+    if not _whole.match(text):
+        raise PydanticCustomError("whole_number", "must be a whole number of at most 19 digits")
+    return int(text)
 
 
 def parse_time(value: str) -> datetime:

@@ -10,7 +10,6 @@ from infrastructure.postgres.heartbeats import heartbeats
 _ANSWER_SECONDS = 2.0
 _LAG_SECONDS_MAX = 10.0
 _SILENCE_SECONDS_MAX = 15.0
-_SILENCE_SECONDS_MAX = 30.0
 
 
 async def get_health(call: Call) -> Answer:

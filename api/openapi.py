@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from api.answers import JSON, PROBLEM_JSON
+from api.answers import EVENT_STREAM, JSON, NDJSON, PROBLEM_JSON
 from api.endpoints import Endpoint
 from api.problems import STATUS_OF
 from api.schemas import ProblemView
@@ -23,6 +23,19 @@ _WITH_ROLES = ("UNAUTHENTICATED", "FORBIDDEN")
 _PATH_SCHEMAS: Mapping[str, Schema] = {
     "order_id": {"type": "string", "format": "uuid"},
     "trader_id": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._@:-]{0,63}$"},
+}
+
+_STREAMED: Mapping[str, Schema] = {
+    NDJSON: {"type": "string", "description": "one event to a line, as JSON"},
+    EVENT_STREAM: {
+        "type": "object",
+        "description": "of each event: `id` is its position in the log",
+        "properties": {
+            "id": {"type": "string", "pattern": "^[0-9]+$"},
+            "data": {"type": "string", "contentMediaType": JSON},
+        },
+        "required": ["id", "data"],
+    },
 }
 
 _IDEMPOTENCY_KEY = {
@@ -101,7 +114,7 @@ def _query_parameters(query: type[BaseModel]) -> Iterable[Schema]:
 
 def _responses(endpoint: Endpoint) -> Schema:
     content: Schema = {JSON: {"schema": _ref(endpoint.answer)}} if endpoint.answer else {}
-    content |= {media: {"schema": {"type": "string"}} for media in endpoint.media}
+    content |= {media: {"schema": _STREAMED[media]} for media in endpoint.media}
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in endpoint.headers.items()}
     responses: Schema = {}
     for status, description in {endpoint.status: HTTPStatus(endpoint.status).phrase, **endpoint.also}.items():

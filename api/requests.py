@@ -36,7 +36,7 @@ _SENTENCES = {
     "string_unicode": "must be valid Unicode",
     "model_type": "must be a JSON object",
 }
-"""What pydantic complains of, as the end of a sentence that begins with the name of the field."""
+"""What pydantic complains of, as the end of a sentence that begins with the name of the field; others are one already."""
 
 
 class ClientLeftError(Exception):
@@ -172,16 +172,15 @@ _decoder = json.JSONDecoder(parse_float=_number, parse_int=_number, parse_consta
 
 
 def _problem(error: ValidationError, whole: str) -> Problem:
-    errors = [_field_error(details) for details in error.errors(include_url=False, include_input=False)[:_ERRORS_MAX]]
-    first = errors[0]
-    if first.code != "INVALID_REQUEST":
-        return Problem(first.code, first.message, errors)
-    return Problem("INVALID_REQUEST", f"{first.pointer.removeprefix('/') or whole} {first.message}", errors)
+    found = error.errors(include_url=False, include_input=False)[:_ERRORS_MAX]
+    errors = [_field_error(details, whole) for details in found]
+    return Problem(errors[0].code, errors[0].message, errors)
 
 
-def _field_error(details: ErrorDetails) -> FieldError:
-    context = details.get("ctx", {})
-    code = details["type"] if details["type"] in STATUS_OF else "INVALID_REQUEST"
-    sentence = _SENTENCES.get(details["type"])
-    message = sentence.format_map(context) if sentence else details["msg"]
-    return FieldError(pointer(*details["loc"]), code, message)
+def _field_error(details: ErrorDetails, whole: str) -> FieldError:
+    at = pointer(*details["loc"])
+    if details["type"] in STATUS_OF:  # the domain refused it, in a sentence of its own
+        return FieldError(at, details["type"], details["msg"])
+    ending = _SENTENCES.get(details["type"], "{message}")
+    message = ending.format_map({"message": details["msg"], **details.get("ctx", {})})
+    return FieldError(at, "INVALID_REQUEST", f"{at.removeprefix('/') or whole} {message}")

@@ -6,7 +6,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import audit, commands, health, queries, schemas, streams
-from api.answers import Answer, problem_answer
+from api.answers import EVENT_STREAM, NDJSON, Answer, problem_answer
 from api.auth import AUDITOR, OPS, TRADER, require_role
 from api.endpoints import Call, Endpoint, Running
 from api.problems import Problem, problem_of
@@ -69,7 +69,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     # Before the orders, whose ids would match it.
     Endpoint(
         method="GET", path="/api/v1/orders/stream", summary="Your orders' status messages as they happen",
-        handler=streams.stream_orders, query=schemas.StreamQuery, answer=None, media=(streams.EVENT_STREAM,),
+        handler=streams.stream_orders, query=schemas.StreamQuery, answer=None, media=(EVENT_STREAM,),
         errors=("UNAUTHENTICATED", "FORBIDDEN", *_STORE),
     ),
     Endpoint(
@@ -106,7 +106,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="GET", path="/api/v1/events", summary="The log: a page, a download, or a stream that goes on live",
         handler=audit.list_events, roles=_AUDITORS, query=schemas.EventsQuery, answer=schemas.EventsPage,
-        media=(audit.NDJSON, audit.EVENT_STREAM), errors=_STORE,
+        media=(NDJSON, EVENT_STREAM), errors=_STORE,
     ),
     # ── Streams ──
     Endpoint(

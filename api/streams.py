@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from api.answers import SAFE_HEADERS, Answer, json_answer
+from api.answers import EVENT_STREAM, SAFE_HEADERS, Answer, json_answer
 from api.auth import TRADER, require_role, unauthenticated
 from api.endpoints import Call, Running
 from api.fan_out import ClosingError, Message, Stream, TooSlowError
@@ -24,7 +24,6 @@ from domain.values import TraderId
 
 log = logging.getLogger(__name__)
 
-EVENT_STREAM = "text/event-stream"
 TICKET_SECONDS = 60
 
 _SEND_SECONDS_MAX = 10.0
@@ -136,7 +135,7 @@ async def _send(socket: WebSocket, messages: AsyncGenerator[Message, None]) -> C
                 async with asyncio.timeout(_SEND_SECONDS_MAX):
                     await socket.send({"type": "websocket.send", "text": message.text})
     except WebSocketDisconnect:
-        return None
+        pass
     except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
         return _why(error)
     return None
@@ -176,7 +175,5 @@ async def _ignore(socket: WebSocket) -> Close | None:
 async def _close(socket: WebSocket, close: Close | None) -> None:
     if close is not None:
         reason = close.reason.encode()[:_REASON_BYTES_MAX].decode(errors="ignore")
-        try:
+        with suppress(WebSocketDisconnect, RuntimeError):  # the client was faster
             await socket.close(close.code, reason)
-        except (WebSocketDisconnect, RuntimeError):
-            log.debug("the client left before the socket was closed")

@@ -26,7 +26,7 @@ INSTRUMENTS = [
         name=f"{symbol} Inc.",
         tradable=symbol != "HALT",
         fractionable=True,
-        reference_price=price and Price(Decimal(price)),
+        reference_price=Price(Decimal(price)) if price else None,
         price_at=FILLED_AT if price else None,
     )
     for symbol, price in (("AAPL", "150"), ("MSFT", "1.2345"), ("MUTE", None), ("HALT", "9"))
@@ -45,17 +45,17 @@ class Client:
         self.trader_id = parse_trader_id(trader_id)
         self.token = token_of(trader_id, roles)
 
-    async def get(self, path: str, **options: Any) -> Response:  # noqa: ANN401 - whatever httpx2 takes
+    async def get(self, path: str, **options: Any) -> Response:
         return await self.request("GET", path, **options)
 
-    async def post(self, path: str, json: Any = None, **options: Any) -> Response:  # noqa: ANN401 - the same
+    async def post(self, path: str, json: Any = None, **options: Any) -> Response:
         return await self.request("POST", path, json=json, **options)
 
-    async def request(self, method: str, path: str, **options: Any) -> Response:  # noqa: ANN401 - the same
+    async def request(self, method: str, path: str, **options: Any) -> Response:
         headers = {"Authorization": f"Bearer {self.token}"} | options.pop("headers", {})
         return await self.http.request(method, path, headers=headers, **options)
 
-    async def place(self, headers: dict[str, str] | None = None, **terms: Any) -> Response:  # noqa: ANN401 - the same
+    async def place(self, headers: dict[str, str] | None = None, **terms: Any) -> Response:
         """A limit order for one AAPL, unless the terms say otherwise."""
         order = {"symbol": "AAPL", "quantity": "1", "order_type": "LIMIT", "price": "100"} | terms
         return await self.post("/api/v1/orders", order, headers=headers or {})
@@ -111,7 +111,9 @@ class World:
 
 def problem_of(response: Response, status: int, code: str) -> dict[str, Any]:
     """The problem document of a response, which has this status and this code."""
-    assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json"), response.text
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json"), (
+        response.text
+    )
     problem: dict[str, Any] = response.json()
     assert problem["code"] == code
     assert problem["status"] == status
@@ -124,4 +126,3 @@ def problem_of(response: Response, status: int, code: str) -> dict[str, Any]:
 def pointers_of(response: Response) -> list[str]:
     """Where the problem says that the errors are."""
     return [error["pointer"] for error in response.json()["errors"]]
-

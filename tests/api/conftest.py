@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from api.asgi import build_app
 from infrastructure.composition import Engine, open_engine
 from infrastructure.postgres.connecting import conninfo
+from infrastructure.postgres.heartbeats import beat
 from infrastructure.postgres.instruments import save_instruments
 from infrastructure.postgres.patience import Pool
 from infrastructure.postgres.projector import Projector
@@ -48,12 +49,17 @@ def settings_of(database_url: str, home: Path, **more: str) -> Settings:
     return load_settings(variables | more)
 
 
+async def list_instruments(database_url: str) -> None:
+    async with Pool(conninfo(database_url), kwargs={"autocommit": True}, open=False) as pool:
+        await save_instruments(pool, INSTRUMENTS)
+
+
 @asynccontextmanager
 async def working_engine(settings: Settings) -> AsyncIterator[Engine]:
     """An engine that knows some instruments, and a worker that only projects."""
-    async with Pool(conninfo(str(settings.database_url)), kwargs={"autocommit": True}, open=False) as pool:
-        await save_instruments(pool, INSTRUMENTS)
+    await list_instruments(str(settings.database_url))
     async with open_engine(settings) as engine:
+        await beat(engine.pool, "exchange", "answers", is_ok=True)
         projecting = asyncio.create_task(Projector(engine.pool, engine.follower).run())
         yield engine
         projecting.cancel()

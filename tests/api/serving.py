@@ -1,6 +1,7 @@
 """The application on a real server, for everything that takes its time."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -16,7 +17,8 @@ from tests.api.clients import Client
 class Served:
     """A server that listens on a port of this machine."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, app: Starlette, port: int) -> None:
+        self.app = app
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
 
@@ -30,21 +32,23 @@ class Served:
         ):
             yield response
 
-    def socket(self, query: str, **options: Any) -> AbstractAsyncContextManager[ClientConnection]:  # noqa: ANN401 - whatever connect takes
+    def socket(self, query: str, **options: Any) -> AbstractAsyncContextManager[ClientConnection]:
         """A WebSocket to the status messages."""
         return connect(f"ws://127.0.0.1:{self.port}/ws/orders/events{query}", proxy=None, **options)
 
 
 @asynccontextmanager
-async def serving(app: Starlette) -> AsyncIterator[Served]:
+async def serving(app: Starlette, send_buffer: int | None = None) -> AsyncIterator[Served]:
     """Serve the application, and stop as a signal would stop it."""
     server = server_of(app)
     listening = listen("127.0.0.1", 0)
+    if send_buffer is not None:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started and not task.done():
         await asyncio.sleep(0.005)
     try:
-        yield Served(listening.getsockname()[1])
+        yield Served(app, listening.getsockname()[1])
     finally:
         server.should_exit = True
         await task

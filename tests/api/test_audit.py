@@ -66,7 +66,12 @@ async def test_the_log_can_be_filtered(auditor: Client, alice: Client, world: Wo
     async def types(query: str) -> list[str]:
         return [event["type"] for event in (await auditor.get(f"/api/v1/events?{query}")).json()["events"]]
 
-    assert await types(f"trader_id={alice.trader_id}") == ["FundsDeposited", "OrderPlaced", "FundsReserved", "OrderAccepted"]
+    assert await types(f"trader_id={alice.trader_id}") == [
+        "FundsDeposited",
+        "OrderPlaced",
+        "FundsReserved",
+        "OrderAccepted",
+    ]
     assert await types(f"order_id={order_id}") == ["OrderPlaced", "OrderAccepted"]
     assert await types(f"trader_id={alice.trader_id}&type=FundsReserved") == ["FundsReserved"]
     placed = (await auditor.get(f"/api/v1/events?order_id={order_id}&limit=1")).json()["events"][0]
@@ -117,7 +122,7 @@ async def test_a_download_ends_where_the_log_ended_when_it_began(
     assert events[-1]["position"] == end - 1
 
 
-def _always(position: int) -> Any:  # noqa: ANN401 - stands in for a method
+def _always(position: int) -> Any:
     async def answer(_: object) -> int:
         return position
 
@@ -159,7 +164,9 @@ async def test_a_stream_of_the_log_is_not_silent_while_nothing_happens(served: S
             break
 
 
-async def test_a_stream_of_the_log_ends_where_it_is_asked_to_end(served: Served, auditor: Client, alice: Client) -> None:
+async def test_a_stream_of_the_log_ends_where_it_is_asked_to_end(
+    served: Served, auditor: Client, alice: Client
+) -> None:
     order = (await alice.place()).json()
     for query, count in ((f"trader_id={alice.trader_id}&until={order['created_at']}", 3), ("limit=2", 2)):
         async with served.stream(auditor, f"/api/v1/events?{query}", headers=SSE) as response:

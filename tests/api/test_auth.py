@@ -1,5 +1,6 @@
 import base64
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,7 +40,7 @@ def gate(clock: StoppedClock) -> Gate:
     return Gate(SECRET.encode(), clock)
 
 
-def signed(**claims: Any) -> str:  # noqa: ANN401 - whatever a forger writes
+def signed(**claims: Any) -> str:
     return jwt.encode({**GOOD, **claims}, SECRET, algorithm="HS256")
 
 
@@ -78,7 +79,7 @@ def test_a_token_without_roles_is_a_traders_and_unknown_roles_are_nothing(gate: 
 def test_a_verified_token_is_not_verified_again(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = [signed(number=number) for number in range(3)]
     gate.identify(tokens[0])
-    monkeypatch.setattr(auth.jwt, "decode", lambda *_, **__: pytest.fail("verified twice"))
+    monkeypatch.setattr(jwt, "decode", lambda *_, **__: pytest.fail("verified twice"))
     assert gate.identify(tokens[0]).trader_id == "alice"
 
 
@@ -108,7 +109,7 @@ def es_signed() -> str:
     return jwt.encode(GOOD, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), algorithm="ES256")
 
 
-BAD_TOKENS = {
+BAD_TOKENS: dict[str, Callable[[], str]] = {
     "foreign secret": lambda: jwt.encode(GOOD, "another secret that is long enough", algorithm="HS256"),
     "unsigned": lambda: unsigned("none"),
     "unsigned in capitals": lambda: unsigned("NONE"),
@@ -156,8 +157,18 @@ def test_a_token_for_later_waits(gate: Gate, clock: StoppedClock) -> None:
 async def test_a_request_without_a_good_token_is_told_how_to_come_back(world: World) -> None:
     expired = jwt.encode({"sub": "alice", "exp": 1_000_000_000}, SECRET, algorithm="HS256")
     forged = BAD_TOKENS["unsigned"]()
-    for header in (None, "", "Bearer", "Bearer ", "Basic YTpi", f"Bearer {expired}", f"Bearer {forged}", b"Bearer \xff"):
-        response = await world.http.get("/api/v1/orders", headers={} if header is None else {"Authorization": header})  # type: ignore[dict-item] # bytes go out as they are
+    for header in (
+        None,
+        b"",
+        b"Bearer",
+        b"Bearer ",
+        b"Basic YTpi",
+        f"Bearer {expired}".encode(),
+        f"Bearer {forged}".encode(),
+        b"Bearer \xff",
+    ):
+        headers = [] if header is None else [(b"Authorization", header)]
+        response = await world.http.get("/api/v1/orders", headers=headers)
         problem_of(response, 401, "UNAUTHENTICATED")
         assert response.headers["www-authenticate"].startswith('Bearer realm="orderlog"')
     assert 'error="invalid_token"' in response.headers["www-authenticate"]

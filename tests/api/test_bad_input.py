@@ -44,7 +44,7 @@ def body_with(**literals: str) -> bytes:
         '""',
         '" 1"',
         '"1_000"',
-        '"١"',
+        '"\u0661"',
         '"1,5"',
         '"0x10"',
         '"abc"',
@@ -71,7 +71,9 @@ async def test_what_is_no_price_is_an_invalid_price(alice: Client, field: str, l
     assert pointers_of(response) == [f"/{field}"]
 
 
-@pytest.mark.parametrize("literal", ['"aapl"', '""', '"A B"', '"AAPL;"', '"ZZZZ"', "1", "null", '"\\u0000"', '"\\ud800"', "NaN"])
+@pytest.mark.parametrize(
+    "literal", ['"aapl"', '""', '"A B"', '"AAPL;"', '"ZZZZ"', "1", "null", '"\\u0000"', '"\\ud800"', "NaN"]
+)
 async def test_what_is_no_symbol_is_an_invalid_symbol(alice: Client, literal: str) -> None:
     response = await alice.request("POST", "/api/v1/orders", content=body_with(symbol=literal))
     problem_of(response, 400, "INVALID_SYMBOL")
@@ -97,7 +99,9 @@ async def test_what_is_no_symbol_is_an_invalid_symbol(alice: Client, literal: st
         ({"\\u0000": "1"}, "/\0"),
     ],
 )
-async def test_unknown_fields_and_wrong_types_are_pointed_at(alice: Client, fields: dict[str, str], pointer: str) -> None:
+async def test_unknown_fields_and_wrong_types_are_pointed_at(
+    alice: Client, fields: dict[str, str], pointer: str
+) -> None:
     response = await alice.request("POST", "/api/v1/orders", content=body_with(**fields))
     problem_of(response, 400, "INVALID_REQUEST")
     assert pointers_of(response) == [pointer]
@@ -108,9 +112,9 @@ async def test_everything_that_is_wrong_is_said_at_once_and_the_first_is_the_ans
     problem = problem_of(response, 400, "INVALID_REQUEST")
     assert problem["detail"] == "symbol is needed"
     assert problem["errors"] == [
-        {"pointer": "/symbol", "code": "INVALID_REQUEST", "message": "is needed"},
+        {"pointer": "/symbol", "code": "INVALID_REQUEST", "message": "symbol is needed"},
         {"pointer": "/quantity", "code": "INVALID_QUANTITY", "message": "Quantity must be greater than 0"},
-        {"pointer": "/colour", "code": "INVALID_REQUEST", "message": "is not known here"},
+        {"pointer": "/colour", "code": "INVALID_REQUEST", "message": "colour is not known here"},
     ]
 
 
@@ -188,7 +192,9 @@ async def test_nobody_is_answered_who_left_in_the_middle_of_a_request(app: Starl
     async def send(message: Message) -> None:
         raise AssertionError(message)
 
-    await app(_scope("POST", "/api/v1/orders", [(b"authorization", f"Bearer {token_of('mallory')}".encode())]), receive, send)
+    await app(
+        _scope("POST", "/api/v1/orders", [(b"authorization", f"Bearer {token_of('mallory')}".encode())]), receive, send
+    )
     assert not messages
 
 
@@ -216,7 +222,16 @@ async def test_a_wrong_method_is_told_the_right_ones(alice: Client, path: str, a
 
 
 async def test_an_unknown_path_is_not_there_for_anybody(alice: Client, world: World) -> None:
-    for path in ("/", "/api", "/api/v1/orders/", "/api/v2/orders", "/api/v1/orders/a/b", "/docs", "/%00", "/ws/orders/events"):
+    for path in (
+        "/",
+        "/api",
+        "/api/v1/orders/",
+        "/api/v2/orders",
+        "/api/v1/orders/a/b",
+        "/docs",
+        "/%00",
+        "/ws/orders/events",
+    ):
         response = await alice.get(path, follow_redirects=False)
         problem_of(response, 404, "NOT_FOUND")
         assert response.headers["cache-control"] == "no-store"
@@ -224,7 +239,8 @@ async def test_an_unknown_path_is_not_there_for_anybody(alice: Client, world: Wo
 
 
 @pytest.mark.parametrize(
-    "order_id", ["1", "not-a-uuid", "00000000-0000-4000-8000-00000000000g", "%00", "00000000000040008000000000000000", "%F0"]
+    "order_id",
+    ["1", "not-a-uuid", "00000000-0000-4000-8000-00000000000g", "%00", "00000000000040008000000000000000", "%F0"],
 )
 async def test_an_order_id_that_is_no_uuid_belongs_to_no_order(alice: Client, order_id: str) -> None:
     for path in (order_id, f"{order_id}/events", f"{order_id}/fills"):

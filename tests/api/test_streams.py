@@ -1,0 +1,494 @@
+import asyncio
+import json
+import logging
+import socket
+import struct
+from collections.abc import AsyncIterator, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from api import streams
+from api.asgi import build_app
+from api.endpoints import Running
+from api.fan_out import FanOut, Stream
+from api.fan_out import Message as Text
+from api.schemas import TicketView
+from application.ports import StoreUnavailableError
+from domain.commands import RecordCancellation, RecordRejection
+from domain.events import RecordedEvent
+from domain.values import TraderId
+from infrastructure.codec import RawEvent
+from infrastructure.composition import Engine
+from tests.api.clients import Client, World, problem_of, token_of
+from tests.api.serving import Served, serving, sse
+
+Message = dict[str, Any]
+
+
+async def receive(connection: ClientConnection, count: int) -> list[Message]:
+    """So many messages that are no heartbeats."""
+    messages: list[Message] = []
+    while len(messages) < count:
+        async with asyncio.timeout(5):
+            message = json.loads(await connection.recv())
+        if message["event"] != "heartbeat":
+            messages.append(message)
+    return messages
+
+
+async def closed(connection: ClientConnection) -> tuple[int, str]:
+    """How the server closes the connection, whatever it says before."""
+    with pytest.raises(ConnectionClosed) as closing:
+        await receive(connection, 1_000_000)
+    received = closing.value.rcvd
+    assert received is not None
+    return received.code, received.reason
+
+
+async def positions_until_closed(connection: ClientConnection) -> AsyncIterator[int]:
+    """The positions of all messages until the server closes the connection, and then its code."""
+    try:
+        while True:
+            yield json.loads(await asyncio.wait_for(connection.recv(), 5))["position"]
+    except ConnectionClosed as closing:
+        yield closing.rcvd.code if closing.rcvd else 0
+
+
+async def test_a_socket_tells_the_life_of_an_order_as_it_happens(served: Served, alice: Client, world: World) -> None:
+    async with served.socket(f"?token={alice.token}") as connection:
+        order = (await alice.place(quantity="3")).json()
+        await world.accept(alice, order["id"])
+        fill_id = await world.fill(alice, order["id"], "1.5", "99.5")
+        await alice.post(f"/api/v1/orders/{order['id']}/cancel")
+        await world.report(alice, order["id"], RecordCancellation("as you wish"))
+        messages = await receive(connection, 5)
+
+    assert [message["event"] for message in messages] == [
+        "order.submitted",
+        "order.accepted",
+        "order.filled",
+        "order.cancel_requested",
+        "order.cancelled",
+    ]
+    assert [message["status"] for message in messages] == [
+        "PENDING",
+        "ACCEPTED",
+        "PARTIALLY_FILLED",
+        "PENDING_CANCEL",
+        "CANCELLED",
+    ]
+    assert messages[0] == {
+        "event": "order.submitted",
+        "order_id": order["id"],
+        "status": "PENDING",
+        "timestamp": order["created_at"],
+        "position": order["position"],
+        "version": 1,
+    }
+    filled = messages[2]
+    assert (filled["fill_id"], filled["quantity_filled"], filled["price_at_fill"]) == (fill_id, "1.5", "99.5")
+    assert (filled["filled_quantity"], filled["leaves_quantity"], filled["flags"]) == ("1.5", "1.5", [])
+    assert messages[4]["reason"] == "as you wish"
+    positions = [message["position"] for message in messages]
+    assert positions == sorted(set(positions))
+
+
+async def test_without_after_a_socket_begins_now(served: Served, alice: Client) -> None:
+    await alice.place()
+    async with served.socket(f"?token={alice.token}") as connection:
+        order = (await alice.place()).json()
+        assert [message["order_id"] for message in await receive(connection, 1)] == [order["id"]]
+
+
+async def test_with_after_a_socket_tells_the_past_and_goes_on_without_a_gap_or_a_repeat(
+    served: Served, alice: Client, bob: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.fan_out.PAGE", 7)
+    await world.fund(bob, "100000")
+
+    async def trade(client: Client, orders: int) -> None:
+        for _ in range(orders):
+            order_id = (await client.place()).json()["id"]
+            await world.accept(client, order_id)
+
+    await trade(alice, 20)
+    trading = asyncio.gather(trade(alice, 40), trade(bob, 20))
+    async with served.socket(f"?token={alice.token}&after=0") as early:
+        messages = await receive(early, 60)
+        async with served.socket(f"?token={alice.token}&after={messages[29]['position']}") as late:
+            assert await receive(late, 90) == [*messages[30:], *await receive(early, 60)]
+    await trading
+    positions = [message["position"] for message in messages]
+    assert positions == sorted(set(positions))
+
+
+async def test_after_the_end_of_the_log_a_socket_waits(served: Served, alice: Client) -> None:
+    async with served.socket(f"?token={alice.token}&after=9000000000") as connection:
+        await alice.place()
+        message = json.loads(await asyncio.wait_for(connection.recv(), 5))
+    assert message == {"event": "heartbeat", "position": 9_000_000_000}
+
+
+async def test_a_heartbeat_says_how_far_a_silent_socket_has_come(served: Served, alice: Client, world: World) -> None:
+    await world.fund(alice, "1")
+    end = await world.engine.store.position()
+    async with served.socket(f"?token={alice.token}") as connection:
+        for _ in range(2):
+            message = json.loads(await asyncio.wait_for(connection.recv(), 5))
+            assert message == {"event": "heartbeat", "position": end}
+
+
+async def test_every_socket_of_a_trader_hears_the_same_and_nobody_elses_do(
+    served: Served, alice: Client, bob: Client
+) -> None:
+    async with (
+        served.socket(f"?token={alice.token}") as one,
+        served.socket("", additional_headers={"Authorization": f"Bearer {alice.token}"}) as two,
+        served.socket(f"?token={bob.token}") as other,
+    ):
+        await alice.place()
+        assert await receive(one, 1) == await receive(two, 1)
+        assert json.loads(await asyncio.wait_for(other.recv(), 5))["event"] == "heartbeat"
+
+
+async def test_a_socket_that_is_left_is_forgotten(served: Served, alice: Client, world: World) -> None:
+    running = running_of(served)
+    async with served.socket(f"?token={alice.token}") as connection:
+        await alice.place()
+        await receive(connection, 1)
+        assert alice.trader_id in running.fan_out._streams
+        async with served.stream(alice, "/api/v1/orders/stream") as response:
+            await alice.place()
+            await anext(sse(response))
+            assert len(running.fan_out._streams[alice.trader_id]) == 2
+    while alice.trader_id in running.fan_out._streams:
+        await asyncio.sleep(0.01)
+    await world.projected()
+
+
+def running_of(served: Served) -> Running:
+    running: Running = served.app.state.running
+    return running
+
+
+async def test_a_bad_token_closes_with_4401(served: Served, alice: Client) -> None:
+    for query in ("", "?token=", "?token=hunter2", "?ticket=hunter2", "?after=0"):
+        async with served.socket(query) as connection:
+            assert (await closed(connection))[0] == 4401
+    auditor = token_of("carol", roles=("auditor",))
+    async with served.socket(f"?token={auditor}") as connection:
+        assert await closed(connection) == (4403, "This needs the role trader")
+    async with served.socket(f"?token={alice.token}&after=-1") as connection:
+        assert await closed(connection) == (4400, "after must be at least 0")
+
+
+async def test_a_ticket_opens_one_stream_once_whichever_process_is_asked(
+    served: Served, engine: Engine, alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ticket() -> str:
+        response = await alice.post("/api/v1/stream-tickets")
+        assert response.status_code == 201
+        return TicketView.model_validate_json(response.content).ticket
+
+    first, second = await ticket(), await ticket()
+    async with serving(build_app(lambda: nullcontext(engine), heartbeat_seconds=0.2)) as another:
+        async with another.socket(f"?ticket={first}") as connection:
+            assert json.loads(await connection.recv())["event"] == "heartbeat"
+        for server in (served, another):
+            async with server.socket(f"?ticket={first}") as connection:
+                assert (await closed(connection))[0] == 4401
+    async with served.stream(
+        alice, f"/api/v1/orders/stream?ticket={second}", headers={"Authorization": ""}
+    ) as response:
+        assert response.status_code == 200
+
+    monkeypatch.setattr(streams, "TICKET_SECONDS", -1)
+    async with served.socket(f"?ticket={await ticket()}") as connection:
+        assert (await closed(connection))[0] == 4401
+
+
+async def test_what_a_client_says_is_ignored_until_it_says_too_much(
+    served: Served, alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "_IGNORED_MAX", 10)
+    async with served.socket(f"?token={alice.token}") as connection:
+        for garbage in ("{", "ping", b"\x00\xff", "x" * 4096, ""):
+            await connection.send(garbage)
+        await alice.place()
+        await receive(connection, 1)
+        for _ in range(10):
+            await connection.send("and another thing")
+        assert (await closed(connection))[0] == 1008
+
+
+async def test_a_client_may_say_a_little_every_minute(
+    served: Served, alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "_IGNORED_MAX", 1)
+    monkeypatch.setattr(streams, "_IGNORED_SECONDS", 0.0)
+    async with served.socket(f"?token={alice.token}") as connection:
+        for _ in range(10):
+            await connection.send("ping")
+        await alice.place()
+        await receive(connection, 1)
+
+
+async def test_an_oversized_message_closes_with_1009(served: Served, alice: Client) -> None:
+    async with served.socket(f"?token={alice.token}") as connection:
+        await connection.send("x" * 5000)
+        assert (await closed(connection))[0] == 1009
+
+
+async def rejected_orders(alice: Client, world: World, count: int) -> None:
+    """Orders that are rejected for reasons long enough to fill any buffer."""
+    for _ in range(count):
+        order_id = (await alice.place()).json()["id"]
+        await world.report(alice, order_id, RecordRejection("VENUE_REJECTED", "no " * 5000))
+
+
+async def test_a_client_that_does_not_follow_is_closed_with_4408_and_can_resume(
+    engine: Engine, alice: Client, world: World
+) -> None:
+    app = build_app(lambda: nullcontext(engine), heartbeat_seconds=0.2, backlog_max=50)
+    async with serving(app, send_buffer=4096) as small:
+        with small_socket(small) as sock:
+            async with small.socket(f"?token={alice.token}", sock=sock, max_queue=1) as connection:
+                await rejected_orders(alice, world, 60)
+                while app.state.running.fan_out._streams:
+                    await asyncio.sleep(0.01)
+                *positions, code = [each async for each in positions_until_closed(connection)]
+        assert code == 4408
+        assert 0 < len(positions) < 120
+        async with small.socket(f"?token={alice.token}&after={positions[-1]}") as connection:
+            rest = await receive(connection, 120 - len(positions))
+    positions += [message["position"] for message in rest]
+    assert len(positions) == 120
+    assert positions == sorted(set(positions))
+
+
+async def test_a_client_that_does_not_take_the_past_is_closed_with_4408(
+    engine: Engine, alice: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "_SEND_SECONDS_MAX", 0.1)
+    await rejected_orders(alice, world, 30)
+    async with serving(build_app(lambda: nullcontext(engine), heartbeat_seconds=0.2), send_buffer=4096) as small:
+        with small_socket(small) as sock:
+            async with small.socket(f"?token={alice.token}&after=0", sock=sock, max_queue=1) as connection:
+                await asyncio.sleep(0.5)
+                assert (await closed(connection))[0] == 4408
+
+
+async def test_a_client_that_vanishes_while_it_is_written_to_is_forgotten(
+    engine: Engine, alice: Client, world: World
+) -> None:
+    await rejected_orders(alice, world, 30)
+    app = build_app(lambda: nullcontext(engine), heartbeat_seconds=0.2)
+    async with serving(app, send_buffer=4096) as small:
+        with small_socket(small) as sock:
+            connection = await small.socket(f"?token={alice.token}&after=0", sock=sock, max_queue=1).__aenter__()
+            await asyncio.sleep(0.2)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not a goodbye
+            connection.transport.abort()
+        await connection.wait_closed()
+        await receive_nothing_more(small, alice)
+
+
+async def receive_nothing_more(served: Served, client: Client) -> None:
+    """The server is as well as before."""
+    async with served.socket(f"?token={client.token}") as connection:
+        assert json.loads(await asyncio.wait_for(connection.recv(), 5))["event"] == "heartbeat"
+
+
+async def test_an_event_stream_that_is_not_read_ends(engine: Engine, alice: Client, world: World) -> None:
+    app = build_app(lambda: nullcontext(engine), heartbeat_seconds=0.2, backlog_max=10)
+    async with serving(app, send_buffer=4096) as small:
+        with small_socket(small) as sock:
+            request = f"GET /api/v1/orders/stream?token={alice.token} HTTP/1.1\r\nHost: test\r\n\r\n"
+            await asyncio.get_running_loop().sock_sendall(sock, request.encode())
+            while not app.state.running.fan_out._streams:
+                await asyncio.sleep(0.01)
+            await rejected_orders(alice, world, 20)
+            sock.settimeout(0.2)
+            received = b""
+            while not received.endswith(b"\r\n0\r\n\r\n"):
+                received += await asyncio.to_thread(sock.recv, 65536)
+    assert received.count(b"id: ") < 40
+
+
+class small_socket:  # noqa: N801 - reads as a function
+    """A connection with a small receive buffer."""
+
+    def __init__(self, served: Served) -> None:
+        self.sock = socket.socket()
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.sock.connect(("127.0.0.1", served.port))
+        self.sock.settimeout(0)
+
+    def __enter__(self) -> socket.socket:
+        return self.sock
+
+    def __exit__(self, *_: object) -> None:
+        self.sock.close()
+
+
+async def test_server_sent_events_tell_the_same_and_are_resumed_by_their_last_id(served: Served, alice: Client) -> None:
+    orders = [(await alice.place()).json() for _ in range(3)]
+    async with served.stream(alice, "/api/v1/orders/stream?after=0") as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        assert response.headers["cache-control"] == "no-store"
+        events = sse(response)
+        past = [await anext(events) for _ in range(3)]
+        live = (await alice.place()).json()
+        assert json.loads((await anext(events))["data"])["order_id"] == live["id"]
+        beat = await anext(events)
+        assert json.loads(beat["data"]) == {"event": "heartbeat", "position": int(beat["id"])}
+    assert [json.loads(event["data"])["order_id"] for event in past] == [order["id"] for order in orders]
+    assert [int(event["id"]) for event in past] == [order["position"] for order in orders]
+
+    headers = {"Last-Event-ID": past[1]["id"], "Authorization": ""}
+    async with served.stream(alice, f"/api/v1/orders/stream?after=0&token={alice.token}", headers=headers) as response:
+        events = sse(response)
+        assert await anext(events) == past[2]
+        assert json.loads((await anext(events))["data"])["order_id"] == live["id"]
+
+
+async def test_an_event_stream_without_a_good_token_is_a_problem(world: World, auditor: Client) -> None:
+    for query in ("", "?token=hunter2", "?ticket=hunter2"):
+        problem_of(await world.http.get(f"/api/v1/orders/stream{query}"), 401, "UNAUTHENTICATED")
+    problem_of(await auditor.get("/api/v1/orders/stream"), 403, "FORBIDDEN")
+
+
+async def test_a_stream_whose_past_cannot_be_read_says_try_again(
+    served: Served, alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise StoreUnavailableError("no route to host")
+
+    monkeypatch.setattr(running_of(served).fan_out.store.__class__, "raw", away)
+    async with served.socket(f"?token={alice.token}&after=0") as connection:
+        assert (await closed(connection))[0] == 1013
+    async with served.stream(alice, "/api/v1/orders/stream?after=0") as response:
+        assert [event async for event in sse(response)] == []
+    monkeypatch.setattr(running_of(served).fan_out.store.__class__, "position", away)
+    async with served.socket(f"?token={alice.token}") as connection:
+        assert (await closed(connection))[0] == 1013
+
+
+async def test_a_stream_that_fails_is_logged_and_closed_with_1011(
+    served: Served, alice: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a secret detail")
+
+    monkeypatch.setattr(running_of(served).fan_out.store.__class__, "raw", broken)
+    async with served.socket(f"?token={alice.token}&after=0") as connection:
+        assert await closed(connection) == (1011, "Something went wrong on our side")
+    assert "ZeroDivisionError: a secret detail" in caplog.text
+
+
+async def test_streams_end_when_the_server_stops(engine: Engine, alice: Client, auditor: Client) -> None:
+    app = build_app(lambda: nullcontext(engine), heartbeat_seconds=60)
+    ended: list[str] = []
+
+    async def listen_to(name: str, served: Served, client: Client, path: str) -> None:
+        async with served.stream(client, path, headers={"Accept": "text/event-stream"}) as response:
+            opened.release()
+            async for _ in sse(response):
+                pass
+            ended.append(name)
+
+    opened = asyncio.Semaphore(0)
+    async with asyncio.TaskGroup() as group:
+        async with serving(app) as stopping:
+            end = await engine.store.position()
+            group.create_task(listen_to("orders", stopping, alice, "/api/v1/orders/stream"))
+            group.create_task(listen_to("events", stopping, auditor, f"/api/v1/events?after={end}"))
+            for _ in range(2):
+                await opened.acquire()
+            connection = await stopping.socket(f"?token={alice.token}").__aenter__()
+            # A grace of three seconds would be over by then.
+        assert (await closed(connection))[0] == 1012
+    assert sorted(ended) == ["events", "orders"]
+
+
+class BrokenFeed:
+    """A feed that gives one event and fails, gives one and ends, and then goes on."""
+
+    def __init__(self, events: Sequence[RecordedEvent]) -> None:
+        self.events = events
+        self.followed: list[int] = []
+
+    async def follow(self, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
+        self.followed.append(after)
+        rest = [event for event in self.events if event.position > after]
+        yield rest[:1]
+        if len(self.followed) == 1:
+            raise ZeroDivisionError
+        if len(self.followed) == 3:
+            await asyncio.Event().wait()
+
+
+async def test_the_reader_goes_on_where_it_failed(
+    engine: Engine, alice: Client, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.fan_out._PAUSE_SECONDS", 0.01)
+    await alice.place()
+    events = await engine.store.read(0, 3)
+    feed = BrokenFeed(events)
+    fan_out = FanOut(feed, engine.store, 10, 1.0)
+    reading = asyncio.create_task(fan_out.run(0))
+    await asyncio.wait_for(fan_out.beyond(2), 5)
+    assert feed.followed == [0, 1, 2]
+    assert "the streams read on in a moment" in caplog.text
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+
+
+class SteppedStore:
+    """A log that grows between one look and the next."""
+
+    def __init__(self, pages: list[Sequence[RawEvent]]) -> None:
+        self.pages = pages
+
+    async def raw(self, _after: int, _limit: int, **_filters: object) -> Sequence[RawEvent]:
+        return self.pages.pop(0)
+
+
+async def test_what_is_recorded_between_the_past_and_the_present_is_not_missed(engine: Engine, alice: Client) -> None:
+    order = (await alice.place()).json()
+    recorded = await engine.store.raw(order["position"] - 1, 1)
+    store = SteppedStore([(), recorded])
+    fan_out = FanOut(BrokenFeed(()), store, 10, heartbeat_seconds=0.0)  # type: ignore[arg-type] # as much of a store as a stream needs
+    messages = Stream(fan_out, alice.trader_id).messages(after=0)
+    assert (await anext(messages)).position == order["position"]
+    assert json.loads((await anext(messages)).text) == {"event": "heartbeat", "position": order["position"]}
+    await messages.aclose()
+
+
+async def test_a_message_that_comes_as_a_heartbeat_is_due_goes_first(engine: Engine) -> None:
+    fan_out = FanOut(BrokenFeed(()), engine.store, 10, heartbeat_seconds=0.0)
+    stream = Stream(fan_out, TraderId("nobody"))
+    messages = stream.messages(after=0)
+    assert (await anext(messages)).text == '{"event":"heartbeat","position":0}'
+    asyncio.get_running_loop().call_soon(stream.put, news := Text(1, "news"))
+    assert await anext(messages) == news
+    await messages.aclose()
+
+
+async def test_tokens_and_tickets_are_not_in_the_log(
+    served: Served, alice: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with served.socket(f"?token={alice.token}&after=0"):
+        pass
+    async with served.stream(alice, f"/api/v1/orders/stream?TOKEN=x&ticket={'s' * 30}"):
+        pass
+    logged = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("uvicorn"))
+    assert "?token=***&after=0" in logged
+    assert "?TOKEN=***&ticket=***" in logged
+    assert alice.token not in logged
+    assert "s" * 30 not in logged
