@@ -23,7 +23,6 @@ from tests.application.conftest import Engine
 from tests.application.world import ALICE, BUY_TEN, CALLER, StoreFeed, fund
 from tests.domain.orders import ORDER_ID, accepted, filled
 
-
 ORDER_STREAM = order_stream(ORDER_ID)
 
 
