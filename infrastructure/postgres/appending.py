@@ -22,7 +22,7 @@ CHANNEL = "orderlog_events"
 # One query of many statements and no pipeline: psycopg ends a pipeline with a flush, for which the server takes a client
 # that has stopped for one that is not idle.
 _TAKE_HEAD = """
-BEGIN;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL idle_in_transaction_session_timeout = '2s';
 SET LOCAL lock_timeout = '10s';
 SET LOCAL statement_timeout = '15s';
