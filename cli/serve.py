@@ -22,7 +22,7 @@ def serve(
     """Run the engine: embedded servers where no address is set, migrations, the API and the worker."""
     from api.asgi import listen  # noqa: PLC0415 - heavy
     from cli.welcome import welcome  # noqa: PLC0415 - heavy
-    from infrastructure.composition import environment, resolved  # noqa: PLC0415 - heavy
+    from infrastructure.addresses import environment, resolved  # noqa: PLC0415 - heavy
     from infrastructure.embedded.children import Child, run_children  # noqa: PLC0415 - heavy
     from infrastructure.embedded.servers import embedded_servers, wanted_servers  # noqa: PLC0415 - heavy
     from infrastructure.postgres.migrating import upgrade  # noqa: PLC0415 - heavy
@@ -31,12 +31,12 @@ def serve(
 
     settings = load_settings(os.environ)
     jwt_secret(settings)
+    check_servers(settings)
     with (
         listen(settings.host, settings.port) as listener,
         embedded_servers(settings.home, wanted_servers(settings)) as addresses,
     ):
         settings = resolved(settings, addresses)
-        check_servers(settings)
         if migrate:
             upgrade(str(settings.database_url))
         variables = environment(settings)

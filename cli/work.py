@@ -11,17 +11,16 @@ if TYPE_CHECKING:
 
 def work() -> None:
     """Run the worker: projections, execution, status changes. Several may run; one of them leads."""
-    from infrastructure.composition import environment, resolved  # noqa: PLC0415 - heavy
+    from infrastructure.addresses import environment, resolved  # noqa: PLC0415 - heavy
     from infrastructure.embedded.children import run_children  # noqa: PLC0415 - heavy
     from infrastructure.embedded.servers import embedded_servers, wanted_servers  # noqa: PLC0415 - heavy
     from infrastructure.reachability import check_servers  # noqa: PLC0415 - heavy
     from infrastructure.settings import load_settings  # noqa: PLC0415 - heavy
 
     settings = load_settings(os.environ)
+    check_servers(settings)
     with embedded_servers(settings.home, wanted_servers(settings)) as addresses:
-        settings = resolved(settings, addresses)
-        check_servers(settings)
-        run_children([work_child(environment(settings))])
+        run_children([work_child(environment(resolved(settings, addresses)))])
 
 
 def work_child(variables: Mapping[str, str]) -> "Child":

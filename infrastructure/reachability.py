@@ -1,11 +1,5 @@
 """Whether the servers that were set are there, asked once before anything is started on them."""
 
-import psycopg
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
-from infrastructure.postgres.connecting import UNAVAILABLE, conninfo
 from infrastructure.settings import Settings
 
 _SECONDS_MAX = 5.0
@@ -16,23 +10,37 @@ class UnreachableError(Exception):
 
 
 def check_servers(settings: Settings) -> None:
-    """Ask the database, and Redis if there is one, for a sign of life.
+    """Ask the database and Redis, where they are set, for a sign of life. Embedded ones are started, not asked.
 
     Raises:
         UnreachableError: one of them does not answer. It is never replaced by another.
     """
+    if settings.database_url is not None:
+        _check_database(settings.database_url)
+    if settings.redis_url not in {None, "none"}:
+        _check_redis(str(settings.redis_url))
+
+
+def _check_database(url: str) -> None:
+    import psycopg  # noqa: PLC0415 - most starts need no check
+
+    from infrastructure.postgres.connecting import UNAVAILABLE, conninfo  # noqa: PLC0415 - see above
+
     try:
-        with psycopg.connect(conninfo(str(settings.database_url))) as connection:
+        with psycopg.connect(conninfo(url)) as connection:
             connection.execute("SELECT 1")
     except UNAVAILABLE as error:
         raise UnreachableError(f"DATABASE_URL: the database does not answer: {_said(error)}") from error
-    if settings.redis_url in {None, "none"}:
-        return
-    retry = Retry(NoBackoff(), 0)
+
+
+def _check_redis(url: str) -> None:
+    import redis  # noqa: PLC0415 - most starts need no check
+    from redis.backoff import NoBackoff  # noqa: PLC0415 - see above
+    from redis.retry import Retry  # noqa: PLC0415 - see above
+
+    bounds = {"socket_timeout": _SECONDS_MAX, "socket_connect_timeout": _SECONDS_MAX}
     try:
-        with redis.Redis.from_url(
-            str(settings.redis_url), socket_timeout=_SECONDS_MAX, socket_connect_timeout=_SECONDS_MAX, retry=retry
-        ) as client:
+        with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **bounds) as client:
             client.ping()
     except redis.RedisError as error:
         raise UnreachableError(f"REDIS_URL: Redis does not answer: {_said(error)}") from error

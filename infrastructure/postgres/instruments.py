@@ -17,6 +17,7 @@ from infrastructure.postgres.rows import array
 log = logging.getLogger(__name__)
 
 _REFRESH_SECONDS = 1.0
+_FIRST_SECONDS = 0.1
 
 # Writers take turns, so that refreshed_at never falls from one commit to the next.
 _LOCK = "LOCK TABLE instruments IN SHARE ROW EXCLUSIVE MODE"
@@ -101,7 +102,8 @@ class CachedInstruments:
 
     async def _keep_fresh(self) -> None:
         while True:
-            await asyncio.sleep(_REFRESH_SECONDS)
+            # Nothing can be traded before the first are known, so those are not kept waiting for.
+            await asyncio.sleep(_REFRESH_SECONDS if self.ready else _FIRST_SECONDS)
             await self._refresh()
 
     async def _refresh(self) -> None:

@@ -4,6 +4,10 @@ from infrastructure.reachability import UnreachableError, check_servers
 from infrastructure.settings import load_settings
 
 
+def test_servers_that_are_not_set_are_not_asked() -> None:
+    check_servers(load_settings({}))
+
+
 @pytest.mark.parametrize("redis_url", ["none", "{valkey}"])
 def test_servers_that_answer_are_accepted(database_url: str, valkey_url: str, redis_url: str) -> None:
     check_servers(load_settings({"DATABASE_URL": database_url, "REDIS_URL": redis_url.format(valkey=valkey_url)}))
