@@ -119,7 +119,7 @@ async def test_tracking_around_which_the_connection_breaks_is_no_conflict_with_i
     await asyncio.to_thread(shaky.insert_tracking, Tracking("upstream", 5))
     assert wire.broken.is_set()
     assert recorder.max_tracking_id("upstream") == 5
-    wire.breaking, wire.marker = Break.ANSWER_LOST, b"COMMIT"
+    wire.breaking, wire.marker = Break.ANSWER_LOST, b"COMMIT\x00"
     assert await asyncio.to_thread(shaky.insert_events, [event(1)], tracking=Tracking("upstream", 6)) == [1]
     assert recorder.max_tracking_id("upstream") == 6
 

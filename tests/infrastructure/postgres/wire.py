@@ -26,6 +26,7 @@ class Wire:
         url: the database, by way of this wire.
         breaking: what happens at the next COMMIT; once.
         marker: what a COMMIT is known by.
+        for_long: whether new connections are refused after that.
         broken: set when it has happened.
         mended: while it is not set, new connections are refused.
         silent: whether nothing is passed on.
@@ -36,7 +37,8 @@ class Wire:
         self._socket = f"{server['host']}/.s.PGSQL.{server['port']}"
         self._database = server["dbname"]
         self.breaking: Break | None = None
-        self.marker = b"COMMIT"
+        self.marker = b"COMMIT\x00"
+        self.for_long = False
         self.broken = asyncio.Event()
         self.mended = asyncio.Event()
         self.mended.set()
@@ -85,6 +87,8 @@ class Wire:
             while data := await reader.read(65_536):
                 if self.breaking is not None and self.marker in data:
                     breaking, self.breaking = self.breaking, None
+                    if self.for_long:
+                        self.mended.clear()
                     if breaking is Break.ANSWER_LOST:
                         server.write(data)
                         await server.drain()
