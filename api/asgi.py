@@ -30,6 +30,7 @@ from infrastructure.postgres.tickets import StreamTickets
 _HEARTBEAT_SECONDS = 10.0
 _BACKLOG_MAX = 10_000
 _SOCKET_MESSAGE_BYTES_MAX = 4096
+_KEEP_ALIVE_SECONDS = 30
 _GRACE_SECONDS = 3
 _UNREAD_MILLISECONDS_MAX = 30_000
 
@@ -156,6 +157,7 @@ def server_of(app: Starlette) -> Server:
         log_config=None,
         proxy_headers=False,
         server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     return Server(config, app)

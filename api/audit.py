@@ -11,7 +11,7 @@ import msgspec
 from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp
 
-from api.answers import EVENT_STREAM, NDJSON, SAFE_HEADERS, Answer, json_answer
+from api.answers import EVENT_STREAM, JSON, NDJSON, SAFE_HEADERS, Answer, json_answer
 from api.auth import AUDITOR
 from api.endpoints import Call
 from api.fan_out import PAGE, ClosingError
@@ -62,12 +62,12 @@ async def list_order_events(call: Call) -> Answer:
 async def list_events(call: Call) -> ASGIApp:
     """The log, in the form that the client accepts."""
     query: EventsQuery = call.query
-    accepted = call.headers.get(b"accept", b"").decode("latin-1").lower()
-    if EVENT_STREAM in accepted:
+    accepted = _accepted(call.headers.get(b"accept", b"").decode("latin-1"))
+    if accepted == EVENT_STREAM:
         last = parse_last_event_id(call.headers)
         events = _sse(call, query, query.after if last is None else last)
         return StreamingResponse(events, headers=SAFE_HEADERS, media_type=EVENT_STREAM)
-    if NDJSON in accepted:
+    if accepted == NDJSON:
         # The end is that of now, so that a download ends while the log grows.
         end = await call.engine.store.position()
         return StreamingResponse(_ndjson(call, query, end), headers=SAFE_HEADERS, media_type=NDJSON)
@@ -89,6 +89,12 @@ async def _page(call: Call, query: EventsQuery, after: int, limit: int) -> Seque
         stream_id=_stream_id(query),
         until=query.until,
     )
+
+
+def _accepted(accept: str) -> str:
+    """The first form that the header ``Accept`` names and we have, whatever weights it gives."""
+    media_types = [each.partition(";")[0].strip().lower() for each in accept.split(",")]
+    return next((each for each in media_types if each in {JSON, NDJSON, EVENT_STREAM}), JSON)
 
 
 def _stream_id(query: EventsQuery) -> StreamId | None:

@@ -159,7 +159,8 @@ class Resource:
         if endpoint.roles:
             call.identity = running.gate.bearer(call.headers)
             require_role(call.identity, endpoint.roles)
-        call.query = parse_query(endpoint.query, scope["query_string"])
+        if endpoint.query is not schemas.NoQuery or scope["query_string"]:
+            call.query = parse_query(endpoint.query, scope["query_string"])
         if endpoint.body is not None:
             call.body = parse_body(endpoint.body, await read_body(call.headers, receive))
         return await endpoint.handler(call)

@@ -112,6 +112,21 @@ async def test_a_download_is_the_whole_log_a_line_for_each_event(
     assert (await auditor.get(f"/api/v1/events?after={end}", headers=NDJSON)).text == ""
 
 
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("", "application/json"),
+        ("*/*", "application/json"),
+        ("text/html", "application/json"),
+        ("application/json, text/event-stream", "application/json"),
+        ("text/html, Application/X-NDJSON;q=0.5, application/json", "application/x-ndjson"),
+    ],
+)
+async def test_the_log_comes_in_the_first_form_that_is_accepted(auditor: Client, accept: str, media_type: str) -> None:
+    response = await auditor.get("/api/v1/events?limit=1", headers={"Accept": accept})
+    assert response.headers["content-type"] == media_type
+
+
 async def test_a_download_ends_where_the_log_ended_when_it_began(
     auditor: Client, alice: Client, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

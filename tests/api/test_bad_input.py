@@ -1,13 +1,16 @@
 """What a client can get wrong, and the exact status and code that it learns it by."""
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from httpx2 import AsyncClient
 from starlette.applications import Starlette
 from starlette.types import Message
 
 from tests.api.clients import Client, World, pointers_of, problem_of, token_of
+from tests.api.serving import Served
 
 ORDER = {"symbol": "AAPL", "quantity": "1", "order_type": "LIMIT", "price": "100"}
 
@@ -163,6 +166,19 @@ async def test_a_huge_body_is_refused_by_what_it_says_of_itself(alice: Client) -
     problem_of(await alice.request("POST", "/api/v1/orders", content=b" " * 70_000), 413, "PAYLOAD_TOO_LARGE")
     padded = json.dumps(ORDER).encode() + b" " * 60_000
     assert (await alice.request("POST", "/api/v1/orders", content=padded)).status_code == 201
+
+
+async def test_a_client_that_sends_megabytes_is_answered_all_the_same(served: Served, alice: Client) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(500):
+            yield b" " * 10_000
+
+    async with AsyncClient(base_url=served.url, trust_env=False) as http:
+        client = Client(http, alice.trader_id, ("trader",))
+        for content in (b" " * 5_000_000, chunks()):
+            response = await client.request("POST", "/api/v1/orders", content=content)
+            problem_of(response, 413, "PAYLOAD_TOO_LARGE")
+        assert (await client.get("/api/v1/account")).status_code == 200
 
 
 async def test_a_huge_body_that_hides_its_size_is_refused_while_it_is_read(app: Starlette) -> None:
