@@ -1,8 +1,8 @@
 """What happened, in the past tense: the closed union of every event.
 
 ╔═══════════════════════════════════════════════════════════════════════════════════════════════════════════════════╗
-║ The names in TOPICS and the fields below are on disk for ever. Never rename one, never change what one means.       ║
-║ A changed shape is a new version: raise the number in TOPICS and add an upcaster to infrastructure/codec.py.       ║
+║ The names in TOPICS and the fields below are on disk for ever. Never rename one, never change what one means.     ║
+║ A changed shape is a new version: add an upcaster to UPCASTERS in infrastructure/codec.py.                        ║
 ╚═══════════════════════════════════════════════════════════════════════════════════════════════════════════════════╝
 
 Order events read like FIX execution reports: each says the status it left the order in, and a fill says the cumulative

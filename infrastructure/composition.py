@@ -21,6 +21,8 @@ from infrastructure.postgres.read_models import ReadModels
 from infrastructure.settings import Settings, SettingsError, jwt_secret
 
 _CONNECTIONS_MAX = 8
+# The pool waits longer and longer between its attempts to connect, up to this; after it, a request makes it try again.
+_RECONNECT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,14 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(PostgresEventStore(url))
         options = {"autocommit": True, "prepare_threshold": PREPARE_THRESHOLD}
-        pool = Pool(conninfo(url), kwargs=options, min_size=1, max_size=_CONNECTIONS_MAX, open=False)
+        pool = Pool(
+            conninfo(url),
+            kwargs=options,
+            min_size=1,
+            max_size=_CONNECTIONS_MAX,
+            reconnect_timeout=_RECONNECT_SECONDS,
+            open=False,
+        )
         await stack.enter_async_context(pool)
         instruments = await stack.enter_async_context(CachedInstruments(pool))
         bus = RedisBus(settings.redis_url) if settings.redis_url not in {None, "none"} else PostgresBus(url)
