@@ -1,17 +1,22 @@
 """The application on a real server, for everything that takes its time."""
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+import pytest
 from httpx2 import AsyncClient, Response
 from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from api.asgi import listen, server_of
 from tests.api.clients import Client
+
+Message = dict[str, Any]
 
 
 class Served:
@@ -64,3 +69,29 @@ async def sse(response: Response) -> AsyncIterator[dict[str, str]]:
         elif line and not line.startswith(":"):
             name, _, value = line.partition(": ")
             event[name] = value
+
+
+async def receive(connection: ClientConnection, count: int) -> list[Message]:
+    """So many messages that are no heartbeats."""
+    messages: list[Message] = []
+    while len(messages) < count:
+        async with asyncio.timeout(5):
+            message = json.loads(await connection.recv())
+        if message["event"] != "heartbeat":
+            messages.append(message)
+    return messages
+
+
+async def closed(connection: ClientConnection) -> tuple[int, str]:
+    """How the server closes the connection, whatever it says before."""
+    with pytest.raises(ConnectionClosed) as closing:
+        await receive(connection, 1_000_000)
+    received = closing.value.rcvd
+    assert received is not None
+    return received.code, received.reason
+
+
+async def still_serves(served: Served, client: Client) -> None:
+    """The server is as well as before."""
+    async with served.socket(f"?token={client.token}") as connection:
+        assert json.loads(await asyncio.wait_for(connection.recv(), 5))["event"] == "heartbeat"

@@ -1,62 +1,19 @@
 import asyncio
 import json
 import logging
-import socket
-import struct
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import nullcontext
-from typing import Any
 
 import pytest
-from starlette.websockets import WebSocketDisconnect
-from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed
 
 from api import streams
 from api.asgi import build_app
 from api.endpoints import Running
-from api.fan_out import FanOut, Stream
-from api.fan_out import Message as Text
 from api.schemas import TicketView
 from application.ports import StoreUnavailableError
-from domain.commands import RecordCancellation, RecordRejection
-from domain.events import RecordedEvent
-from domain.values import TraderId
-from infrastructure.codec import RawEvent
+from domain.commands import RecordCancellation
 from infrastructure.composition import Engine
 from tests.api.clients import Client, World, problem_of, token_of
-from tests.api.serving import Served, serving, sse
-
-Message = dict[str, Any]
-
-
-async def receive(connection: ClientConnection, count: int) -> list[Message]:
-    """So many messages that are no heartbeats."""
-    messages: list[Message] = []
-    while len(messages) < count:
-        async with asyncio.timeout(5):
-            message = json.loads(await connection.recv())
-        if message["event"] != "heartbeat":
-            messages.append(message)
-    return messages
-
-
-async def closed(connection: ClientConnection) -> tuple[int, str]:
-    """How the server closes the connection, whatever it says before."""
-    with pytest.raises(ConnectionClosed) as closing:
-        await receive(connection, 1_000_000)
-    received = closing.value.rcvd
-    assert received is not None
-    return received.code, received.reason
-
-
-async def positions_until_closed(connection: ClientConnection) -> AsyncIterator[int]:
-    """The positions of all messages until the server closes the connection, and then its code."""
-    try:
-        while True:
-            yield json.loads(await asyncio.wait_for(connection.recv(), 5))["position"]
-    except ConnectionClosed as closing:
-        yield closing.rcvd.code if closing.rcvd else 0
+from tests.api.serving import Served, closed, receive, serving, sse
 
 
 async def test_a_socket_tells_the_life_of_an_order_as_it_happens(served: Served, alice: Client, world: World) -> None:
@@ -244,118 +201,6 @@ async def test_an_oversized_message_closes_with_1009(served: Served, alice: Clie
         assert (await closed(connection))[0] == 1009
 
 
-async def rejected_orders(alice: Client, world: World, count: int) -> None:
-    """Orders that are rejected for reasons long enough to fill any buffer."""
-    for _ in range(count):
-        order_id = (await alice.place()).json()["id"]
-        await world.report(alice, order_id, RecordRejection("VENUE_REJECTED", "no " * 5000))
-
-
-async def test_a_client_that_does_not_follow_is_closed_with_4408_and_can_resume(
-    engine: Engine, alice: Client, world: World
-) -> None:
-    app = build_app(lambda: nullcontext(engine), heartbeat_seconds=0.2, backlog_max=50)
-    async with serving(app, send_buffer=4096) as small:
-        with small_socket(small) as sock:
-            async with small.socket(f"?token={alice.token}", sock=sock, max_queue=1) as connection:
-                await rejected_orders(alice, world, 60)
-                while app.state.running.fan_out._streams:
-                    await asyncio.sleep(0.01)
-                *positions, code = [each async for each in positions_until_closed(connection)]
-        assert code == 4408
-        assert 0 < len(positions) < 120
-        async with small.socket(f"?token={alice.token}&after={positions[-1]}") as connection:
-            rest = await receive(connection, 120 - len(positions))
-    positions += [message["position"] for message in rest]
-    assert len(positions) == 120
-    assert positions == sorted(set(positions))
-
-
-async def test_a_client_that_does_not_take_the_past_is_closed_with_4408(
-    engine: Engine, alice: Client, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(streams, "_SEND_SECONDS_MAX", 0.1)
-    given_up = asyncio.Event()
-
-    def why(error: Exception) -> streams.Close:
-        given_up.set()
-        return original(error)
-
-    original = streams._why
-    monkeypatch.setattr(streams, "_why", why)
-    await rejected_orders(alice, world, 30)
-    async with serving(build_app(lambda: nullcontext(engine), heartbeat_seconds=0.2), send_buffer=4096) as small:
-        with small_socket(small) as sock:
-            async with small.socket(f"?token={alice.token}&after=0", sock=sock, max_queue=1) as connection:
-                await asyncio.wait_for(given_up.wait(), 10)
-                assert (await closed(connection))[0] == 4408
-
-
-async def test_a_client_that_vanishes_while_it_is_written_to_is_forgotten(
-    engine: Engine, alice: Client, world: World
-) -> None:
-    await rejected_orders(alice, world, 30)
-    app = build_app(lambda: nullcontext(engine), heartbeat_seconds=0.2)
-    async with serving(app, send_buffer=4096) as small:
-        with small_socket(small) as sock:
-            connection = await small.socket(f"?token={alice.token}&after=0", sock=sock, max_queue=1).__aenter__()
-            await asyncio.sleep(0.2)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not a goodbye
-            connection.transport.abort()
-        await connection.wait_closed()
-        await still_serves(small, alice)
-
-
-class GoneSocket:
-    async def send(self, _message: Message) -> None:
-        raise WebSocketDisconnect
-
-
-async def test_nobody_is_told_why_who_has_left() -> None:
-    async def messages() -> AsyncGenerator[Text, None]:
-        yield Text(1, "news")
-
-    assert await streams._send(GoneSocket(), messages()) is None  # type: ignore[arg-type] # as much of a socket as sending needs
-
-
-async def still_serves(served: Served, client: Client) -> None:
-    """The server is as well as before."""
-    async with served.socket(f"?token={client.token}") as connection:
-        assert json.loads(await asyncio.wait_for(connection.recv(), 5))["event"] == "heartbeat"
-
-
-async def test_an_event_stream_that_is_not_read_ends(engine: Engine, alice: Client, world: World) -> None:
-    app = build_app(lambda: nullcontext(engine), heartbeat_seconds=0.2, backlog_max=10)
-    async with serving(app, send_buffer=4096) as small:
-        with small_socket(small) as sock:
-            request = f"GET /api/v1/orders/stream?token={alice.token} HTTP/1.1\r\nHost: test\r\n\r\n"
-            await asyncio.get_running_loop().sock_sendall(sock, request.encode())
-            while not app.state.running.fan_out._streams:
-                await asyncio.sleep(0.01)
-            await rejected_orders(alice, world, 20)
-            sock.settimeout(0.2)
-            received = b""
-            while not received.endswith(b"\r\n0\r\n\r\n"):
-                received += await asyncio.to_thread(sock.recv, 65536)
-    assert received.count(b"id: ") < 40
-
-
-class small_socket:  # noqa: N801 - reads as a function
-    """A connection with a small receive buffer."""
-
-    def __init__(self, served: Served) -> None:
-        self.sock = socket.socket()
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        self.sock.connect(("127.0.0.1", served.port))
-        self.sock.settimeout(0)
-
-    def __enter__(self) -> socket.socket:
-        return self.sock
-
-    def __exit__(self, *_: object) -> None:
-        self.sock.close()
-
-
 async def test_server_sent_events_tell_the_same_and_are_resumed_by_their_last_id(served: Served, alice: Client) -> None:
     orders = [(await alice.place()).json() for _ in range(3)]
     async with served.stream(alice, "/api/v1/orders/stream?after=0") as response:
@@ -434,70 +279,6 @@ async def test_streams_end_when_the_server_stops(engine: Engine, alice: Client, 
             # A grace of three seconds would be over by then.
         assert (await closed(connection))[0] == 1012
     assert sorted(ended) == ["events", "orders"]
-
-
-class BrokenFeed:
-    """A feed that gives one event and fails, gives one and ends, and then goes on."""
-
-    def __init__(self, events: Sequence[RecordedEvent]) -> None:
-        self.events = events
-        self.followed: list[int] = []
-
-    async def follow(self, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
-        self.followed.append(after)
-        rest = [event for event in self.events if event.position > after]
-        yield rest[:1]
-        if len(self.followed) == 1:
-            raise ZeroDivisionError
-        if len(self.followed) == 3:
-            await asyncio.Event().wait()
-
-
-async def test_the_reader_goes_on_where_it_failed(
-    engine: Engine, alice: Client, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("api.fan_out._PAUSE_SECONDS", 0.01)
-    await alice.place()
-    events = await engine.store.read(0, 3)
-    feed = BrokenFeed(events)
-    fan_out = FanOut(feed, engine.store, 10, 1.0)
-    reading = asyncio.create_task(fan_out.run(0))
-    await asyncio.wait_for(fan_out.beyond(2), 5)
-    assert feed.followed == [0, 1, 2]
-    assert "the streams read on in a moment" in caplog.text
-    reading.cancel()
-    await asyncio.gather(reading, return_exceptions=True)
-
-
-class SteppedStore:
-    """A log that grows between one look and the next."""
-
-    def __init__(self, pages: list[Sequence[RawEvent]]) -> None:
-        self.pages = pages
-
-    async def raw(self, _after: int, _limit: int, **_filters: object) -> Sequence[RawEvent]:
-        return self.pages.pop(0)
-
-
-async def test_what_is_recorded_between_the_past_and_the_present_is_not_missed(engine: Engine, alice: Client) -> None:
-    order = (await alice.place()).json()
-    recorded = await engine.store.raw(order["position"] - 1, 1)
-    store = SteppedStore([(), recorded])
-    fan_out = FanOut(BrokenFeed(()), store, 10, heartbeat_seconds=0.0)  # type: ignore[arg-type] # as much of a store as a stream needs
-    messages = Stream(fan_out, alice.trader_id).messages(after=0)
-    assert (await anext(messages)).position == order["position"]
-    assert json.loads((await anext(messages)).text) == {"event": "heartbeat", "position": order["position"]}
-    await messages.aclose()
-
-
-async def test_a_message_that_comes_as_a_heartbeat_is_due_goes_first(engine: Engine) -> None:
-    fan_out = FanOut(BrokenFeed(()), engine.store, 10, heartbeat_seconds=0.0)
-    stream = Stream(fan_out, TraderId("nobody"))
-    messages = stream.messages(after=0)
-    assert (await anext(messages)).text == '{"event":"heartbeat","position":0}'
-    asyncio.get_running_loop().call_soon(stream.put, news := Text(1, "news"))
-    assert await anext(messages) == news
-    await messages.aclose()
 
 
 async def test_tokens_and_tickets_are_not_in_the_log(
