@@ -32,7 +32,6 @@ _BACKLOG_MAX = 10_000
 _SOCKET_MESSAGE_BYTES_MAX = 4096
 _KEEP_ALIVE_SECONDS = 30
 _GRACE_SECONDS = 3
-_UNREAD_MILLISECONDS_MAX = 30_000
 
 _secret = re.compile(r"([?&](?:token|ticket)=)[^&\s\"]+", re.IGNORECASE)
 
@@ -125,19 +124,6 @@ class Server(uvicorn.Server):
         """Stop taking requests, and finish those there are."""
         self._app.state.running.fan_out.close()
         await super().shutdown(sockets)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes any free one.
-
-    A client that has data and does not take any of it for half a minute is disconnected by the kernel: that is all that
-    frees the buffers of one who never reads.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.create_server((host, port), family=family, backlog=2048)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # pragma: no branch - Linux has it, and every connection inherits it
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MILLISECONDS_MAX)
-    return listening
 
 
 def server_of(app: Starlette) -> Server:

@@ -20,7 +20,7 @@ def serve(
     migrate: Annotated[bool, typer.Option(help="Bring the database up to date first.")] = True,
 ) -> None:
     """Run the engine: embedded servers where no address is set, migrations, the API and the worker."""
-    from api.asgi import listen  # noqa: PLC0415 - heavy
+    from api.listening import listen  # noqa: PLC0415 - heavy
     from cli.welcome import welcome  # noqa: PLC0415 - heavy
     from infrastructure.addresses import environment, resolved  # noqa: PLC0415 - heavy
     from infrastructure.embedded.children import Child, run_children  # noqa: PLC0415 - heavy

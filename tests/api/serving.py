@@ -13,7 +13,8 @@ from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from api.asgi import listen, server_of
+from api.asgi import server_of
+from api.listening import listen
 from tests.api.clients import Client
 
 Message = dict[str, Any]

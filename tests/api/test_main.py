@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from api.asgi import RedactSecrets, listen
+from api.asgi import RedactSecrets
+from api.listening import listen
 from tests.api.clients import SECRET, token_of
 from tests.api.conftest import list_instruments
 
