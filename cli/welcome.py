@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import httpx2
 
 _READY_SECONDS_MAX = 60.0
+_ASK_AGAIN_SECONDS = 0.1
 _DEMO_TRADER = "demo"
 _DEMO_AMOUNT = "100000.00"
 
@@ -44,11 +45,12 @@ def _is_ready(client: "httpx2.Client") -> bool:
     deadline = time.monotonic() + _READY_SECONDS_MAX
     while time.monotonic() < deadline:
         try:
-            if client.get("/readyz").is_success:
-                return True
+            ready = client.get("/readyz").is_success
         except httpx2.TransportError:
-            pass
-        time.sleep(0.05)
+            ready = False
+        if ready:
+            return True
+        time.sleep(_ASK_AGAIN_SECONDS)
     return False
 
 

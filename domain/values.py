@@ -93,16 +93,10 @@ def parse_quantity(value: object) -> Quantity:
     Raises:
         InvalidQuantity: it is anything else.
     """
-    number = _decimal(value)
-    if number is None:
-        raise InvalidQuantity(problem="must be a number")
-    if number <= 0:
-        raise InvalidQuantity(problem="must be greater than 0")
-    if number >= QUANTITY_LIMIT:
-        raise InvalidQuantity(problem=f"must be less than {QUANTITY_LIMIT:,}")
-    if _decimals(number) > DECIMALS_MAX:
-        raise InvalidQuantity(problem=f"may have at most {DECIMALS_MAX} decimals")
-    return Quantity(tidy(number))
+    number, problem = _positive(value, QUANTITY_LIMIT, DECIMALS_MAX)
+    if problem:
+        raise InvalidQuantity(problem=problem)
+    return Quantity(number)
 
 
 def parse_price(value: object, field: str = "price") -> Price:
@@ -111,16 +105,10 @@ def parse_price(value: object, field: str = "price") -> Price:
     Raises:
         InvalidPrice: it is anything else.
     """
-    number = _decimal(value)
-    if number is None:
-        raise InvalidPrice(field, problem="must be a number")
-    if number <= 0:
-        raise InvalidPrice(field, problem="must be greater than 0")
-    if number >= PRICE_LIMIT:
-        raise InvalidPrice(field, problem=f"must be less than {PRICE_LIMIT:,}")
-    if _decimals(number) > DECIMALS_MAX:
-        raise InvalidPrice(field, problem=f"may have at most {DECIMALS_MAX} decimals")
-    return Price(tidy(number))
+    number, problem = _positive(value, PRICE_LIMIT, DECIMALS_MAX)
+    if problem:
+        raise InvalidPrice(field, problem=problem)
+    return Price(number)
 
 
 def parse_amount(value: object) -> Money:
@@ -129,16 +117,10 @@ def parse_amount(value: object) -> Money:
     Raises:
         InvalidAmount: it is anything else.
     """
-    number = _decimal(value)
-    if number is None:
-        raise InvalidAmount(problem="must be a number")
-    if number <= 0:
-        raise InvalidAmount(problem="must be greater than 0")
-    if number >= AMOUNT_LIMIT:
-        raise InvalidAmount(problem=f"must be less than {AMOUNT_LIMIT:,}")
-    if _decimals(number) > 2:  # noqa: PLR2004 - cents
-        raise InvalidAmount(problem="may have at most 2 decimals")
-    return Money(tidy(number))
+    number, problem = _positive(value, AMOUNT_LIMIT, decimals_max=2)
+    if problem:
+        raise InvalidAmount(problem=problem)
+    return Money(number)
 
 
 def parse_symbol(value: object) -> Symbol:
@@ -172,6 +154,20 @@ def parse_client_order_id(value: object) -> str:
     if not isinstance(value, str) or not _client_order_id.fullmatch(value):
         raise InvalidRequest("client_order_id", problem="must be 1 to 128 printable characters without spaces")
     return value
+
+
+def _positive(value: object, limit: Decimal, decimals_max: int) -> tuple[Decimal, str]:
+    """The number in its one form, and what is wrong with it, if anything is."""
+    number = _decimal(value)
+    if number is None:
+        return ZERO, "must be a number"
+    if number <= 0:
+        return ZERO, "must be greater than 0"
+    if number >= limit:
+        return ZERO, f"must be less than {limit:,}"
+    if _decimals(number) > decimals_max:
+        return ZERO, f"may have at most {decimals_max} decimals"
+    return tidy(number), ""
 
 
 def _decimal(value: object) -> Decimal | None:

@@ -13,10 +13,12 @@ from typing import Any
 
 import httpx2
 import pytest
+import redis
 from websockets.sync.client import connect
 
 from tests.engine_process import RunningEngine, running_engine, wait_for_order
 from tests.infrastructure.embedded.traces import processes, traces
+from tests.venue_server import running_venue
 
 MARKET = {"symbol": "AAPL", "side": "BUY", "quantity": "10", "order_type": "MARKET"}
 FAR_AWAY = {"symbol": "AAPL", "side": "BUY", "quantity": "10", "order_type": "LIMIT", "price": "50.00"}
@@ -175,13 +177,62 @@ def test_set_addresses_are_used_and_several_processes_share_the_work(
     tmp_path: Path, database_url: str, valkey_url: str
 ) -> None:
     settings = {"DATABASE_URL": database_url, "REDIS_URL": valkey_url, "ORDERLOG_WORKERS": "2"}
-    with running_engine(tmp_path / "home", **settings) as engine, engine.client("demo") as demo:
+    with (
+        running_engine(tmp_path / "home", **settings) as engine,
+        engine.client("demo") as demo,
+        redis.Redis.from_url(valkey_url) as bus,
+        bus.pubsub(ignore_subscribe_messages=True) as subscriber,
+    ):
+        subscriber.subscribe("orders:demo")
         orders = [place(demo, FAR_AWAY | {"quantity": "1"}) for _ in range(20)]
         for order in orders:
             wait_for_order(demo, order["id"], "ACCEPTED")
         assert Decimal(demo.get("/api/v1/account").json()["reserved"]) == 1000
         assert not (engine.home / "postgres").exists()
         assert not (engine.home / "valkey").exists()
+        published = []
+        while len(published) < 60:
+            if (message := subscriber.get_message(timeout=20)) is not None:
+                published.append(json.loads(message["data"]))
+    positions = [message["position"] for message in published]
+    assert positions == sorted(set(positions))
+    assert {message["event"] for message in published} == {"order.submitted", "order.sent", "order.accepted"}
+
+
+def test_api_and_worker_run_apart_and_trade_at_any_server_that_speaks_alpaca_s_api(
+    tmp_path: Path, database_url: str
+) -> None:
+    with running_venue() as venue:
+        settings = {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": "none",
+            "ORDERLOG_EXCHANGE": "alpaca",
+            "ALPACA_BASE_URL": venue.url,
+            "APCA_API_KEY_ID": "key",
+            "APCA_API_SECRET_KEY": "secret",
+        }
+        environment = {**os.environ, **settings, "ORDERLOG_HOME": str(tmp_path / "home"), "ORDERLOG_PORT": "0"}
+        orderlog = [sys.executable, "-c", "from cli.main import main; main()"]
+        with (
+            subprocess.Popen([*orderlog, "work"], env=environment) as worker,
+            subprocess.Popen(
+                [*orderlog, "serve", "--no-worker", "--no-migrate"],
+                env=environment,
+                stdout=subprocess.PIPE,
+                text=True,
+            ) as api,
+        ):
+            assert api.stdout is not None
+            said = [api.stdout.readline() for _ in range(6)]
+            assert said[0] == "orderlog is ready\n"
+            assert said[4].split() == ["venue", venue.url, "(alpaca)"]
+            engine = RunningEngine(said[1].split()[1], tmp_path / "home", api)
+            engine.fund("alice")
+            with engine.client("alice") as alice:
+                wait_for_order(alice, place(alice, MARKET)["id"], "FILLED")
+            for process in (worker, api):
+                process.terminate()
+                assert process.wait(20) == 0
 
 
 @pytest.mark.parametrize(
