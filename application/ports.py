@@ -16,6 +16,10 @@ class StoreUnavailableError(Exception):
     """The event store cannot be reached; nothing that was not acknowledged is known to be durable."""
 
 
+class UnwritableEventError(TypeError):
+    """The event is not what its class says, so it must not be stored; nothing was recorded."""
+
+
 # ── Time and names ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -115,6 +119,7 @@ class EventStore(Protocol):
 
         Raises:
             StoreUnavailableError: the store cannot be reached, or its answer was lost and cannot be looked up.
+            UnwritableEventError: an event is not what its class says; nothing of any transaction was recorded.
         """
         ...
 

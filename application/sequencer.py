@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
-from application.ports import EventStore, Key, KeyUse, NewEvent, Transaction
+from application.ports import EventStore, Key, KeyUse, NewEvent, Transaction, UnwritableEventError
 from application.snapshots import Snapshot, advanced, empty
 from domain.aggregates import State, evolve
 from domain.events import Event, Metadata, RecordedEvent, StreamId
@@ -171,12 +171,24 @@ class Sequencer:
             batch, self._queue = self._queue[:BATCH_LIMIT], self._queue[BATCH_LIMIT:]
             # Whoever stopped waiting before the decision is not acted for.
             batch = [pending for pending in batch if not pending.answer.done()]
-            try:
-                self._queue = await self._process(batch) + self._queue
-            except Exception as error:  # noqa: BLE001 - every caller is told, whatever it was, and the next batch runs
-                self._forget(batch)
-                for pending in batch:
-                    _fail(pending, error)
+            self._queue = await self._carry_out(batch) + self._queue
+
+    async def _carry_out(self, batch: Sequence[_Pending]) -> list[_Pending]:
+        """Carry out the batch, and tell its callers whatever goes wrong; returns what has to be decided again."""
+        try:
+            return await self._process(batch)
+        except UnwritableEventError as error:
+            self._forget(batch)
+            if len(batch) == 1:
+                _fail(batch[0], error)
+                return []
+            # Nothing was recorded, and nobody knows whose event it was: each command finds out alone.
+            return [pending for each in batch for pending in await self._carry_out([each])]
+        except Exception as error:  # noqa: BLE001 - every caller is told, whatever it was, and the next batch runs
+            self._forget(batch)
+            for pending in batch:
+                _fail(pending, error)
+            return []
 
     async def _process(self, batch: Sequence[_Pending]) -> list[_Pending]:
         """Carry out the batch; returns what has to be decided again."""

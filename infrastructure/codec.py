@@ -16,7 +16,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, Union, cast, get_args, get
 from eventsourcing.persistence import Mapper, MapperDeserialisationError, StoredEvent
 from msgspec import MsgspecError, convert, json
 
-from application.ports import NewEvent
+from application.ports import NewEvent, UnwritableEventError
 from domain.events import TOPICS, Event, Metadata, RecordedEvent, StreamId
 
 T = TypeVar("T")
@@ -42,10 +42,6 @@ class RawEvent(NamedTuple):
     metadata: str
     recorded_at: datetime
     hash: bytes
-
-
-class UnwritableEventError(TypeError):
-    """The event is not what its class says, so it must not be stored."""
 
 
 class UnreadableEventError(MapperDeserialisationError):

@@ -35,6 +35,7 @@ from domain.values import (
     parse_quantity,
     tidy,
 )
+from infrastructure.exchanges.alpaca_http import NUL_ESCAPES
 
 _SIDES: Final = {Side.BUY: "buy", Side.SELL: "sell"}
 _TYPES: Final = {
@@ -130,7 +131,8 @@ def decoded(body: bytes | str, shape: type[Shape]) -> Shape:
         UnreadableError: it is anything else.
     """
     try:
-        return msgspec.json.decode(body, type=shape)
+        content = body.encode() if isinstance(body, str) else body
+        return msgspec.json.decode(content.replace(*NUL_ESCAPES), type=shape)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableError(f"cannot read what the venue said: {error}") from error
 

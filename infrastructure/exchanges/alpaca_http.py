@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 import httpx2
@@ -29,6 +29,8 @@ KEEPALIVE_SECONDS = 30.0
 RETRY_AFTER_SECONDS = 1.0
 RETRY_AFTER_SECONDS_MAX = 60.0
 EXCERPT_CHARACTERS = 300
+# The log cannot hold U+0000, and what a venue says must not stop a fact from being recorded.
+NUL_ESCAPES: Final = (rb"\u0000", rb"\ufffd")
 
 # Refusals by number that say nothing about the request itself. 408: whoever stood in between gave up waiting, perhaps
 # after passing the request on. 409: it collided with something that is going on, perhaps with its own first copy.
@@ -49,16 +51,17 @@ class Answer:
 
     def excerpt(self) -> str:
         """The beginning of the body, for a log line or an error."""
-        return self.body[:EXCERPT_CHARACTERS].decode(errors="replace")
+        return self.body[:EXCERPT_CHARACTERS].decode(errors="replace").replace("\0", "\ufffd")
 
     def refusal(self) -> VenueRefusedError:
         """The refusal as an error: the venue's own code and sentence, or what HTTP says when it gave none."""
         try:
-            said = msgspec.json.decode(self.body, type=_Refusal)
+            said = msgspec.json.decode(self.body.replace(*NUL_ESCAPES), type=_Refusal)
         except msgspec.MsgspecError:
             said = _Refusal()
         code = f"HTTP_{self.status}" if said.code is None else str(said.code)
-        return VenueRefusedError(code, said.message or self.excerpt() or f"the venue answered {self.status}")
+        message = said.message and said.message[:EXCERPT_CHARACTERS]
+        return VenueRefusedError(code, message or self.excerpt() or f"the venue answered {self.status}")
 
 
 class _Refusal(msgspec.Struct):

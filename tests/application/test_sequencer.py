@@ -10,7 +10,7 @@ from application.sequencer import Plan, Sequencer, SequencerBusyError
 from application.trading import Trading
 from domain.account import Account
 from domain.aggregates import State
-from domain.events import FundsDeposited, Metadata, StreamId, account_stream
+from domain.events import FundsDeposited, FundsWithdrawn, Metadata, StreamId, account_stream
 from domain.order import BrokenHistoryError
 from domain.refusals import InsufficientFunds, InsufficientFundsToWithdraw
 from domain.values import Money, exactly
@@ -23,7 +23,7 @@ STREAM = account_stream(ALICE)
 class Deposits:
     """A command that deposits, and lets the test look on."""
 
-    def __init__(self, amount: int = 1, error: Exception | None = None) -> None:
+    def __init__(self, amount: int | None = 1, error: Exception | None = None) -> None:
         self.amount = amount
         self.error = error
         self.seen: list[State] = []
@@ -36,6 +36,8 @@ class Deposits:
         self.seen.append(states[STREAM])
         if self.error is not None:
             raise self.error
+        if self.amount is None:
+            return Plan([(STREAM, FundsWithdrawn(amount=Money(Decimal("NaN"))))])
         return Plan([(STREAM, FundsDeposited(amount=Money(Decimal(self.amount))))])
 
 
@@ -126,6 +128,22 @@ async def test_a_faulty_command_fails_alone() -> None:
         "Outcome",
     ]
     assert await store.position() == 2
+
+
+async def test_an_event_that_cannot_be_stored_fails_its_own_command_only() -> None:
+    store = GatedStore()
+    async with Sequencer(store) as sequencer:
+        store.gate.clear()
+        first = asyncio.create_task(sequencer.execute(Deposits()))
+        await asyncio.sleep(0.01)
+        poison = Deposits(amount=None)
+        rest = [asyncio.create_task(sequencer.execute(each)) for each in (Deposits(), poison, Deposits())]
+        await asyncio.sleep(0.01)
+        store.gate.set()
+        results = await asyncio.gather(first, *rest, return_exceptions=True)
+    assert [type(result).__name__ for result in results] == ["Outcome", "Outcome", "UnwritableEventError", "Outcome"]
+    assert await store.position() == 3
+    assert store.batches == [1, 3, 1, 1, 1]
 
 
 async def test_a_batch_of_faults_alone_appends_nothing() -> None:

@@ -11,7 +11,8 @@ from application.ports import Appended, EventStore, KeyUse, NewEvent, Transactio
 from domain.events import FundsDeposited, Metadata, OrderSent, RecordedEvent
 from domain.lifecycle import Status
 from infrastructure.clock import SystemClock
-from infrastructure.codec import RawEvent, UnwritableEventError
+from application.ports import UnwritableEventError
+from infrastructure.codec import RawEvent
 from infrastructure.memory import InMemoryEventStore
 from infrastructure.postgres.event_store import PostgresEventStore
 from tests.infrastructure.samples import ALICE, BOB, EVERY_EVENT, METADATA, key, money, sent, stream, writes

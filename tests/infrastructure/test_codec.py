@@ -19,7 +19,8 @@ from application.ports import NewEvent
 from domain import events
 from domain.events import TOPICS, Event, Metadata, OrderRejected, OrderSent, StreamId
 from domain.lifecycle import Status
-from infrastructure.codec import Codec, RawEvent, UnreadableEventError, UnwritableEventError
+from application.ports import UnwritableEventError
+from infrastructure.codec import Codec, RawEvent, UnreadableEventError
 from tests.infrastructure.samples import EVERY_EVENT, METADATA
 
 STORED_EVENTS = Path(__file__).parent / "stored_events" / "events.ndjson"

@@ -141,6 +141,10 @@ async def test_a_venue_that_is_asked_too_often_says_how_long_to_wait(headers: tu
         (422, {"code": "no_such_asset", "message": 'asset "X" not found'}, "no_such_asset", 'asset "X" not found'),
         (422, {"code": 42210000}, "42210000", '{"code": 42210000}'),
         (422, "[]", "HTTP_422", "[]"),
+        # What the log cannot hold is replaced, and what goes on for ever is cut.
+        (422, {"message": "nul \0 in the middle"}, "HTTP_422", "nul \ufffd in the middle"),
+        (422, b"nul \0 in no JSON", "HTTP_422", "nul \ufffd in no JSON"),
+        (422, {"message": "x" * 1000}, "HTTP_422", "x" * 300),
     ],
 )
 async def test_a_refusal_is_definitive_and_in_the_venues_own_words(
