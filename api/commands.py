@@ -1,17 +1,26 @@
 """Commands: orders placed and cancelled, cash moved."""
 
+import asyncio
+from contextlib import aclosing, suppress
 from hashlib import sha256
 
 from api.answers import Answer, json_answer, order_answer
 from api.endpoints import Call
 from api.problems import Problem
+from api.queries import own_order
 from api.requests import parse_idempotency_key
 from api.schemas import CashBody, OrderBody
 from api.views import account_view
+from application.snapshots import Snapshot
 from application.trading import Caller, OrderRequest
 from domain.commands import AccountRequest, Deposit, Withdraw
+from domain.events import order_stream
+from domain.lifecycle import Status
+from domain.order import Order
 from domain.refusals import OrderExecutionDisabled, Refusal
 from domain.values import OrderType, TraderId, parse_trader_id
+
+_OUTCOME_SECONDS = 0.4
 
 
 async def place_order(call: Call) -> Answer:
@@ -30,8 +39,11 @@ async def place_order(call: Call) -> Answer:
 
 
 async def cancel_order(call: Call) -> Answer:
-    """Take back what is not filled yet."""
+    """Take back what is not filled yet; what the venue says at once is in the answer."""
     order = await call.engine.trading.cancel(call.trader_id, call.order_id, _caller(call, "trader"))
+    if order.state.status is Status.PENDING_CANCEL:
+        await _outcome(call, order)
+        order = await own_order(call)
     return order_answer(order)
 
 
@@ -56,6 +68,17 @@ async def _move_cash(call: Call, request: AccountRequest) -> Answer:
         trader_id, request, _caller(call, "ops"), parse_idempotency_key(call.headers)
     )
     return json_answer(account_view(trader_id, account, call.reference_price))
+
+
+async def _outcome(call: Call, order: Snapshot[Order]) -> None:
+    """Wait a moment for what ends the pending cancel."""
+    stream_id = order_stream(order.state.order_id)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_OUTCOME_SECONDS), aclosing(call.engine.follower.follow(order.position)) as batches:
+            async for batch in batches:
+                of_order = (recorded.event for recorded in batch if recorded.stream_id == stream_id)
+                if any(getattr(event, "status", None) is not Status.PENDING_CANCEL for event in of_order):
+                    return
 
 
 def _request(body: OrderBody) -> OrderRequest:

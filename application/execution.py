@@ -63,8 +63,12 @@ class OrderExecutor:
         clock: Clock,
         *,
         backoff_seconds: Sequence[float] = (1.0, 2.0, 4.0),
+        reconcile_seconds: float = 30.0,
     ) -> None:
-        """``backoff_seconds`` has the pause after each attempt; its length is the number of attempts."""
+        """``backoff_seconds`` has the pause after each attempt; its length is the number of attempts.
+
+        Every ``reconcile_seconds`` the venue is asked for every open order, whatever its stream says.
+        """
         self._booking = booking
         self._venue = venue
         self._feed = feed
@@ -74,7 +78,7 @@ class OrderExecutor:
         self._watched: set[OrderId] = set()
         self._turns: dict[OrderId, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._listener = VenueListener(venue, booking, clock, self._watched)
+        self._listener = VenueListener(venue, booking, clock, self._watched, reconcile_seconds)
 
     @property
     def stream_is_live(self) -> bool:
@@ -240,7 +244,18 @@ class OrderExecutor:
                 log.warning("order %s: the cancel has no answer: %s", order.order_id, error)
                 await self._clock.sleep(next(waits))
             else:
+                await self._chase(order.order_id)
                 return
+
+    async def _chase(self, order_id: OrderId) -> None:
+        """An accepted cancel is a promise, not an outcome: ask until there is one."""
+        waits = pauses(*_ASK_AGAIN_SECONDS)
+        while True:
+            await self._clock.sleep(next(waits))
+            snapshot = await self._booking.order(order_id)
+            if snapshot is None or snapshot.state.status is not Status.PENDING_CANCEL:
+                return
+            await self._listener.ask(order_id)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 
 from application.booking import Booking
 from application.ports import (
@@ -25,18 +26,25 @@ _QUERIES_AT_ONCE = 8
 
 
 class VenueListener:
-    """Books every report once. ``watched`` is the set of open orders, kept by the executor."""
+    """Books every report once. ``watched`` is the set of open orders, kept by the executor.
 
-    def __init__(self, venue: Venue, booking: Booking, clock: Clock, watched: set[OrderId]) -> None:
+    Every ``reconcile_seconds`` it asks for all of them, whatever the stream says: no gap in a stream is for ever.
+    """
+
+    def __init__(
+        self, venue: Venue, booking: Booking, clock: Clock, watched: set[OrderId], reconcile_seconds: float
+    ) -> None:
         self._venue = venue
         self._booking = booking
         self._clock = clock
         self._watched = watched
+        self._reconcile_seconds = reconcile_seconds
         self._tasks: set[asyncio.Task[None]] = set()
         self.is_live = False
 
     async def run(self) -> None:
         """Listen, and poll while nothing can be heard, until cancelled."""
+        self._spawn(self._reconcile())
         try:
             while True:
                 try:
@@ -78,6 +86,14 @@ class VenueListener:
             work = self.ask_for_all()  # what happened while nobody listened
         else:
             work = self._booking.book([report])
+        self._spawn(work)
+
+    async def _reconcile(self) -> None:
+        while True:
+            await self._clock.sleep(self._reconcile_seconds)
+            await self.ask_for_all()
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)

@@ -155,6 +155,11 @@ class Settings(BaseModel):
         validation_alias="ORDERLOG_RETRY_BACKOFF",
         description="numbers of seconds separated by commas, one for each attempt, like 1,2,4",
     )
+    reconcile_seconds: Annotated[Seconds, Field(gt=0)] = Field(
+        default=30.0,
+        validation_alias="ORDERLOG_RECONCILE_SECONDS",
+        description="a number of seconds greater than 0",
+    )
     execution_enabled: bool = Field(default=True, validation_alias="ORDER_EXECUTION_V2_ENABLED", description="1 or 0")
     execution_ramp_percent: int = Field(
         default=100,

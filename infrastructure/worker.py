@@ -59,6 +59,7 @@ async def _lead(engine: Engine, venue: AlpacaVenue) -> None:
         engine.read_models,
         engine.clock,
         backoff_seconds=engine.settings.retry_backoff,
+        reconcile_seconds=engine.settings.reconcile_seconds,
     )
     status = StatusOrchestrator(engine.follower, engine.bus)
     jobs: Sequence[tuple[str, Callable[[], Awaitable[None]]]] = (

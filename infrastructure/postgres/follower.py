@@ -1,7 +1,7 @@
 """The one reader of the log in a process: it feeds everybody in the process who wants to know what happened."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Self
 
 from psycopg import AsyncConnection
@@ -76,7 +76,7 @@ class Follower:
             pass
         return self._position >= position
 
-    async def follow(self, after: int, batch: int = _READ_LIMIT) -> AsyncIterator[Sequence[RecordedEvent]]:
+    async def follow(self, after: int, batch: int = _READ_LIMIT) -> AsyncGenerator[Sequence[RecordedEvent], None]:
         """Every event with a position above ``after``, without a gap or a repeat, at most ``batch`` at a time.
 
         Ends when the follower is closed.

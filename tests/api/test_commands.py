@@ -1,9 +1,11 @@
+import asyncio
 import re
 
 import pytest
 
 from api.commands import _is_in_ramp
 from api.schemas import AccountView, OrderView
+from domain.commands import RecordCancellation
 from domain.values import TraderId
 from tests.api.clients import Client, World, pointers_of, problem_of
 
@@ -153,6 +155,19 @@ async def test_an_order_at_the_venue_is_asked_back(alice: Client, world: World) 
     for _ in range(2):
         response = await alice.post(f"/api/v1/orders/{order_id}/cancel")
         assert (response.status_code, response.json()["status"]) == (200, "PENDING_CANCEL")
+
+
+async def test_what_the_venue_says_at_once_is_in_the_answer_to_a_cancel(alice: Client, world: World) -> None:
+    order_id = (await alice.place()).json()["id"]
+    await world.accept(alice, order_id)
+    answer = asyncio.create_task(alice.post(f"/api/v1/orders/{order_id}/cancel"))
+    while (await alice.get(f"/api/v1/orders/{order_id}")).json()["status"] != "PENDING_CANCEL":
+        await asyncio.sleep(0.01)
+    # Other traders' events, and a fill that crosses the cancel, are no answer to it.
+    await alice.place()
+    await world.fill(alice, order_id, "0.5", "150")
+    await world.report(alice, order_id, RecordCancellation("as asked"))
+    assert (await answer).json()["status"] == "CANCELLED"
 
 
 async def test_somebody_elses_order_is_not_there(alice: Client, bob: Client) -> None:

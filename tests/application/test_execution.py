@@ -37,6 +37,7 @@ from tests.application.world import (
 
 LISTENING = VenueReport(client_order_id=OrderId(""), venue_order_id="", status="listening")
 TIMEOUT = VenueOutcomeUnknownError("timeout")
+FOREVER = 1e9
 DOWN = VenueUnreachableError("connection refused")
 
 
@@ -59,10 +60,17 @@ class Floor:
     task: asyncio.Task[None] | None = None
     executor: OrderExecutor | None = None
 
-    def open(self, order_ids: Sequence[OrderId] = (), position: int = 0) -> None:
+    def open(self, order_ids: Sequence[OrderId] = (), position: int = 0, reconcile_seconds: float = FOREVER) -> None:
         booking = Booking(self.engine.trading, self.clock, self.venue.name)
         feed = StoreFeed(self.engine.store)
-        self.executor = OrderExecutor(booking, self.venue, feed, Fixed(order_ids, position), self.clock)
+        self.executor = OrderExecutor(
+            booking,
+            self.venue,
+            feed,
+            Fixed(order_ids, position),
+            self.clock,
+            reconcile_seconds=reconcile_seconds,
+        )
         self.task = asyncio.create_task(self.executor.run())
 
     async def close(self) -> None:
@@ -148,17 +156,18 @@ async def test_an_order_that_may_be_there_is_given_up_only_after_repeated_proof(
 
 async def test_as_long_as_the_venue_does_not_answer_the_order_is_unresolved_and_held(floor: Floor) -> None:
     floor.venue.submits.append("lost")
-    floor.venue.finds.extend([TIMEOUT] * 8)
+    floor.venue.finds.extend([TIMEOUT] * 100_000)
     floor.open()
     order_id = await floor.place()
     await until(floor.engine.store, "OrderUnresolved")
     order = await floor.order(order_id)
     assert (order.status, order.flags) == ("PENDING", ("UNRESOLVED",))
     assert (await floor.engine.trading.account(ALICE)).state.reserved == 1_000
+    floor.venue.finds.clear()
     found = await until(floor.engine.store, "OrderAccepted")
     assert found == ["OrderPlaced", "OrderSent", "OrderUnresolved", "OrderRecovered", "OrderAccepted"]
     assert (await floor.order(order_id)).flags == ()
-    assert max(floor.clock.slept) <= 30
+    assert max(seconds for seconds in floor.clock.slept if seconds < FOREVER) <= 30
 
 
 async def test_an_acknowledgement_by_stream_ends_the_asking(floor: Floor) -> None:
@@ -216,6 +225,34 @@ async def test_a_cancel_is_sent_to_the_venue_and_its_end_comes_by_stream(floor: 
     floor.venue.stream.put_nowait(ended(order_id, "cancelled"))
     await until(floor.engine.store, "OrderCancelled")
     assert (await floor.order(order_id)).reason == "cancelled by the venue"
+
+
+async def test_an_accepted_cancel_without_an_event_is_chased(floor: Floor) -> None:
+    floor.open()
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderAccepted")
+    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    while floor.venue.count("cancel") == 0:
+        await asyncio.sleep(0.001)
+    asked = floor.venue.count("find")
+    while floor.venue.count("find") < asked + 3:
+        await asyncio.sleep(0.001)
+    floor.venue.orders[order_id] += [ended(order_id, "cancelled", "as asked")]
+    await until(floor.engine.store, "OrderCancelled")
+    await asyncio.sleep(0.02)
+    asked = floor.venue.count("find")
+    await asyncio.sleep(0.02)
+    assert floor.venue.count("find") == asked
+
+
+async def test_open_orders_are_asked_for_now_and_then_although_the_stream_is_live(floor: Floor) -> None:
+    floor.open(reconcile_seconds=77)
+    floor.venue.stream.put_nowait(LISTENING)
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderAccepted")
+    floor.venue.orders[order_id] += [filled(order_id, 10)]
+    await until(floor.engine.store, "OrderFilled")
+    assert 77 in floor.clock.slept
 
 
 async def test_a_cancel_before_the_acknowledgement_waits_for_the_venue_s_id(floor: Floor) -> None:

@@ -47,6 +47,8 @@ class FastClock:
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        if seconds > 1e6:
+            await asyncio.Event().wait()
         self.time += timedelta(seconds=seconds)
         await asyncio.sleep(0.001)
 
