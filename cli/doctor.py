@@ -49,9 +49,8 @@ def _findings(url: str | None) -> "Iterator[Finding]":
     yield from _data(known)
     yield attempt("bus", lambda: services.bus(known), "set REDIS_URL right, or start what it names")
     yield attempt("venue", lambda: services.venue(known), "start the exchange, or set ALPACA_BASE_URL right")
-    address = engine_url(known, url)
     remedy = "start it with `orderlog serve`, or say where it is with --url"
-    yield attempt("engine", lambda: services.engine(address), remedy)
+    yield attempt("engine", lambda: services.engine(engine_url(known, url)), remedy)
 
 
 def _data(known: "Settings") -> "Iterator[Finding]":

@@ -51,11 +51,18 @@ def running_engine(home: Path) -> str | None:
 
 
 def engine_url(known: "Settings", asked: str | None) -> str:
-    """Where the engine is: where we are told, where it says, or where it would be by default."""
-    if asked:
-        return asked.rstrip("/")
+    """Where the engine is: where we are told, where it says, or where it would be by default.
+
+    Raises:
+        CommandError: it could be at any port.
+    """
+    found = asked.rstrip("/") if asked else running_engine(known.home)
+    if found is None and known.port == 0:
+        raise CommandError(
+            f"No engine runs in {known.home}; start it with `orderlog serve`, or say where it is with --url"
+        )
     host = f"[{known.host}]" if ":" in known.host else known.host
-    return running_engine(known.home) or f"http://{host}:{known.port}"
+    return found or f"http://{host}:{known.port}"
 
 
 def sign(known: "Settings", trader: str, roles: Iterable[str], ttl_seconds: int = _TOKEN_SECONDS) -> str:

@@ -51,11 +51,12 @@ def tail(
     }
 
     async def write() -> None:
-        remaining = limit
+        remaining, begun = limit, False
         async with _store() as store:
             async for events in _batches(store, after, filters, follow=follow):
                 wanted = events[:remaining]
-                _write(wanted, as_json=as_json)
+                _write(wanted, as_json=as_json, header=not begun)
+                begun = True
                 if remaining is not None:
                     remaining -= len(wanted)
                     if remaining == 0:
@@ -117,7 +118,7 @@ async def _store() -> "AsyncIterator[PostgresEventStore]":
             yield store
 
 
-def _write(events: "Sequence[RawEvent]", *, as_json: bool) -> None:
+def _write(events: "Sequence[RawEvent]", *, as_json: bool, header: bool = True) -> None:
     if wants_json(as_json):
         import msgspec  # noqa: PLC0415 - see above
 
@@ -126,7 +127,7 @@ def _write(events: "Sequence[RawEvent]", *, as_json: bool) -> None:
         for event in events:
             write_line(msgspec.json.encode(event_view(event)).decode())
     else:
-        write_table(_COLUMNS, map(_row, events))
+        write_table(_COLUMNS, map(_row, events), header=header)
 
 
 def _row(event: "RawEvent") -> tuple[str, ...]:

@@ -10,19 +10,18 @@ from cli.options import Json, Token, Trader, Url, commands
 from cli.output import wants_json, write_json, write_record, write_table
 
 _PAGE_MAX = 100
-_COLUMNS = (
-    "id",
-    "symbol",
-    "side",
-    "quantity",
-    "order_type",
-    "price",
-    "time_in_force",
-    "status",
-    "filled_quantity",
-    "average_fill_price",
-    "created_at",
-)
+_COLUMNS = {
+    "id": "id",
+    "symbol": "symbol",
+    "side": "side",
+    "quantity": "quantity",
+    "type": "order_type",
+    "price": "price",
+    "status": "status",
+    "filled": "filled_quantity",
+    "average": "average_fill_price",
+    "created at": "created_at",
+}
 
 OrderId = Annotated[str, typer.Argument(metavar="ID", help="The order's id.")]
 
@@ -89,7 +88,7 @@ def list_orders(
         for order in orders:
             write_json(order)
     else:
-        write_table(_COLUMNS, [[order[column] for column in _COLUMNS] for order in orders])
+        write_table(list(_COLUMNS), [[order[field] for field in _COLUMNS.values()] for order in orders])
 
 
 @app.command()

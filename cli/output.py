@@ -24,13 +24,13 @@ def write_line(text: str) -> None:
     sys.stdout.flush()
 
 
-def write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table for a person: a header and one line for each row."""
+def write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, header: bool = True) -> None:
+    """A table for a person: a header, unless it goes on from one before, and one line for each row."""
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - rich takes longer to import than most commands take
     from rich.console import Console  # noqa: PLC0415 - see above
     from rich.table import Table  # noqa: PLC0415 - see above
 
-    table = Table(box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD if header else None, show_header=header, padding=(0, 1))
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
@@ -58,4 +58,4 @@ def _cell(value: object) -> Any:  # noqa: ANN401 - rich's own type is not worth 
     else:
         text = json.dumps(value, ensure_ascii=False)
     # What came from outside must not drive the terminal.
-    return Text("".join(character if character.isprintable() else "\ufffd" for character in text))
+    return Text("".join(character if character.isprintable() or character == "\n" else "\ufffd" for character in text))

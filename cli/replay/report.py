@@ -46,7 +46,13 @@ def rows(summarised: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _text(value: object) -> str:
     if isinstance(value, Mapping):
-        return "\n".join(f"{name}: {_text(entry)}" for name, entry in value.items()) or "none"
+        return "\n".join(f"{name}: {_short(entry)}" for name, entry in value.items()) or "none"
+    return _short(value)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_short(entry)}" for name, entry in value.items())
     return "none" if value is None else str(value)
 
 

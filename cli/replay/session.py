@@ -17,7 +17,7 @@ from cli.engine import Problem, problem_of, unreachable
 from cli.exits import CommandError
 from cli.replay.tally import Tally
 
-CONCURRENCY: Final = 32
+CONCURRENCY: Final = 16
 PATIENCE_SECONDS: Final = 30.0
 _TIMEOUT_SECONDS = 30.0
 _PAUSE_SECONDS = 0.2
@@ -70,12 +70,12 @@ class Session:
         await self._client.aclose()
 
     async def get(self, trader: str, path: str) -> Any:  # noqa: ANN401 - JSON
-        """What the engine answers to a trader's query.
+        """What the engine answers to a trader's query. An engine that is not there is not waited for.
 
         Raises:
             CommandError: it refuses, or does not answer.
         """
-        return _data(await self._send("GET", path, self._tokens[trader]))
+        return _data(await self._send("GET", path, self._tokens[trader], patience_seconds=0.0))
 
     async def post(
         self, trader: str, path: str, body: Mapping[str, Any] | None = None, key: str | None = None
@@ -87,7 +87,7 @@ class Session:
         Raises:
             CommandError: the engine is away for too long.
         """
-        return await self._send("POST", path, self._tokens[trader], body, key)
+        return await self._send("POST", path, self._tokens[trader], body, key, patience_seconds=PATIENCE_SECONDS)
 
     async def watch(self, trader: str) -> None:
         """Follow the trader's status stream from here on, without a gap, until this session ends."""
@@ -105,7 +105,14 @@ class Session:
                 watcher.result()
 
     async def _send(
-        self, method: str, path: str, token: str, body: Mapping[str, Any] | None = None, key: str | None = None
+        self,
+        method: str,
+        path: str,
+        token: str,
+        body: Mapping[str, Any] | None = None,
+        key: str | None = None,
+        *,
+        patience_seconds: float,
     ) -> Answer:
         headers = {"Authorization": f"Bearer {token}"} | ({"Idempotency-Key": key} if key else {})
         began = perf_counter()
@@ -114,13 +121,13 @@ class Session:
             try:
                 response = await self._client.request(method, path, headers=headers, json=body)
             except httpx2.TransportError as error:
-                if sent - began > PATIENCE_SECONDS:
+                if sent - began >= patience_seconds:
                     raise unreachable(self._url, error) from error
                 pause = _PAUSE_SECONDS
             else:
                 at = perf_counter()
                 wait = response.headers.get("Retry-After")
-                if wait is None or at - began > PATIENCE_SECONDS:
+                if wait is None or at - began >= patience_seconds:
                     problem = problem_of(response)
                     return Answer(None if problem else response.json(), problem, at - sent, at)
                 pause = float(wait)

@@ -51,6 +51,12 @@ def test_the_engine_is_where_we_are_told_or_where_it_says_or_where_it_would_be(t
     assert engine_url(known, "http://elsewhere/") == "http://elsewhere"
 
 
+def test_an_engine_at_any_port_has_to_run_to_be_found(tmp_path: Path) -> None:
+    known = load_settings({"ORDERLOG_HOME": str(tmp_path), "ORDERLOG_PORT": "0"})
+    with pytest.raises(CommandError, match=r"^No engine runs in .*; start it with `orderlog serve`"):
+        engine_url(known, None)
+
+
 def test_somebody_has_to_ask(tmp_path: Path) -> None:
     known = load_settings({"ORDERLOG_HOME": str(tmp_path), "ORDERLOG_JWT_SECRET": SECRET})
     assert token_of(known, None, "a token") == "a token"

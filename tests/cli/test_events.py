@@ -87,6 +87,14 @@ def test_on_a_terminal_events_are_a_table(run: Run, recorded_at: str) -> None:
     assert run("events", "tail", "--json", terminal=True).out.startswith('{"position":1,')
 
 
+def test_a_table_that_goes_on_has_one_header(run: Run, recorded_at: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert recorded_at
+    monkeypatch.setattr("cli.events._EVENTS_AT_ONCE", 2)
+    shown = run("events", "tail", terminal=True).out
+    assert shown.count("recorded_at") == 1
+    assert "OrderFilled" in shown
+
+
 async def test_following_goes_on_with_what_is_recorded_later(database_at: str) -> None:
     await record(database_at, LOG[:3])
     command = [*COMMAND, "events", "tail", "--follow", "--trader", "alice", "--limit", "3"]
