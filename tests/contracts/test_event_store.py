@@ -7,11 +7,10 @@ from hashlib import sha256
 
 import pytest
 
-from application.ports import Appended, EventStore, KeyUse, NewEvent, Transaction
+from application.ports import Appended, EventStore, KeyUse, NewEvent, Transaction, UnwritableEventError
 from domain.events import FundsDeposited, Metadata, OrderSent, RecordedEvent
 from domain.lifecycle import Status
 from infrastructure.clock import SystemClock
-from application.ports import UnwritableEventError
 from infrastructure.codec import RawEvent
 from infrastructure.memory import InMemoryEventStore
 from infrastructure.postgres.event_store import PostgresEventStore

@@ -15,11 +15,10 @@ from eventsourcing.persistence import StoredEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from application.ports import NewEvent
+from application.ports import NewEvent, UnwritableEventError
 from domain import events
 from domain.events import TOPICS, Event, Metadata, OrderRejected, OrderSent, StreamId
 from domain.lifecycle import Status
-from application.ports import UnwritableEventError
 from infrastructure.codec import Codec, RawEvent, UnreadableEventError
 from tests.infrastructure.samples import EVERY_EVENT, METADATA
 
