@@ -140,7 +140,7 @@ class OrderExecutor:
             await step()
 
     async def _submit(self, order: Order) -> None:
-        if order.venue_order_id is not None:
+        if _is_there(order):
             return
         maybe_there = order.attempts > 0
         if maybe_there and await self._adopt(order, maybe_there=True, proof=self._proof(order.attempts)):
@@ -148,7 +148,7 @@ class OrderExecutor:
         for attempt in range(order.attempts + 1, len(self._backoff) + 1):
             sent = await self._booking.record(order, RecordSent(attempt), "engine")
             if not sent.events:
-                await self._withdraw(state_in(sent, order), maybe_there=maybe_there)
+                await self._not_to_be_sent(state_in(sent, order), maybe_there=maybe_there)
                 return
             tried = await self._try(order)
             if tried is _Attempt.DONE:
@@ -161,13 +161,14 @@ class OrderExecutor:
         reason = f"the venue does not have the order after {len(self._backoff)} attempts"
         await self._booking.record(order, RecordNeverArrived(reason), "engine")
 
-    async def _withdraw(self, order: Order, *, maybe_there: bool) -> None:
-        """The order is not to be sent again: it is over, acknowledged, or its trader wants it back."""
-        if order.status is not Status.PENDING_CANCEL or order.venue_order_id is not None:
+    async def _not_to_be_sent(self, order: Order, *, maybe_there: bool) -> None:
+        """It is over, acknowledged, wanted back by its trader, or was sent by another worker that led before."""
+        if order.is_over or _is_there(order):
             return
-        if maybe_there and await self._adopt(order, maybe_there=True, proof=NOT_FOUND_PROOF):
-            return
-        await self._booking.record(order, RecordNeverArrived("cancelled before it reached the venue"), "engine")
+        if order.status is not Status.PENDING_CANCEL:
+            await self._submit(order)
+        elif not maybe_there or not await self._adopt(order, maybe_there=True, proof=NOT_FOUND_PROOF):
+            await self._booking.record(order, RecordNeverArrived("cancelled before it reached the venue"), "engine")
 
     def _proof(self, attempt: int) -> int:
         """How many times in a row the venue must not know the order before what follows this attempt."""
@@ -226,7 +227,7 @@ class OrderExecutor:
                     return False
             await self._clock.sleep(next(waits))
             now = await self._booking.order(order.order_id)
-            if now is not None and (now.state.is_over or now.state.venue_order_id is not None):
+            if now is not None and (now.state.is_over or _is_there(now.state)):
                 return True  # the stream was faster
 
     async def _cancel(self, order: Order) -> None:
@@ -266,3 +267,8 @@ class OrderExecutor:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("an order's work failed; it is resumed at the next start", exc_info=task.exception())
+
+
+def _is_there(order: Order) -> bool:
+    """Whether the venue has shown that it has the order, by an acknowledgement or by a fill before it."""
+    return order.venue_order_id is not None or bool(order.fills)

@@ -477,6 +477,41 @@ async def test_open_orders_are_resumed_wherever_they_were_left(floor: Floor) -> 
     assert [call for call in floor.venue.calls if call[0] == "submit"] == [("submit", never_sent)]
 
 
+@pytest.mark.parametrize("attempts", [1, 2, 3])
+async def test_an_order_that_another_worker_sent_is_looked_for_although_the_read_model_does_not_know_it(
+    floor: Floor, attempts: int
+) -> None:
+    order_id = await floor.place()
+    for attempt in range(1, attempts + 1):
+        await floor.engine.trading.report(ALICE, order_id, RecordSent(attempt), CALLER)
+    floor.venue.orders[order_id] = [accepted(order_id)]
+    floor.open((), 0)
+    assert (await until(floor.engine.store, "OrderAccepted"))[-2:] == ["OrderRecovered", "OrderAccepted"]
+    assert floor.venue.count("submit") == 0
+
+
+async def test_an_order_that_another_worker_meant_to_send_is_sent(floor: Floor) -> None:
+    order_id = await floor.place()
+    await floor.engine.trading.report(ALICE, order_id, RecordSent(1), CALLER)
+    floor.open((), 0)
+    await until(floor.engine.store, "OrderSent", "OrderAccepted")
+    assert floor.venue.count("submit") == 1
+
+
+async def test_an_order_that_is_partly_filled_before_it_is_acknowledged_is_not_sent_again(floor: Floor) -> None:
+    floor.venue.submits.append(TIMEOUT)
+    floor.venue.finds.extend([[]] * 100_000)
+    floor.open()
+    order_id = await floor.place()
+    while floor.venue.count("submit") == 0:
+        await asyncio.sleep(0)
+    await floor.engine.trading.report(ALICE, order_id, facts(filled(order_id, 4), "v")[1], CALLER)
+    await asyncio.sleep(0.05)
+    assert floor.venue.count("submit") == 1
+    assert floor.venue.count("find") < 10
+    assert (await floor.order(order_id)).status == "PARTIALLY_FILLED"
+
+
 async def test_an_order_lost_after_its_last_attempt_is_not_sent_a_fourth_time(floor: Floor) -> None:
     order_id = await floor.place()
     for attempt in (1, 2, 3):
