@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from infrastructure.exchanges.paper.faults.reading import read_faults
 from infrastructure.exchanges.paper.journal import JournalDamaged, JournalInUse
+from infrastructure.exchanges.paper.refusals import BadFaults
 from infrastructure.exchanges.paper.server import bind, parse_commission, serve_venue
 
 
@@ -23,6 +25,10 @@ def venue(
         Decimal,
         typer.Option(parser=parse_commission, metavar="DOLLARS", help="What every share or coin costs extra."),
     ] = "0",  # type: ignore[assignment] # the parser reads the default, too
+    faults: Annotated[
+        Path | None,
+        typer.Option(help="File of rules for what goes wrong; /control/faults changes them while the venue runs."),
+    ] = None,
 ) -> None:
     """Serve the paper venue: REST under /v2, trade updates at /stream, any key accepted.
 
@@ -30,10 +36,15 @@ def venue(
     price; PUT /control/prices/SYMBOL moves that price. SIGTERM or Ctrl-C stops it.
     """
     try:
+        rules = [] if faults is None else read_faults(faults)
+    except (BadFaults, OSError) as error:
+        raise typer.BadParameter(str(error), param_hint="--faults") from error
+    try:
         serve_venue(
             bind(host, port),
             journal=journal,
             commission_per_share=commission_per_share,
+            faults=rules,
             announce=lambda url: typer.echo(f"paper venue listening on {url}"),
         )
     except (JournalInUse, JournalDamaged, OSError) as error:

@@ -14,8 +14,8 @@ from pathlib import Path
 from cli.checks.finding import Finding, attempt
 from cli.engine import ADDRESS_FILE, running_engine
 from infrastructure.embedded.home import Home, open_home
-from infrastructure.embedded.postgres import _binary as postgres_program
-from infrastructure.embedded.valkey import _binary as valkey_program
+from infrastructure.embedded.postgres import program_path as postgres_program
+from infrastructure.embedded.valkey import program_path as valkey_program
 
 _PYTHON_MIN = (3, 11)
 _FREE_BYTES_MIN = 1_000_000_000

