@@ -42,6 +42,30 @@ def test_a_venue_that_cannot_start_says_why(app: typer.Typer, tmp_path: Path) ->
     assert answer.stderr.startswith("the paper venue could not start: ")
 
 
+def test_faults_are_there_from_the_beginning(tmp_path: Path) -> None:
+    (tmp_path / "faults.json").write_text('[{"on": "find", "fault": "malformed", "times": 3}]')
+    arguments = ["--port", "0", "--faults", str(tmp_path / "faults.json")]
+    with subprocess.Popen([*COMMAND, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        assert httpx2.get(f"{url}/control/faults").json() == [
+            {"on": "find", "fault": "malformed", "times": 3, "fired": 0}
+        ]
+        process.terminate()
+
+
+@pytest.mark.parametrize(("rules", "problem"), [(None, "No such file"), ("[5]", "rule 1: Expected `object`, got")])
+def test_faults_that_cannot_be_read_are_misuse(
+    app: typer.Typer, tmp_path: Path, rules: str | None, problem: str
+) -> None:
+    if rules is not None:
+        (tmp_path / "faults").write_text(rules)
+    answer = CliRunner().invoke(app, ["--port", "0", "--faults", str(tmp_path / "faults")], env={"COLUMNS": "300"})
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert "--faults" in answer.stderr
+    assert problem in answer.stderr
+
+
 @pytest.mark.parametrize("arguments", [["--port", "70000"], ["--commission-per-share", "-1"]])
 def test_misuse_is_told_apart(app: typer.Typer, arguments: list[str]) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == 2

@@ -6,7 +6,9 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+from infrastructure.exchanges.paper.faults.reading import read_faults
 from infrastructure.exchanges.paper.journal import JournalDamaged, JournalInUse
+from infrastructure.exchanges.paper.refusals import BadFaults
 from infrastructure.exchanges.paper.server import bind, parse_commission, serve_venue
 
 
@@ -22,12 +24,18 @@ def main() -> int:
     parser.add_argument("--fd", type=int, help="an open socket to listen on instead, by its file descriptor")
     parser.add_argument("--journal", type=Path, help="the file that keeps orders and fills across restarts")
     parser.add_argument("--commission-per-share", type=parse_commission, default=Decimal(0), help="in US dollars")
+    parser.add_argument("--faults", type=Path, help="a file of rules for what goes wrong")
     options = parser.parse_args()
+    try:
+        faults = [] if options.faults is None else read_faults(options.faults)
+    except (BadFaults, OSError) as error:
+        parser.error(str(error))
     try:
         serve_venue(
             bind(options.host, options.port) if options.fd is None else socket.socket(fileno=options.fd),
             journal=options.journal,
             commission_per_share=options.commission_per_share,
+            faults=faults,
             announce=lambda url: print(f"READY {url}", flush=True),  # noqa: T201 - the line its parent waits for
         )
     except (JournalInUse, JournalDamaged, OSError) as error:

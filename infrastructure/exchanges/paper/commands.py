@@ -40,7 +40,10 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="place"):
-    """A new order. It has a limit price and a stop price exactly where its type has them."""
+    """A new order. It has a limit price and a stop price exactly where its type has them.
+
+    Where `rejected_because` says something, the venue takes the order in and then rejects it.
+    """
 
     at: datetime
     id: str
@@ -53,6 +56,7 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     extended_hours: bool = False
+    rejected_because: str = ""
 
 
 class Cancel(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="cancel"):

@@ -23,7 +23,8 @@ encode: Final = msgspec.json.Encoder().encode
 
 
 def order(order: Order) -> Json:
-    """An order as it is now."""
+    """An order as it is now. `reject_reason` is this venue's own addition, to orders that were rejected."""
+    reason = {"reject_reason": order.rejected_because} if order.rejected_because else {}
     return {
         "id": order.id,
         "client_order_id": order.client_order_id,
@@ -34,7 +35,7 @@ def order(order: Order) -> Json:
         "expired_at": order.expired_at,
         "expires_at": order.expires_at,
         "canceled_at": order.canceled_at,
-        "failed_at": None,
+        "failed_at": order.failed_at,
         "replaced_at": order.replaced_at,
         "replaced_by": order.replaced_by,
         "replaces": order.replaces,
@@ -58,6 +59,7 @@ def order(order: Order) -> Json:
         "trail_percent": None,
         "trail_price": None,
         "hwm": None,
+        **reason,
     }
 
 

@@ -116,7 +116,13 @@ class Exchange:
             submitted_at=command.at,
             updated_at=command.at,
         )
-        return self._enter(order)
+        return self._reject(order, command.rejected_because) if command.rejected_because else self._enter(order)
+
+    def _reject(self, order: Order, reason: str) -> Iterator[Update]:
+        at = order.submitted_at
+        yield self._changed(Event.NEW, order, at)
+        rejected = replace(order, status=Status.REJECTED, failed_at=at, rejected_because=reason)
+        yield self._changed(Event.REJECTED, rejected, at)
 
     def _replace(self, command: Replace) -> Iterator[Update]:
         before = self.orders[command.id]

@@ -21,6 +21,7 @@ class Status(StrEnum):
     FILLED = "filled"
     CANCELED = "canceled"
     EXPIRED = "expired"
+    REJECTED = "rejected"
     REPLACED = "replaced"
 
 
@@ -32,6 +33,7 @@ class Event(StrEnum):
     FILL = "fill"
     CANCELED = "canceled"
     EXPIRED = "expired"
+    REJECTED = "rejected"
     REPLACED = "replaced"
 
 
@@ -49,6 +51,7 @@ class Order:
         triggered: Whether a trade has reached its stop price.
         replaces: The id of the order it took the place of.
         replaced_by: The id of the order that took its place.
+        rejected_because: Why the venue rejected it after it had taken it in.
     """
 
     number: int
@@ -73,7 +76,9 @@ class Order:
     filled_at: datetime | None = None
     canceled_at: datetime | None = None
     expired_at: datetime | None = None
+    failed_at: datetime | None = None
     replaced_at: datetime | None = None
+    rejected_because: str = ""
 
     @property
     def is_open(self) -> bool:

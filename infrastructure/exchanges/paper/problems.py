@@ -11,6 +11,7 @@ from infrastructure.exchanges.paper.journal import JournalUnwritable
 from infrastructure.exchanges.paper.refusals import (
     AssetNotFound,
     AssetNotTradable,
+    BadFaults,
     BodyTooLarge,
     ClientOrderIdTaken,
     InsufficientBuyingPower,
@@ -32,6 +33,7 @@ ANSWERS: Final[dict[type[Exception], tuple[int, int]]] = {
     OrderNotFound: (404, 40410000),
     PositionNotFound: (404, 40410000),
     BodyTooLarge: (413, 41310000),
+    BadFaults: (422, 40010001),
     NotUnderstood: (422, 40010001),
     ClientOrderIdTaken: (422, 40010001),
     AssetNotTradable: (422, 42210000),

@@ -101,3 +101,7 @@ class NotAuthorized(Refusal):
 
     def __init__(self) -> None:
         super().__init__("request is not authorized")
+
+
+class BadFaults(Refusal):
+    """The rules for faults cannot be read; the message names what is wrong with them."""

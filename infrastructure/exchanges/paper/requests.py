@@ -6,14 +6,22 @@ from decimal import Decimal
 from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
+from starlette.requests import Request
 
 from infrastructure.exchanges.paper.amounts import DECIMALS_MAX, PRICE_MAX, QUANTITY_MAX, ZERO, fits, plain
 from infrastructure.exchanges.paper.assets import Asset, find_asset
 from infrastructure.exchanges.paper.book import Lifetime, Side
 from infrastructure.exchanges.paper.commands import MovePrice, OrderType, Place, Replace
-from infrastructure.exchanges.paper.refusals import AssetNotFound, AssetNotTradable, NotJson, NotUnderstood
+from infrastructure.exchanges.paper.refusals import (
+    AssetNotFound,
+    AssetNotTradable,
+    BodyTooLarge,
+    NotJson,
+    NotUnderstood,
+)
 from infrastructure.exchanges.paper.registry import OrderQuery
 
+BODY_SIZE_MAX: Final = 65_536
 CLIENT_ORDER_ID_LENGTH_MAX: Final = 128
 
 _Parsed = TypeVar("_Parsed")
@@ -41,8 +49,8 @@ class PlaceBody(msgspec.Struct, forbid_unknown_fields=True):
     stop_loss: object = None
     legs: object = None
 
-    def command(self, at: datetime, order_id: str, default_client_order_id: str) -> Place:
-        """The order as the exchange takes it.
+    def command(self, at: datetime, order_id: str, default_client_order_id: str, rejected_because: str = "") -> Place:
+        """The order as the exchange takes it, or rejects it.
 
         Raises:
             NotUnderstood: It lacks something, or asks for something this venue does not have.
@@ -71,6 +79,7 @@ class PlaceBody(msgspec.Struct, forbid_unknown_fields=True):
             limit_price=_optional_price("limit price", self.limit_price),
             stop_price=_optional_price("stop price", self.stop_price),
             extended_hours=bool(self.extended_hours),
+            rejected_because=rejected_because,
         )
 
     def _check_prices(self) -> None:
@@ -177,6 +186,16 @@ class ActivitiesParameters(msgspec.Struct):
     def times(self) -> tuple[datetime | None, datetime | None]:
         """The times `after` and `until`; NotUnderstood when one is no time."""
         return _optional_time("after", self.after), _optional_time("until", self.until)
+
+
+async def read(request: Request) -> bytes:
+    """The raw body of a request; BodyTooLarge when it is larger than any request needs to be."""
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > BODY_SIZE_MAX:
+            raise BodyTooLarge
+    return bytes(raw)
 
 
 def body(raw: bytes, form: type[_Parsed]) -> _Parsed:

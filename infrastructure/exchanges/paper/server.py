@@ -5,7 +5,7 @@ import contextlib
 import signal
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -14,9 +14,15 @@ from typing import Final
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
+from starlette.types import Scope
 from starlette.websockets import WebSocket
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from infrastructure.exchanges.paper.amounts import DECIMALS_MAX, fits
+from infrastructure.exchanges.paper.faults.answers import FaultyAnswers
+from infrastructure.exchanges.paper.faults.control import Switches
+from infrastructure.exchanges.paper.faults.rules import Fault
 from infrastructure.exchanges.paper.journal import Journal
 from infrastructure.exchanges.paper.orders import end_of_day
 from infrastructure.exchanges.paper.problems import ANSWERS, answer, no_such_endpoint, no_such_method
@@ -55,7 +61,7 @@ def build_app(venue: Venue) -> Starlette:
         await serve_stream(websocket, venue.updates)
 
     return Starlette(
-        routes=[*TradingApi(venue).routes(), WebSocketRoute("/stream", stream)],
+        routes=[*TradingApi(venue).routes(), *Switches(venue.faults).routes(), WebSocketRoute("/stream", stream)],
         exception_handlers={
             **dict.fromkeys(ANSWERS, answer),
             404: no_such_endpoint,
@@ -74,13 +80,18 @@ class VenueServer(uvicorn.Server):
     """
 
     def __init__(self, venue: Venue, ready: Callable[[], None]) -> None:
+        self._app = FaultyAnswers(build_app(venue), venue, self._wires)
         super().__init__(
             uvicorn.Config(
-                build_app(venue),
+                self._app,
+                http=HttpToolsProtocol,
+                ws=WebSocketsSansIOProtocol,
                 log_config=None,
                 access_log=False,
                 timeout_graceful_shutdown=_GOODBYE_SECONDS,
                 ws_max_size=_MESSAGE_SIZE_MAX,
+                # What a client says of itself is not where its connection is found.
+                proxy_headers=False,
                 # Updates are small and mostly travel within one machine.
                 ws_per_message_deflate=False,
             ),
@@ -91,6 +102,19 @@ class VenueServer(uvicorn.Server):
         """Open for business and say so."""
         await super().startup(sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close; nobody waits for what a fault holds up."""
+        self._app.stop()
+        await super().shutdown(sockets)
+
+    def _wires(self, scope: Scope) -> list[asyncio.Transport]:
+        return [
+            connection.transport
+            for connection in self.server_state.connections
+            if isinstance(connection, (HttpToolsProtocol, WebSocketsSansIOProtocol))
+            and connection.client == scope["client"]
+        ]
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -128,6 +152,7 @@ def serve_venue(
     *,
     journal: Path | None,
     commission_per_share: Decimal,
+    faults: Sequence[Fault] = (),
     announce: Callable[[str], None],
 ) -> None:
     """Serve a paper venue on a bound socket until SIGTERM or SIGINT, then return.
@@ -138,6 +163,7 @@ def serve_venue(
         sock: Where to listen; closed in the end.
         journal: The file that keeps everything across a restart or a kill; None forgets.
         commission_per_share: What every share or coin costs extra, in US dollars.
+        faults: What goes wrong from the beginning; `/control/faults` changes it.
         announce: Called with the URL once the venue answers.
 
     Raises:
@@ -149,6 +175,7 @@ def serve_venue(
         closing.enter_context(sock)
         record = None if journal is None else closing.enter_context(contextlib.closing(Journal(journal)))
         venue = Venue(system_clock, random_id, record, commission_per_share)
+        venue.faults.arm(faults)
         server = VenueServer(venue, lambda: announce(url_of(sock)))
         # uvicorn hands a signal on after it has stopped. To be asked to stop and to stop is success: it ends here.
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -9,6 +9,8 @@ from infrastructure.exchanges.paper.checks import check
 from infrastructure.exchanges.paper.commands import Command, EndDay, Start
 from infrastructure.exchanges.paper.dialect import trade_update
 from infrastructure.exchanges.paper.exchange import Exchange
+from infrastructure.exchanges.paper.faults.armed import Faults
+from infrastructure.exchanges.paper.faults.reports import FaultyReports
 from infrastructure.exchanges.paper.journal import Journal
 from infrastructure.exchanges.paper.orders import Update
 
@@ -16,7 +18,7 @@ _TICK = timedelta(microseconds=1)
 
 
 class Venue:
-    """One exchange with its journal, its clock and its listeners.
+    """One exchange with its journal, its clock, its listeners, and the faults between it and them.
 
     Args:
         clock: Says what time it is, in UTC.
@@ -36,6 +38,8 @@ class Venue:
     ) -> None:
         self.exchange = Exchange()
         self.updates = Broadcast(backlog)
+        self.faults = Faults()
+        self.reports = FaultyReports(self.updates, self.faults)
         self.new_id = ids
         self._clock = clock
         self._journal = journal
@@ -64,7 +68,7 @@ class Venue:
             self._journal.append(command)
         updates = self.exchange.apply(command)
         for update in updates:
-            self.updates.send(trade_update(update))
+            self.reports.send(update.order, trade_update(update))
         return updates
 
     def end_day(self) -> None:

@@ -62,6 +62,7 @@ class Floor:
         *,
         symbol: str = "AAPL",
         name: str | None = None,
+        rejected_because: str = "",
     ) -> list[str]:
         number = len(self.exchange.orders) + 1
         return self.do(
@@ -76,6 +77,7 @@ class Floor:
                 Lifetime(tif),
                 amount(limit),
                 amount(stop),
+                rejected_because=rejected_because,
             ),
         )
 

@@ -105,6 +105,15 @@ def test_every_stop_order_finds_the_house_with_its_quotes_restored(floor: Floor)
     assert floor.move("184") == ["fill o1 1000 @ 183.99", "fill o2 1000 @ 183.99", "fill o3 1000 @ 183.99"]
 
 
+def test_an_order_may_be_taken_in_and_then_rejected(floor: Floor) -> None:
+    assert floor.place("buy", "4000", limit="190.02", rejected_because="halted") == ["new o1", "rejected o1"]
+    order = floor.order("o1")
+    assert (order.status, order.rejected_because, order.failed_at) == (Status.REJECTED, "halted", order.submitted_at)
+    assert not order.is_open
+    assert floor.exchange.account.buying_power == floor.exchange.account.cash
+    assert floor.move("180") == []
+
+
 def test_a_cancelled_order_is_out_of_the_book(floor: Floor) -> None:
     floor.place("buy", "5", limit="185")
     assert floor.cancel("o1") == ["canceled o1"]

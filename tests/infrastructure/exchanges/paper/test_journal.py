@@ -48,6 +48,7 @@ def floor() -> Floor:
     floor.place("sell", "5", stop="180", limit="179", tif="gtc")
     floor.replace("o1", quantity="5000", limit="190.03")
     floor.cancel("o2")
+    floor.place("buy", "1", rejected_because="halted")
     floor.move("191.5")
     floor.end_day()
     return floor

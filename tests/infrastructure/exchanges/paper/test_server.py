@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import httpx2
 import pytest
 from websockets.sync.client import connect
 
@@ -90,6 +91,42 @@ def test_it_listens_on_an_open_socket() -> None:
         assert process.address.url == url_of(sock)
         with client_of(process.address) as http:
             assert http.get("/healthz").status_code == 200
+
+
+def test_faults_are_there_from_the_beginning(tmp_path: Path) -> None:
+    (tmp_path / "faults.json").write_text('[{"on": "find", "fault": "answer", "status": 503, "times": 1}]')
+    with venue_process("--faults", str(tmp_path / "faults.json")) as process, client_of(process.address) as http:
+        assert [http.get("/v2/orders").status_code for _ in range(2)] == [503, 200]
+
+
+@pytest.mark.parametrize(
+    ("rules", "problem"),
+    [
+        (None, "No such file or directory"),
+        ('[{"on": "submit", "fault": "fire"}]', "rule 1: 'fire' is none of latency,"),
+    ],
+)
+def test_faults_that_cannot_be_read_are_misuse(tmp_path: Path, rules: str | None, problem: str) -> None:
+    if rules is not None:
+        (tmp_path / "faults.json").write_text(rules)
+    answer = run_module("--faults", str(tmp_path / "faults.json"))
+    assert answer.returncode == 2
+    assert problem in answer.stderr
+
+
+def test_a_restart_in_the_middle_of_a_disaster_loses_no_order(process: VenueProcess, journal: Path) -> None:
+    with client_of(process.address) as http:
+        http.put("/control/faults", json=[{"on": "submit", "fault": "accept_then_timeout", "times": 1}])
+        with pytest.raises(httpx2.ReadTimeout):
+            http.post("/v2/orders", json=ORDER | {"client_order_id": "mine"}, timeout=httpx2.Timeout(0.5))
+        http.put("/control/faults", json=[{"on": "submit", "fault": "reject", "reason": "halted"}])
+        http.post("/v2/orders", json=ORDER | {"client_order_id": "unwanted"})
+        process.kill()
+    with venue_process("--journal", str(journal)) as again, client_of(again.address) as http:
+        assert http.get("/control/faults").json() == []
+        orders = {order["client_order_id"]: order for order in http.get("/v2/orders?status=all").json()}
+        assert {name: order["status"] for name, order in orders.items()} == {"mine": "filled", "unwanted": "rejected"}
+        assert orders["unwanted"]["reject_reason"] == "halted"
 
 
 def run_module(*arguments: str) -> subprocess.CompletedProcess[str]:
