@@ -261,7 +261,8 @@ def test_a_guard_that_does_not_answer_is_an_error(home: Path, monkeypatch: pytes
             pytest.fail("the block must not be entered")
         monkeypatch.undo()
         os.kill(guard, signal.SIGCONT)
-    assert traces(home) == []
+    # The guard may hear of our end before that of the user it kept waiting, who then counts as another one.
+    assert eventually(lambda: not traces(home))
 
 
 def test_a_terminated_guard_stops_its_servers_under_their_users(home: Path) -> None:
