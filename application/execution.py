@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from enum import Enum, auto
+from math import inf
 
 from application.booking import Booking, pauses, state_in
 from application.listening import NO_ANSWER, VenueListener
@@ -19,6 +20,7 @@ from application.ports import (
     OpenOrders,
     Venue,
     VenueBusyError,
+    VenueHasOrderError,
     VenueOrder,
     VenueOutcomeUnknownError,
     VenueRefusedError,
@@ -49,6 +51,7 @@ class _Attempt(Enum):
     DONE = auto()
     NEVER_SENT = auto()
     UNKNOWN = auto()
+    THERE = auto()
 
 
 class OrderExecutor:
@@ -153,10 +156,11 @@ class OrderExecutor:
             tried = await self._try(order)
             if tried is _Attempt.DONE:
                 return
-            maybe_there = maybe_there or tried is _Attempt.UNKNOWN
+            maybe_there = maybe_there or tried is not _Attempt.NEVER_SENT
             await self._clock.sleep(self._backoff[attempt - 1])
             order = replace(order, attempts=attempt)
-            if await self._adopt(order, maybe_there=maybe_there, proof=self._proof(attempt)):
+            proof = inf if tried is _Attempt.THERE else self._proof(attempt)
+            if await self._adopt(order, maybe_there=maybe_there, proof=proof):
                 return
         reason = f"the venue does not have the order after {len(self._backoff)} attempts"
         await self._booking.record(order, RecordNeverArrived(reason), "engine")
@@ -197,6 +201,9 @@ class OrderExecutor:
             except VenueUnreachableError as unreachable:
                 log.warning("order %s was not sent: %s", order.order_id, unreachable)
                 return _Attempt.NEVER_SENT
+            except VenueHasOrderError as there:
+                log.warning("order %s: %s", order.order_id, there)
+                return _Attempt.THERE
             except VenueOutcomeUnknownError as unknown:
                 log.warning("order %s: the outcome is unknown: %s", order.order_id, unknown)
                 return _Attempt.UNKNOWN
@@ -204,8 +211,11 @@ class OrderExecutor:
                 await self._booking.book(reports)
                 return _Attempt.DONE
 
-    async def _adopt(self, order: Order, *, maybe_there: bool, proof: int) -> bool:
-        """Whether the order's fate is known now. If the venue may have it, asks until it answers ``proof`` times."""
+    async def _adopt(self, order: Order, *, maybe_there: bool, proof: float) -> bool:
+        """Whether the order's fate is known now.
+
+        If the venue may have it, asks until it does not know it ``proof`` times; an infinite proof is never given.
+        """
         not_found = 0
         waits = pauses(*_ASK_AGAIN_SECONDS)
         while True:
@@ -214,8 +224,7 @@ class OrderExecutor:
             except NO_ANSWER as error:
                 if not maybe_there:
                     return False
-                await self._booking.record(order, RecordUnresolved(str(error) or "no answer"), "engine")
-                log.warning("order %s is unresolved: %s", order.order_id, error)
+                await self._unresolved(order, str(error) or "no answer")
             else:
                 if reports:
                     found = RecordRecovery(order.attempts, reports[0].venue_order_id)
@@ -225,10 +234,16 @@ class OrderExecutor:
                 not_found += 1
                 if not maybe_there or not_found >= proof:
                     return False
+                if proof == inf:
+                    await self._unresolved(order, "the venue has the order, but does not show it")
             await self._clock.sleep(next(waits))
             now = await self._booking.order(order.order_id)
             if now is not None and (now.state.is_over or _is_there(now.state)):
                 return True  # the stream was faster
+
+    async def _unresolved(self, order: Order, reason: str) -> None:
+        log.warning("order %s is unresolved: %s", order.order_id, reason)
+        await self._booking.record(order, RecordUnresolved(reason), "engine")
 
     async def _cancel(self, order: Order) -> None:
         if order.status is not Status.PENDING_CANCEL or order.venue_order_id is None:

@@ -217,6 +217,10 @@ class VenueOutcomeUnknownError(Exception):
     """No answer, or one that proves nothing: the venue may or may not have acted."""
 
 
+class VenueHasOrderError(VenueOutcomeUnknownError):
+    """The venue knows the client order id, but does not show the order: it is there, whatever a query says."""
+
+
 class VenueBusyError(Exception):
     """The venue asked to slow down; the request was not acted on."""
 

@@ -14,6 +14,7 @@ from application.ports import (
     Instrument,
     VenueBusyError,
     VenueFill,
+    VenueHasOrderError,
     VenueOrder,
     VenueOutcomeUnknownError,
     VenueRefusedError,
@@ -148,10 +149,10 @@ class AlpacaVenue:
         """The reports of an order that the venue knows to have; whatever goes wrong here, it must not look refused."""
         try:
             reports = await self.find(client_order_id)
-        except (VenueUnreachableError, VenueBusyError) as error:
-            raise VenueOutcomeUnknownError(f"the venue has the order but could not be asked for it: {error}") from error
+        except (VenueUnreachableError, VenueBusyError, VenueOutcomeUnknownError) as error:
+            raise VenueHasOrderError(f"the venue has the order but could not be asked for it: {error}") from error
         if not reports:
-            raise VenueOutcomeUnknownError("the venue says that it has the order, and that it does not")
+            raise VenueHasOrderError("the venue says that it has the order, and that it does not")
         return reports
 
     async def _fills_so_far(self, order: WireOrder) -> Sequence[VenueFill]:

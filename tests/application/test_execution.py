@@ -10,6 +10,7 @@ from application.execution import OrderExecutor
 from application.ports import (
     StoreUnavailableError,
     VenueBusyError,
+    VenueHasOrderError,
     VenueOutcomeUnknownError,
     VenueRefusedError,
     VenueReport,
@@ -168,6 +169,21 @@ async def test_as_long_as_the_venue_does_not_answer_the_order_is_unresolved_and_
     assert found == ["OrderPlaced", "OrderSent", "OrderUnresolved", "OrderRecovered", "OrderAccepted"]
     assert (await floor.order(order_id)).flags == ()
     assert max(seconds for seconds in floor.clock.slept if seconds < FOREVER) <= 30
+
+
+async def test_an_order_the_venue_says_it_has_is_never_given_up_although_it_does_not_show_it(floor: Floor) -> None:
+    floor.venue.submits.append(VenueHasOrderError("client_order_id must be unique"))
+    floor.venue.finds.extend([[]] * 100_000)
+    floor.open()
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderUnresolved")
+    while floor.venue.count("find") < 20:
+        await asyncio.sleep(0.001)
+    assert (await floor.order(order_id)).flags == ("UNRESOLVED",)
+    floor.venue.orders[order_id] = [accepted(order_id)]
+    floor.venue.finds.clear()
+    await until(floor.engine.store, "OrderRecovered", "OrderAccepted")
+    assert floor.venue.count("submit") == 1
 
 
 async def test_an_acknowledgement_by_stream_ends_the_asking(floor: Floor) -> None:
