@@ -7,6 +7,9 @@ from typing import Any
 
 import typer
 
+_LAST_COLUMN_WIDTH_MIN = 28
+_WIDTH_MAX = 1000
+
 
 def wants_json(asked: bool) -> bool:  # noqa: FBT001 - the value of the option --json
     """Whether data goes out as JSON: when asked for, and whenever nobody reads it on a terminal."""
@@ -30,12 +33,19 @@ def write_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, header
     from rich.console import Console  # noqa: PLC0415 - see above
     from rich.table import Table  # noqa: PLC0415 - see above
 
+    console = Console(file=sys.stdout)
     table = Table(box=SIMPLE_HEAD if header else None, show_header=header, padding=(0, 1))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row))
-    Console(file=sys.stdout).print(table)
+    cells = [[_cell(value) for value in row] for row in rows]
+    for column, *texts in zip(columns[:-1], *cells, strict=False):
+        table.add_column(column, no_wrap=True, min_width=max(len(column), *(text.cell_len for text in texts), 0))
+    table.add_column(columns[-1], overflow="fold", min_width=_LAST_COLUMN_WIDTH_MIN)
+    for row in cells:
+        table.add_row(*row)
+    # An id that is broken in two cannot be copied, so a table may be wider than the terminal, and only its last column
+    # gives way.
+    narrowest = console.measure(table, options=console.options.update(width=_WIDTH_MAX)).minimum
+    console.width = max(console.width, narrowest)
+    console.print(table)
 
 
 def write_record(record: Mapping[str, Any]) -> None:
