@@ -26,7 +26,7 @@ def welcome(settings: Settings, url: str) -> None:
             say(f"the API at {url} is not ready after {_READY_SECONDS_MAX:.0f} seconds; its messages say why")
             return
         write_line("\n".join(_places(settings, url)))
-        if settings.exchange == "paper" and settings.jwks_url is None:
+        if settings.exchange == "paper":
             deposit = client.post(
                 f"/api/v1/accounts/{_DEMO_TRADER}/deposits",
                 json={"amount": _DEMO_AMOUNT},
