@@ -151,7 +151,9 @@ class OrderExecutor:
         for attempt in range(order.attempts + 1, len(self._backoff) + 1):
             sent = await self._booking.record(order, RecordSent(attempt), "engine")
             if not sent.events:
-                await self._not_to_be_sent(state_in(sent, order), maybe_there=maybe_there)
+                now = state_in(sent, order)
+                # More attempts than ours: another worker, which led before, may have brought it there.
+                await self._not_to_be_sent(now, maybe_there=maybe_there or now.attempts >= attempt)
                 return
             tried = await self._try(order)
             if tried is _Attempt.DONE:
@@ -214,7 +216,7 @@ class OrderExecutor:
     async def _adopt(self, order: Order, *, maybe_there: bool, proof: float) -> bool:
         """Whether the order's fate is known now.
 
-        If the venue may have it, asks until it does not know it ``proof`` times; an infinite proof is never given.
+        If the venue may have it, asks until it does not know it ``proof`` times in a row; an infinite proof is never given.
         """
         not_found = 0
         waits = pauses(*_ASK_AGAIN_SECONDS)
@@ -224,6 +226,7 @@ class OrderExecutor:
             except NO_ANSWER as error:
                 if not maybe_there:
                     return False
+                not_found = 0
                 await self._unresolved(order, str(error) or "no answer")
             else:
                 if reports:

@@ -506,6 +506,28 @@ async def test_an_order_that_another_worker_sent_is_looked_for_although_the_read
     assert floor.venue.count("submit") == 0
 
 
+async def test_an_order_that_another_worker_sent_and_its_trader_wants_back_is_looked_for_first(floor: Floor) -> None:
+    order_id = await floor.place()
+    await floor.engine.trading.report(ALICE, order_id, RecordSent(1), CALLER)
+    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    floor.venue.orders[order_id] = [accepted(order_id)]
+    floor.open((), 0)
+    while ("cancel", f"v-{order_id}") not in floor.venue.calls:
+        await asyncio.sleep(0.001)
+    assert (await floor.order(order_id)).status == "PENDING_CANCEL"
+    assert floor.venue.count("submit") == 0
+
+
+async def test_not_found_is_proof_only_when_nothing_comes_between(floor: Floor) -> None:
+    floor.venue.submits.extend([TIMEOUT] * 3)
+    floor.venue.finds.extend([[], [], [], [], TIMEOUT, [], []])
+    floor.open()
+    order_id = await floor.place()
+    floor.venue.orders[order_id] = [accepted(order_id)]
+    await until(floor.engine.store, "OrderRecovered", "OrderAccepted")
+    assert not floor.venue.finds
+
+
 async def test_an_order_that_another_worker_meant_to_send_is_sent(floor: Floor) -> None:
     order_id = await floor.place()
     await floor.engine.trading.report(ALICE, order_id, RecordSent(1), CALLER)
