@@ -7,7 +7,7 @@ again; as long as it does not answer, the order stays unresolved and its funds s
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 from math import inf
@@ -26,6 +26,7 @@ from application.ports import (
     VenueRefusedError,
     VenueUnreachableError,
 )
+from application.tasks import Tasks
 from domain.commands import (
     RecordCancelRefusal,
     RecordNeverArrived,
@@ -80,7 +81,7 @@ class OrderExecutor:
         self._backoff = tuple(backoff_seconds)
         self._watched: set[OrderId] = set()
         self._turns: dict[OrderId, asyncio.Lock] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks("an order's work failed; it is resumed at the next start")
         self._listener = VenueListener(venue, booking, clock, self._watched, reconcile_seconds)
 
     @property
@@ -92,17 +93,15 @@ class OrderExecutor:
         """Resume what is open, then follow the log, until cancelled."""
         order_ids, position = await self._open_orders.open_orders()
         self._watched.update(order_ids)
-        self._spawn(self._listener.run())
+        self._tasks.spawn(self._listener.run())
         for order_id in order_ids:
-            self._spawn(self._resume(order_id))
+            self._tasks.spawn(self._resume(order_id))
         try:
             async for batch in self._feed.follow(position):
                 for recorded in batch:
                     self._react(recorded)
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._tasks.end()
 
     def _react(self, recorded: RecordedEvent) -> None:
         order_id, event = order_of(recorded.stream_id), recorded.event
@@ -112,11 +111,11 @@ class OrderExecutor:
             self._watched.add(order_id)
             self._booking.remember(order_id, event.trader_id)
             placed = evolve(None, event)
-            self._spawn(self._with_turn(order_id, lambda: self._submit(placed)))
+            self._tasks.spawn(self._with_turn(order_id, lambda: self._submit(placed)))
         elif isinstance(event, OrderCancelRequested) or (
             isinstance(event, OrderAccepted) and event.status is Status.PENDING_CANCEL
         ):
-            self._spawn(self._in_turn(order_id, self._cancel))
+            self._tasks.spawn(self._in_turn(order_id, self._cancel))
         elif getattr(event, "status", None) in FINAL:
             self._watched.discard(order_id)
             self._turns.pop(order_id, None)
@@ -275,16 +274,6 @@ class OrderExecutor:
             if snapshot is None or snapshot.state.status is not Status.PENDING_CANCEL:
                 return
             await self._listener.ask(order_id)
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("an order's work failed; it is resumed at the next start", exc_info=task.exception())
 
 
 def _is_there(order: Order) -> bool:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 
 from application.booking import Booking
 from application.ports import (
@@ -14,6 +13,7 @@ from application.ports import (
     VenueReport,
     VenueUnreachableError,
 )
+from application.tasks import Tasks
 from domain.values import OrderId
 
 log = logging.getLogger(__name__)
@@ -39,12 +39,12 @@ class VenueListener:
         self._clock = clock
         self._watched = watched
         self._reconcile_seconds = reconcile_seconds
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks("a report could not be booked")
         self.is_live = False
 
     async def run(self) -> None:
         """Listen, and poll while nothing can be heard, until cancelled."""
-        self._spawn(self._reconcile())
+        self._tasks.spawn(self._reconcile())
         try:
             while True:
                 try:
@@ -56,9 +56,7 @@ class VenueListener:
                 await self.ask_for_all()
                 await self._clock.sleep(_POLL_SECONDS)
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._tasks.end()
 
     async def ask_for_all(self) -> None:
         """Ask for every open order, a few at a time."""
@@ -86,19 +84,9 @@ class VenueListener:
             work = self.ask_for_all()  # what happened while nobody listened
         else:
             work = self._booking.book([report])
-        self._spawn(work)
+        self._tasks.spawn(work)
 
     async def _reconcile(self) -> None:
         while True:
             await self._clock.sleep(self._reconcile_seconds)
             await self.ask_for_all()
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a report could not be booked", exc_info=task.exception())

@@ -1,9 +1,9 @@
 """What a trader holds of one symbol, at average cost."""
 
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
-from domain.values import DECIMALS_MAX, ZERO, Money, Price, Quantity, Side, rounded_quotient
+from domain.values import ZERO, Money, Price, Quantity, Side, rounded_quotient
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +46,4 @@ class Position:
     def _cost_of(self, closing: Decimal) -> Decimal:
         if closing == abs(self.quantity):
             return self.cost
-        share = rounded_quotient(self.cost * closing, abs(self.quantity))
-        return share.quantize(Decimal(1).scaleb(-DECIMALS_MAX), rounding=ROUND_HALF_EVEN)
+        return rounded_quotient(self.cost * closing, abs(self.quantity))
