@@ -6,6 +6,7 @@ The in-memory parts in ``infrastructure/memory.py`` are product code and pass th
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from domain.events import Event, Metadata, RecordedEvent, StreamId
@@ -159,6 +160,17 @@ class Feed(Protocol):
 # ── The venue ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True)
+class VenueLeg:
+    """A stop order on the same side and for the same quantity as the order it belongs to: one cancels the other.
+
+    The venue reduces one by what the other fills, at once, so that both together never fill more than one of them could.
+    """
+
+    client_order_id: OrderId
+    stop_price: Price
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueOrder:
     """An order as it goes to the venue. ``client_order_id`` is our order id, the venue's idempotency key."""
@@ -171,6 +183,47 @@ class VenueOrder:
     price: Price | None
     stop_price: Price | None
     time_in_force: TimeInForce
+    leg: VenueLeg | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueReplacement:
+    """New terms for an order at the venue; what is None stays as it is.
+
+    ``number`` counts the replacements of the order from 1. Number and order id together are the idempotency key of this
+    one, for ever. ``quantity`` is the new total, of which the fills so far are a part.
+    """
+
+    client_order_id: OrderId
+    number: int
+    venue_order_id: str
+    quantity: Quantity | None
+    price: Price | None
+    stop_price: Price | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """An order to ask the venue for.
+
+    ``venue_order_id`` is the venue's own id, where it is known; the legs of another order are known by it only. ``leg``
+    is the order of ours that was sent as a leg of this one. ``replacement`` is the number of a replacement that may have
+    reached the venue although nobody saw its answer, 0 for none.
+    """
+
+    client_order_id: OrderId
+    venue_order_id: str | None = None
+    leg: OrderId | None = None
+    replacement: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VenueTerms:
+    """What the venue works on. ``quantity`` is the total, fills included."""
+
+    quantity: Quantity
+    price: Price | None
+    stop_price: Price | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +241,20 @@ class VenueFill:
 class VenueReport:
     """What the venue says of an order, by answer, by query or by stream.
 
-    ``status`` is one of ``accepted``, ``filled`` (in part or in full, with ``fill``), ``cancelled``, ``expired``,
-    ``rejected``, ``cancel_refused``, ``other`` (nothing to record) or ``listening``: a stream says it, with empty ids,
-    when it is live, and again when it could not read something. Nothing is missed after it; what came before, ask.
+    ``client_order_id`` is our order id where the venue's order is one of ours or a replacement of one. Where the venue
+    gave the order another name, it is that name, and ``venue_order_id`` tells whether it is ours after all.
+
+    ``status`` is one of
+
+    - ``accepted``; ``filled`` (in part or in full, with ``fill``); ``cancelled``; ``expired``; ``rejected``
+    - ``replaced``: ``venue_order_id`` is the order that works from now on, with ``terms``; ``replacement`` is the number of
+      the replacement, 0 where the venue changed the order without being asked
+    - ``replace_refused`` (``replacement`` says which, 0: all that are pending); ``cancel_refused``
+    - ``busted``: the venue took the execution ``busted_fill_id`` back; ``corrected``: it changed it into ``fill``
+    - ``superseded``: ``venue_order_id`` still works although its replacement does; one of them has to go
+    - ``other``: nothing to record
+    - ``listening``: a stream says it, with empty ids, when it is live, and again when it could not read something.
+      Nothing is missed after it; what came before, ask.
     """
 
     client_order_id: OrderId
@@ -198,6 +262,23 @@ class VenueReport:
     status: str
     reason: str = ""
     fill: VenueFill | None = None
+    busted_fill_id: FillId | None = None
+    replacement: int = 0
+    terms: VenueTerms | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkingOrder:
+    """An order that works at the venue right now, ours or not. ``client_order_id`` is as in a report."""
+
+    client_order_id: OrderId
+    venue_order_id: str
+    symbol: str
+    side: Side
+    status: str
+    terms: VenueTerms
+    filled_quantity: Decimal
+    submitted_at: datetime
 
 
 class VenueRefusedError(Exception):
@@ -257,12 +338,38 @@ class Venue(Protocol):
         """
         ...
 
-    async def find(self, client_order_id: OrderId) -> Sequence[VenueReport]:
-        """Everything the venue knows of the order, whatever its state: acceptance, fills, end. Empty: not found."""
+    async def find(self, sought: Sought) -> Sequence[VenueReport]:
+        """Everything the venue knows of the order, whatever its state: acceptance, replacement, fills, end.
+
+        Replacements are followed to the order that works now. The reports of a leg come with those of its order.
+        Empty: not found.
+        """
         ...
 
     async def cancel(self, venue_order_id: str) -> None:
-        """Ask for the order to be cancelled; the outcome comes as a report."""
+        """Ask for the order to be cancelled; the outcome comes as a report. Never waits for a request to submit."""
+        ...
+
+    async def replace(self, replacement: VenueReplacement) -> Sequence[VenueReport]:
+        """Ask for other terms; the reports say what became of it at once (at least ``replaced``).
+
+        A venue that has carried out this replacement already answers with the reports of the order that it led to.
+        """
+        ...
+
+    async def working_orders(self) -> Sequence[WorkingOrder]:
+        """Every order of the account that works right now."""
+        ...
+
+    async def executions(self, after: datetime) -> Sequence[VenueReport]:
+        """Every fill, bust and correction of the account after a moment, oldest first.
+
+        The venue lists them without the names of their orders: ``client_order_id`` is empty, ``venue_order_id`` is not.
+        """
+        ...
+
+    async def client_order_id(self, venue_order_id: str) -> OrderId | None:
+        """Whose order that is, as in a report; None when the venue does not know it."""
         ...
 
     def reports(self) -> AsyncIterator[VenueReport]:
