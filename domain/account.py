@@ -13,18 +13,17 @@ from domain.events import (
     FundsReleased,
     FundsReserved,
     FundsWithdrawn,
-    OrderCancelled,
     OrderEvent,
-    OrderExpired,
+    OrderFillBusted,
+    OrderFillCorrected,
     OrderFilled,
-    OrderPlaced,
-    OrderRejected,
+    ReservationChanged,
     SharesReleased,
     SharesReserved,
     TradeBooked,
+    TradeCorrected,
 )
-from domain.lifecycle import FINAL
-from domain.order import Order
+from domain.order import NOTHING, Held, Order
 from domain.position import Position
 from domain.refusals import InsufficientFundsToWithdraw
 from domain.values import ZERO, Money, Price, Quantity, Side, Symbol, dollars, tidy
@@ -80,20 +79,18 @@ def decide(account: Account, request: AccountRequest) -> list[AccountEvent]:
             assert_never(request)
 
 
-def follow(order: Order | None, event: OrderEvent) -> list[AccountEvent]:
-    """What an order's event means for its trader's account; ``order`` is the order before the event.
+def follow(before: Order | None, event: OrderEvent, after: Order) -> list[AccountEvent]:
+    """What an order's event means for its trader's account; the order is given as it was and as it is now.
 
     A reservation lives exactly as long as its order works: what a fill does not use up, the end of the order releases.
     """
-    if isinstance(event, OrderPlaced):
-        return [_reservation(event)]
-    if order is None:
-        return []
+    if before is None:
+        return [_reserved(after, after.held)]
     if isinstance(event, OrderFilled):
-        return [_booking(order, event)]
-    if isinstance(event, OrderRejected | OrderCancelled | OrderExpired):
-        return [_release(order)]
-    return []
+        return [_booking(before, event, after)]
+    if isinstance(event, OrderFillBusted | OrderFillCorrected):
+        return [*_correction(event, after), *_adjusted(before, after)]
+    return _adjusted(before, after)
 
 
 def evolve(account: Account, event: AccountEvent) -> Account:
@@ -117,41 +114,122 @@ def evolve(account: Account, event: AccountEvent) -> Account:
         case SharesReleased():
             freed = _working(account, event.symbol, sells=-event.quantity)
             return replace(freed, open_orders=account.open_orders - 1)
+        case ReservationChanged():
+            buying = event.side is Side.BUY
+            changed = _working(account, event.symbol, **{"buys" if buying else "sells": event.quantity})
+            return replace(changed, reserved=Money(account.reserved + event.amount))
         case TradeBooked():
             return _booked(account, event)
+        case TradeCorrected():
+            return _corrected(account, event)
         case _:
             assert_never(event)
 
 
-def _reservation(event: OrderPlaced) -> AccountEvent:
-    if event.reserve_price is None:
-        return SharesReserved(order_id=event.order_id, symbol=event.symbol, quantity=event.quantity)
-    amount = _value(event.quantity, event.reserve_price)
-    return FundsReserved(order_id=event.order_id, symbol=event.symbol, quantity=event.quantity, amount=amount)
-
-
-def _release(order: Order) -> AccountEvent:
-    terms, leaves = order.terms, order.leaves_quantity
-    if terms.reserve_price is None:
-        return SharesReleased(order_id=terms.order_id, symbol=terms.symbol, quantity=leaves)
-    amount = _value(leaves, terms.reserve_price)
-    return FundsReleased(order_id=terms.order_id, symbol=terms.symbol, quantity=leaves, amount=amount)
-
-
-def _booking(order: Order, event: OrderFilled) -> AccountEvent:
+def _reserved(order: Order, held: Held) -> AccountEvent:
     terms = order.terms
-    used = Quantity(min(event.quantity, order.leaves_quantity))
+    if terms.side is Side.SELL:
+        return SharesReserved(order_id=terms.order_id, symbol=terms.symbol, quantity=held.quantity)
+    return FundsReserved(order_id=terms.order_id, symbol=terms.symbol, quantity=held.quantity, amount=held.amount)
+
+
+def _released(order: Order, held: Held) -> AccountEvent:
+    terms = order.terms
+    if terms.side is Side.SELL:
+        return SharesReleased(order_id=terms.order_id, symbol=terms.symbol, quantity=held.quantity)
+    return FundsReleased(order_id=terms.order_id, symbol=terms.symbol, quantity=held.quantity, amount=held.amount)
+
+
+def _adjusted(before: Order, after: Order) -> list[AccountEvent]:
+    """What an order that ended, works again or asks for more or less does to what is held for it."""
+    if after.is_over and not before.is_over:
+        return [_released(before, before.held)]
+    if before.is_over and not after.is_over:
+        return [_reserved(after, after.held)]
+    change = _difference(after.held, before.held)
+    if change == NOTHING:
+        return []
+    terms = after.terms
+    return [
+        ReservationChanged(
+            order_id=terms.order_id,
+            symbol=terms.symbol,
+            side=terms.side,
+            quantity=change.quantity,
+            amount=change.amount,
+        )
+    ]
+
+
+def _booking(before: Order, event: OrderFilled, after: Order) -> AccountEvent:
+    used = _difference(before.held, after.held)
     return TradeBooked(
-        order_id=terms.order_id,
+        order_id=before.order_id,
         fill_id=event.fill_id,
-        symbol=terms.symbol,
-        side=terms.side,
+        symbol=event.symbol,
+        side=event.side,
         quantity=event.quantity,
         price=event.price,
         commission=event.commission,
-        released_quantity=used,
-        released_cash=_value(used, terms.reserve_price or Price(ZERO)),
-        closed=event.status in FINAL and not order.is_over,
+        released_quantity=used.quantity,
+        released_cash=used.amount,
+        closed=after.is_over and not before.is_over,
+    )
+
+
+def _correction(event: OrderFillBusted | OrderFillCorrected, order: Order) -> list[AccountEvent]:
+    if isinstance(event, OrderFillCorrected):
+        return [
+            TradeCorrected(
+                order_id=order.order_id,
+                fill_id=event.fill_id,
+                symbol=event.symbol,
+                side=event.side,
+                quantity=event.quantity,
+                price=event.price,
+                commission=event.commission,
+                previous_quantity=event.previous_quantity,
+                previous_price=event.previous_price,
+                previous_commission=event.previous_commission,
+            )
+        ]
+    if not event.quantity:
+        return []
+    return [
+        TradeCorrected(
+            order_id=order.order_id,
+            fill_id=event.fill_id,
+            symbol=event.symbol,
+            side=event.side,
+            quantity=Quantity(ZERO),
+            price=Price(ZERO),
+            commission=Money(ZERO),
+            previous_quantity=event.quantity,
+            previous_price=event.price,
+            previous_commission=event.commission,
+        )
+    ]
+
+
+def corrected(position: Position, event: TradeCorrected) -> Position:
+    """The position after a correction: without the trade as it was, with the trade as it is."""
+    undone = position
+    if event.previous_quantity:
+        undone = position.undone(event.side, event.previous_quantity, event.previous_price, event.previous_commission)
+    if not event.quantity:
+        return undone
+    return undone.traded(event.side, event.quantity, event.price, event.commission)
+
+
+def _corrected(account: Account, event: TradeCorrected) -> Account:
+    value = event.quantity * event.price - event.previous_quantity * event.previous_price
+    commission = event.commission - event.previous_commission
+    holding = account.holding(event.symbol)
+    position = corrected(holding.position, event)
+    return replace(
+        account,
+        cash=Money(account.cash + (-value if event.side is Side.BUY else value) - commission),
+        holdings=_holdings(account, event.symbol, replace(holding, position=position)),
     )
 
 
@@ -185,5 +263,5 @@ def _holdings(account: Account, symbol: Symbol, holding: Holding) -> Mapping[Sym
     return MappingProxyType({**account.holdings, symbol: holding})
 
 
-def _value(quantity: Quantity, price: Price) -> Money:
-    return Money(tidy(quantity * price))
+def _difference(more: Held, less: Held) -> Held:
+    return Held(Quantity(tidy(more.quantity - less.quantity)), Money(tidy(more.amount - less.amount)))

@@ -14,7 +14,10 @@ from domain.values import FillId, Money, OrderId, OrderType, Price, Quantity, Si
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceOrder:
-    """A new order. ``reference_price`` is the market's price at this moment, None when nobody knows one."""
+    """A new order. ``reference_price`` is the market's price at this moment, None when nobody knows one.
+
+    Only exits have a ``parent_order_id``, the order whose fill they protect, and an ``oco_order_id``, the other exit.
+    """
 
     order_id: OrderId
     trader_id: TraderId
@@ -29,11 +32,22 @@ class PlaceOrder:
     stop_loss: Price | None = None
     take_profit: Price | None = None
     reference_price: Price | None = None
+    parent_order_id: OrderId | None = None
+    oco_order_id: OrderId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CancelOrder:
     """Take back what is not filled yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceOrder:
+    """Go on with other terms; what is None stays as it is. ``quantity`` is the new total, fills included."""
+
+    quantity: Quantity | None = None
+    price: Price | None = None
+    stop_price: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +144,57 @@ class RecordExpiry:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordBust:
+    """The venue took a fill back; ``execution_id`` is the bust's own id."""
+
+    fill_id: FillId
+    execution_id: FillId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordCorrection:
+    """The venue changed a fill; ``execution_id`` is the correction's own id, the rest what the fill is now."""
+
+    fill_id: FillId
+    execution_id: FillId
+    quantity: Quantity
+    price: Price
+    commission: Money
+    venue: str
+    executed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordReplacement:
+    """The venue works on these terms now; ``number`` is the replacement's, 0 where nobody asked for one."""
+
+    number: int
+    venue_order_id: str
+    quantity: Quantity
+    price: Price | None
+    stop_price: Price | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordReplaceRefusal:
+    """The venue would not replace; ``number`` says which replacement, 0 all that are pending."""
+
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDifference:
+    """The venue's books and ours differ; ``reason`` says how."""
+
+    venue_order_id: str
+    venue_status: str
+    venue_filled_quantity: Quantity
+    reason: str
+
+
 OrderReport = (
     RecordSent
     | RecordRecovery
@@ -141,6 +206,11 @@ OrderReport = (
     | RecordCancelRefusal
     | RecordCancellation
     | RecordExpiry
+    | RecordBust
+    | RecordCorrection
+    | RecordReplacement
+    | RecordReplaceRefusal
+    | RecordDifference
 )
-OrderCommand = PlaceOrder | CancelOrder | OrderReport
+OrderCommand = PlaceOrder | CancelOrder | ReplaceOrder | OrderReport
 AccountRequest = Deposit | Withdraw

@@ -27,6 +27,8 @@ class OrderPlaced:
     """The order is durable; nothing has been sent yet.
 
     ``reserve_price`` is the cash held per unit of a buy: the limit price, or the reference or stop price plus a margin.
+    An exit names the order whose fill it protects in ``parent_order_id``, and in ``oco_order_id`` the other exit of the
+    pair, of which one cancels the other.
     """
 
     order_id: OrderId
@@ -43,6 +45,8 @@ class OrderPlaced:
     take_profit: Price | None
     reference_price: Price | None
     reserve_price: Price | None
+    parent_order_id: OrderId | None
+    oco_order_id: OrderId | None
     status: Status
 
 
@@ -100,6 +104,55 @@ class OrderFilled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFillBusted:
+    """The venue took a fill back (FIX ExecType H, trade cancel); ``execution_id`` is the bust's own id.
+
+    ``quantity``, ``price`` and ``commission`` are what the fill had been booked with: 0 when it had not been, in which
+    case it never will be.
+    """
+
+    fill_id: FillId
+    execution_id: FillId
+    symbol: Symbol
+    side: Side
+    quantity: Quantity
+    price: Price
+    commission: Money
+    reason: str
+    filled_quantity: Quantity
+    leaves_quantity: Quantity
+    average_fill_price: Price | None
+    status: Status
+    flags: tuple[Flag, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFillCorrected:
+    """The venue changed a fill (FIX ExecType G, trade correct); ``execution_id`` is the correction's own id.
+
+    The ``previous_`` fields are what the fill had been booked with: 0 when it had not been, in which case it is now.
+    """
+
+    fill_id: FillId
+    execution_id: FillId
+    symbol: Symbol
+    side: Side
+    quantity: Quantity
+    price: Price
+    commission: Money
+    venue: str
+    executed_at: datetime
+    previous_quantity: Quantity
+    previous_price: Price
+    previous_commission: Money
+    filled_quantity: Quantity
+    leaves_quantity: Quantity
+    average_fill_price: Price
+    status: Status
+    flags: tuple[Flag, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRejected:
     """The venue refused the order, or it provably never arrived; ``code`` and ``reason`` are the venue's."""
 
@@ -137,6 +190,74 @@ class OrderExpired:
 
     reason: str
     status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReplaceRequested:
+    """The trader wants other terms; the venue decides. ``number`` counts the order's replacements from 1.
+
+    The terms are those that the whole order would have; until the venue has answered, the larger hold counts.
+    """
+
+    number: int
+    quantity: Quantity
+    price: Price | None
+    stop_price: Price | None
+    reserve_price: Price | None
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReplaced:
+    """The order works on these terms from now on, at the venue as ``venue_order_id`` if it is there already.
+
+    ``number`` is the replacement's, 0 where the venue changed the order without being asked.
+    """
+
+    number: int
+    venue_order_id: str | None
+    quantity: Quantity
+    price: Price | None
+    stop_price: Price | None
+    reserve_price: Price | None
+    leaves_quantity: Quantity
+    status: Status
+    flags: tuple[Flag, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReplaceRefused:
+    """Replacement ``number`` will not happen; the order works on as it was."""
+
+    number: int
+    reason: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReconciled:
+    """The venue's books and ours differed: what the venue said, before anything was done about it.
+
+    ``venue_status`` and ``venue_filled_quantity`` are the venue's, ``filled_quantity`` and ``status`` ours.
+    """
+
+    venue_order_id: str
+    venue_status: str
+    venue_filled_quantity: Quantity
+    filled_quantity: Quantity
+    reason: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderUnprotected:
+    """What the order has filled is not protected as its trader wished: an exit could not be placed, or is gone."""
+
+    fill_id: FillId | None
+    exit_order_id: OrderId | None
+    reason: str
+    status: Status
+    flags: tuple[Flag, ...]
 
 
 # ── Accounts ── stream "account-<trader id>" ─────────────────────────────────────────────────────────────────────────
@@ -214,6 +335,49 @@ class TradeBooked:
     closed: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationChanged:
+    """What is held for a working order became more, or less: by ``quantity`` units and ``amount`` dollars."""
+
+    order_id: OrderId
+    symbol: Symbol
+    side: Side
+    quantity: Quantity
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeCorrected:
+    """A booked fill changed, or was taken back (``quantity`` 0); the ``previous_`` fields are what is undone."""
+
+    order_id: OrderId
+    fill_id: FillId
+    symbol: Symbol
+    side: Side
+    quantity: Quantity
+    price: Price
+    commission: Money
+    previous_quantity: Quantity
+    previous_price: Price
+    previous_commission: Money
+
+
+# ── The venue ── stream "venue-<name>" ───────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownOrderReported:
+    """The venue has an order that is not ours. It is nobody's here; somebody must look."""
+
+    venue_order_id: str
+    client_order_id: str
+    symbol: str
+    side: str
+    quantity: Quantity
+    filled_quantity: Quantity
+    venue_status: str
+
+
 OrderEvent = (
     OrderPlaced
     | OrderSent
@@ -226,11 +390,27 @@ OrderEvent = (
     | OrderCancelRefused
     | OrderCancelled
     | OrderExpired
+    | OrderFillBusted
+    | OrderFillCorrected
+    | OrderReplaceRequested
+    | OrderReplaced
+    | OrderReplaceRefused
+    | OrderReconciled
+    | OrderUnprotected
 )
 AccountEvent = (
-    FundsDeposited | FundsWithdrawn | FundsReserved | FundsReleased | SharesReserved | SharesReleased | TradeBooked
+    FundsDeposited
+    | FundsWithdrawn
+    | FundsReserved
+    | FundsReleased
+    | SharesReserved
+    | SharesReleased
+    | ReservationChanged
+    | TradeBooked
+    | TradeCorrected
 )
-Event = OrderEvent | AccountEvent
+VenueEvent = UnknownOrderReported
+Event = OrderEvent | AccountEvent | VenueEvent
 
 TOPICS: dict[str, type[Event]] = {
     "OrderPlaced": OrderPlaced,
@@ -244,13 +424,23 @@ TOPICS: dict[str, type[Event]] = {
     "OrderCancelRefused": OrderCancelRefused,
     "OrderCancelled": OrderCancelled,
     "OrderExpired": OrderExpired,
+    "OrderFillBusted": OrderFillBusted,
+    "OrderFillCorrected": OrderFillCorrected,
+    "OrderReplaceRequested": OrderReplaceRequested,
+    "OrderReplaced": OrderReplaced,
+    "OrderReplaceRefused": OrderReplaceRefused,
+    "OrderReconciled": OrderReconciled,
+    "OrderUnprotected": OrderUnprotected,
     "FundsDeposited": FundsDeposited,
     "FundsWithdrawn": FundsWithdrawn,
     "FundsReserved": FundsReserved,
     "FundsReleased": FundsReleased,
     "SharesReserved": SharesReserved,
     "SharesReleased": SharesReleased,
+    "ReservationChanged": ReservationChanged,
     "TradeBooked": TradeBooked,
+    "TradeCorrected": TradeCorrected,
+    "UnknownOrderReported": UnknownOrderReported,
 }
 """The stored name of every event: its topic in the store, its ``type`` on every stream."""
 
@@ -297,6 +487,11 @@ def order_stream(order_id: OrderId) -> StreamId:
 def account_stream(trader_id: TraderId) -> StreamId:
     """The stream that holds a trader's account events."""
     return StreamId(f"account-{trader_id}")
+
+
+def venue_stream(venue_name: str) -> StreamId:
+    """The stream that holds what a venue says beyond our orders."""
+    return StreamId(f"venue-{venue_name}")
 
 
 def order_of(stream_id: StreamId) -> OrderId | None:

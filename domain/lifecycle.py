@@ -37,6 +37,7 @@ class Kind(StrEnum):
     PART_FILL = "part fill"
     FULL_FILL = "full fill"
     CANCEL_ASKED = "cancel asked"
+    REPLACE_ASKED = "replace asked"
     CANCELLED = "cancelled"
     REJECTED = "rejected"
     EXPIRED = "expired"
@@ -45,21 +46,28 @@ class Kind(StrEnum):
 FINAL = frozenset({Status.FILLED, Status.CANCELLED, Status.REJECTED, Status.EXPIRED})
 
 _NEW, _ACC, _PART, _FULL = Status.PENDING, Status.ACCEPTED, Status.PARTIALLY_FILLED, Status.FILLED
-_PCXL, _CXL, _REJ, _EXP = Status.PENDING_CANCEL, Status.CANCELLED, Status.REJECTED, Status.EXPIRED
+_PCXL, _PRPL, _CXL, _REJ, _EXP = (
+    Status.PENDING_CANCEL,
+    Status.PENDING_REPLACE,
+    Status.CANCELLED,
+    Status.REJECTED,
+    Status.EXPIRED,
+)
 
 # fmt: off
-_COLUMNS = (      Kind.ACCEPTED, Kind.PART_FILL, Kind.FULL_FILL, Kind.CANCEL_ASKED, Kind.CANCELLED, Kind.REJECTED, Kind.EXPIRED)
+_COLUMNS = (  Kind.ACCEPTED, Kind.PART_FILL, Kind.FULL_FILL, Kind.CANCEL_ASKED, Kind.REPLACE_ASKED, Kind.CANCELLED, Kind.REJECTED, Kind.EXPIRED)
 _ROWS = {
-    _NEW:        (_ACC,          _PART,          _FULL,          _PCXL,             _CXL,           _REJ,          _EXP),
-    _ACC:        (_ACC,          _PART,          _FULL,          _PCXL,             _CXL,           _REJ,          _EXP),
-    _PART:       (_PART,         _PART,          _FULL,          _PCXL,             _CXL,           _REJ,          _EXP),
-    # A fill that crosses our cancel on the wire does not take the request back.
-    _PCXL:       (_PCXL,         _PCXL,          _FULL,          _PCXL,             _CXL,           _REJ,          _EXP),
+    _NEW:    (_ACC,          _PART,          _FULL,          _PCXL,             _PRPL,              _CXL,           _REJ,          _EXP),
+    _ACC:    (_ACC,          _PART,          _FULL,          _PCXL,             _PRPL,              _CXL,           _REJ,          _EXP),
+    _PART:   (_PART,         _PART,          _FULL,          _PCXL,             _PRPL,              _CXL,           _REJ,          _EXP),
+    # A fill that crosses a request on the wire does not take it back: the request is answered first (FIX precedence).
+    _PRPL:   (_PRPL,         _PRPL,          _PRPL,          _PCXL,             _PRPL,              _CXL,           _REJ,          _EXP),
+    _PCXL:   (_PCXL,         _PCXL,          _PCXL,          _PCXL,             _PCXL,              _CXL,           _REJ,          _EXP),
     # Final is final: what the venue says afterwards is booked and flagged, the status stays.
-    _FULL:       (_FULL,         _FULL,          _FULL,          _FULL,             _FULL,          _FULL,         _FULL),
-    _CXL:        (_CXL,          _CXL,           _CXL,           _CXL,              _CXL,           _CXL,          _CXL),
-    _REJ:        (_REJ,          _REJ,           _REJ,           _REJ,              _REJ,           _REJ,          _REJ),
-    _EXP:        (_EXP,          _EXP,           _EXP,           _EXP,              _EXP,           _EXP,          _EXP),
+    _FULL:   (_FULL,         _FULL,          _FULL,          _FULL,             _FULL,              _FULL,          _FULL,         _FULL),
+    _CXL:    (_CXL,          _CXL,           _CXL,           _CXL,              _CXL,               _CXL,           _CXL,          _CXL),
+    _REJ:    (_REJ,          _REJ,           _REJ,           _REJ,              _REJ,               _REJ,           _REJ,          _REJ),
+    _EXP:    (_EXP,          _EXP,           _EXP,           _EXP,              _EXP,               _EXP,           _EXP,          _EXP),
 }
 # fmt: on
 
@@ -73,8 +81,16 @@ def after(status: Status, kind: Kind) -> Status:
     return TRANSITIONS[status, kind]
 
 
-def works_on(*, acknowledged: bool, filled: bool) -> Status:
-    """The status an order returns to when a cancel was refused: what it would be had nobody asked."""
+def works_on(*, acknowledged: bool, replacing: bool, filled: bool, full: bool) -> Status:
+    """The status of an order with no cancel pending: where it returns to when a request of its trader was answered.
+
+    Also where a FILLED order goes when the venue takes a trade back, or has replaced it by a larger one after all: the one
+    way out of a final status, because what is filled no longer is all of it.
+    """
+    if full:
+        return Status.FILLED
+    if replacing:
+        return Status.PENDING_REPLACE
     if filled:
         return Status.PARTIALLY_FILLED
     return Status.ACCEPTED if acknowledged else Status.PENDING

@@ -1,26 +1,11 @@
-"""An order: what it is (``Order``), what may happen to it (``decide``), what has happened to it (``evolve``)."""
+"""An order: what it is (``Order``) and what has happened to it (``evolve``). What may happen: ``domain.deciding``."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import ROUND_CEILING, Decimal
-from typing import assert_never
+from decimal import Decimal
+from typing import NamedTuple, assert_never
 
-from domain.commands import (
-    CancelOrder,
-    OrderCommand,
-    OrderReport,
-    PlaceOrder,
-    RecordAcceptance,
-    RecordCancellation,
-    RecordCancelRefusal,
-    RecordExpiry,
-    RecordFill,
-    RecordNeverArrived,
-    RecordRecovery,
-    RecordRejection,
-    RecordSent,
-    RecordUnresolved,
-)
 from domain.events import (
     OrderAccepted,
     OrderCancelled,
@@ -28,32 +13,22 @@ from domain.events import (
     OrderCancelRequested,
     OrderEvent,
     OrderExpired,
+    OrderFillBusted,
+    OrderFillCorrected,
     OrderFilled,
     OrderPlaced,
+    OrderReconciled,
     OrderRecovered,
     OrderRejected,
+    OrderReplaced,
+    OrderReplaceRefused,
+    OrderReplaceRequested,
     OrderSent,
+    OrderUnprotected,
     OrderUnresolved,
 )
-from domain.lifecycle import FINAL, Flag, Kind, Status, after, works_on
-from domain.refusals import NoReferencePrice, OrderNotCancellable, OrderNotFound
-from domain.values import (
-    DECIMALS_MAX,
-    ZERO,
-    FillId,
-    Money,
-    OrderId,
-    OrderType,
-    Price,
-    Quantity,
-    Side,
-    TraderId,
-    rounded_quotient,
-    tidy,
-)
-
-MARKET_MARGIN = Decimal("0.05")
-"""How much above the reference or stop price a buy without a limit is held for, as a share of that price."""
+from domain.lifecycle import FINAL, Flag, Status
+from domain.values import ZERO, FillId, Money, OrderId, OrderType, Price, Quantity, TraderId, rounded_quotient, tidy
 
 
 class BrokenHistoryError(Exception):
@@ -62,7 +37,7 @@ class BrokenHistoryError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
-    """One execution of an order, as booked."""
+    """One execution of an order, as booked. ``corrections`` are the ids of what the venue corrected it with."""
 
     fill_id: FillId
     quantity: Quantity
@@ -70,20 +45,70 @@ class Fill:
     commission: Money
     venue: str
     executed_at: datetime
+    corrections: tuple[FillId, ...] = ()
+
+    def is_known_as(self, execution_id: FillId) -> bool:
+        """Whether the id is the fill's own or that of a correction of it."""
+        return execution_id == self.fill_id or execution_id in self.corrections
+
+
+class Terms(NamedTuple):
+    """What an order asks for. ``reserve_price`` is the cash held per unit of a buy, None for a sell."""
+
+    quantity: Quantity
+    price: Price | None
+    stop_price: Price | None
+    reserve_price: Price | None
+
+
+class Replacement(NamedTuple):
+    """Terms that the trader asked for and that the venue has not answered yet."""
+
+    number: int
+    terms: Terms
+
+
+class Held(NamedTuple):
+    """What is held for an order: units that it may still trade, and dollars for a buy."""
+
+    quantity: Quantity
+    amount: Money
+
+
+class Difference(NamedTuple):
+    """What the venue said when its books and ours differed last."""
+
+    venue_order_id: str
+    venue_status: str
+    venue_filled_quantity: Quantity
+
+
+NOTHING = Held(Quantity(ZERO), Money(ZERO))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """An order as its events leave it. ``traded_value`` is the sum of quantity times price over all fills."""
+    """An order as its events leave it. ``traded_value`` is the sum of quantity times price over all fills.
+
+    ``terms`` is how it was placed and ``current`` what it asks for now. ``busted`` are the ids of fills that the venue
+    took back, and of the busts; ``past_venue_order_ids`` those under which the venue knew it before it was replaced.
+    """
 
     terms: OrderPlaced
+    current: Terms
     status: Status
     filled_quantity: Quantity = Quantity(ZERO)
     traded_value: Money = Money(ZERO)
     fills: tuple[Fill, ...] = ()
+    busted: tuple[FillId, ...] = ()
     attempts: int = 0
     recovered_attempt: int = 0
     venue_order_id: str | None = None
+    past_venue_order_ids: tuple[str, ...] = ()
+    replacements: tuple[Replacement, ...] = ()
+    replacement_number: int = 0
+    difference: Difference | None = None
+    unprotected: tuple[FillId | OrderId, ...] = ()
     reason: str | None = None
     flags: tuple[Flag, ...] = ()
 
@@ -103,32 +128,53 @@ class Order:
         return self.status in FINAL
 
     @property
+    def is_acknowledged(self) -> bool:
+        """Whether the venue has acknowledged it."""
+        return self.venue_order_id is not None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the venue has shown that it has the order, by an acknowledgement or by a fill before it."""
+        return self.is_acknowledged or bool(self.fills) or bool(self.busted)
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether it never left: nobody but its trader knows of it."""
+        return self.attempts == 0 and not self.is_there
+
+    @property
+    def is_leg(self) -> bool:
+        """Whether it goes to the venue as a leg of its other exit, which holds the units for both."""
+        return self.terms.oco_order_id is not None and self.terms.order_type is OrderType.STOP
+
+    @property
     def leaves_quantity(self) -> Quantity:
         """What may still be filled: quantity minus cumulative, 0 once the order is over (FIX LeavesQty, tag 151)."""
         if self.is_over:
             return Quantity(ZERO)
-        return Quantity(max(self.terms.quantity - self.filled_quantity, ZERO))
+        return Quantity(tidy(max(self.current.quantity - self.filled_quantity, ZERO)))
 
     @property
     def average_fill_price(self) -> Price | None:
         """Average price over all fills to 9 decimals, None before the first (FIX AvgPx, tag 6)."""
         return Price(rounded_quotient(self.traded_value, self.filled_quantity)) if self.filled_quantity else None
 
+    @property
+    def held(self) -> Held:
+        """What its trader's account holds for it: while a replacement is pending, the most that either may need."""
+        if self.is_over or self.is_leg:
+            return NOTHING
+        wanted = list(self._wanted())
+        amount = max(leaves * (terms.reserve_price or ZERO) for leaves, terms in wanted)
+        return Held(Quantity(tidy(max(leaves for leaves, _ in wanted))), Money(tidy(amount)))
 
-def decide(order: Order | None, command: OrderCommand) -> list[OrderEvent]:
-    """The events that the command leads to; none when it brings nothing new.
+    def fill_known_as(self, execution_id: FillId) -> Fill | None:
+        """The fill with this id, or that was corrected by this id."""
+        return next((fill for fill in self.fills if fill.is_known_as(execution_id)), None)
 
-    Raises:
-        Refusal: the request is against a rule. Reports are never refused.
-        OrderNotFound: there is no such order.
-    """
-    if isinstance(command, PlaceOrder):
-        return [_placed(command)] if order is None else []
-    if order is None:
-        raise OrderNotFound
-    if isinstance(command, CancelOrder):
-        return _cancel(order)
-    return _record(order, command)
+    def _wanted(self) -> Iterator[tuple[Decimal, Terms]]:
+        for terms in (self.current, *(replacement.terms for replacement in self.replacements)):
+            yield max(terms.quantity - self.filled_quantity, ZERO), terms
 
 
 def evolve(order: Order | None, event: OrderEvent) -> Order:
@@ -140,7 +186,8 @@ def evolve(order: Order | None, event: OrderEvent) -> Order:
     if isinstance(event, OrderPlaced):
         if order is not None:
             raise BrokenHistoryError(f"order {event.order_id} was placed twice")
-        return Order(terms=event, status=event.status)
+        current = Terms(event.quantity, event.price, event.stop_price, event.reserve_price)
+        return Order(terms=event, current=current, status=event.status)
     if order is None:
         raise BrokenHistoryError(f"{type(event).__name__} before OrderPlaced")
     match event:
@@ -153,168 +200,112 @@ def evolve(order: Order | None, event: OrderEvent) -> Order:
         case OrderUnresolved():
             return replace(order, status=event.status, flags=event.flags)
         case OrderAccepted():
-            flags = _without(order.flags, Flag.UNRESOLVED)
+            flags = without(order.flags, Flag.UNRESOLVED)
             return replace(order, status=event.status, venue_order_id=event.venue_order_id, flags=flags)
-        case OrderFilled():
-            return _filled(order, event)
+        case OrderFilled() | OrderFillCorrected() | OrderFillBusted():
+            return _traded(order, event)
         case OrderCancelRefused():
-            return replace(order, status=event.status, reason=event.reason)
+            pending = () if event.status in FINAL else order.replacements
+            return replace(order, status=event.status, reason=event.reason, replacements=pending)
         case OrderRejected() | OrderCancelled() | OrderExpired():
-            flags = _without(order.flags, Flag.UNRESOLVED)
-            return replace(order, status=event.status, reason=event.reason, flags=flags)
+            flags = without(order.flags, Flag.UNRESOLVED)
+            return replace(order, status=event.status, reason=event.reason, flags=flags, replacements=())
+        case OrderReplaceRequested():
+            terms = Terms(event.quantity, event.price, event.stop_price, event.reserve_price)
+            pending = (*order.replacements, Replacement(event.number, terms))
+            return replace(order, status=event.status, replacements=pending, replacement_number=event.number)
+        case OrderReplaced():
+            return _replaced(order, event)
+        case OrderReplaceRefused():
+            pending = tuple(each for each in order.replacements if each.number != event.number)
+            return replace(order, status=event.status, reason=event.reason, replacements=pending)
+        case OrderReconciled():
+            difference = Difference(event.venue_order_id, event.venue_status, event.venue_filled_quantity)
+            return replace(order, difference=difference, status=event.status)
+        case OrderUnprotected():
+            named = tuple(each for each in (event.fill_id, event.exit_order_id) if each is not None)
+            return replace(
+                order,
+                status=event.status,
+                flags=event.flags,
+                unprotected=(*order.unprotected, *named),
+                reason=event.reason,
+            )
         case _:
             assert_never(event)
 
 
-def _placed(command: PlaceOrder) -> OrderPlaced:
-    return OrderPlaced(
-        order_id=command.order_id,
-        trader_id=command.trader_id,
-        client_order_id=command.client_order_id,
-        symbol=command.symbol,
-        side=command.side,
-        quantity=command.quantity,
-        order_type=command.order_type,
-        price=command.price,
-        stop_price=command.stop_price,
-        time_in_force=command.time_in_force,
-        stop_loss=command.stop_loss,
-        take_profit=command.take_profit,
-        reference_price=command.reference_price,
-        reserve_price=worst_price(command) if command.side is Side.BUY else None,
-        status=Status.PENDING,
+def _replaced(order: Order, event: OrderReplaced) -> Order:
+    past = order.past_venue_order_ids
+    if order.venue_order_id is not None and event.venue_order_id != order.venue_order_id:
+        past = (*past, order.venue_order_id)
+    return replace(
+        order,
+        status=event.status,
+        current=Terms(event.quantity, event.price, event.stop_price, event.reserve_price),
+        venue_order_id=event.venue_order_id,
+        past_venue_order_ids=past,
+        replacements=tuple(each for each in order.replacements if each.number > event.number)
+        if event.number
+        else order.replacements,
+        replacement_number=max(order.replacement_number, event.number),
+        flags=event.flags,
     )
 
 
-def worst_price(order: PlaceOrder) -> Price:
-    """What a unit may cost at most: the limit, or the stop or reference price plus the margin.
-
-    Raises:
-        NoReferencePrice: a market order in a symbol that nobody can value.
-    """
-    limited = order.order_type in {OrderType.LIMIT, OrderType.STOP_LIMIT}
-    price = order.price if limited else order.stop_price or order.reference_price
-    if price is None:
-        raise NoReferencePrice(symbol=order.symbol, order_type=order.order_type)
-    return price if limited else _with_margin(price)
-
-
-def _with_margin(price: Price) -> Price:
-    step = Decimal(1).scaleb(-DECIMALS_MAX)
-    return Price(tidy((price * (1 + MARKET_MARGIN)).quantize(step, rounding=ROUND_CEILING)))
-
-
-def _cancel(order: Order) -> list[OrderEvent]:
-    if order.is_over:
-        raise OrderNotCancellable(status=order.status)
-    if order.status is Status.PENDING_CANCEL:
-        return []
-    if order.attempts == 0 and order.venue_order_id is None and not order.fills:
-        reason = "cancelled before it was sent to the venue"
-        return [OrderCancelled(reason=reason, status=after(order.status, Kind.CANCELLED))]
-    return [OrderCancelRequested(status=after(order.status, Kind.CANCEL_ASKED))]
-
-
-def _record(order: Order, report: OrderReport) -> list[OrderEvent]:
-    if isinstance(report, RecordFill):
-        return _fill(order, report)
-    if order.is_over:
-        return []
-    acknowledged = order.venue_order_id is not None
-    match report:
-        case RecordSent():
-            # Neither an acknowledged order nor one that its trader wants back is sent again.
-            is_due = not acknowledged and order.status is Status.PENDING and report.attempt > order.attempts
-            return [OrderSent(attempt=report.attempt, status=order.status)] if is_due else []
-        case RecordRecovery():
-            found = OrderRecovered(attempt=report.attempt, venue_order_id=report.venue_order_id, status=order.status)
-            return [] if acknowledged or report.attempt <= order.recovered_attempt else [found]
-        case RecordUnresolved():
-            flags = _with(order.flags, Flag.UNRESOLVED)
-            unresolved = OrderUnresolved(reason=report.reason, status=order.status, flags=flags)
-            return [] if acknowledged or Flag.UNRESOLVED in order.flags else [unresolved]
-        case RecordNeverArrived():
-            # Whatever was heard of it meanwhile is stronger than not having been found.
-            return [] if acknowledged or order.fills else [_never_arrived(order, report.reason)]
-        case RecordAcceptance():
-            status = after(order.status, Kind.ACCEPTED)
-            return [] if acknowledged else [OrderAccepted(venue_order_id=report.venue_order_id, status=status)]
-        case RecordRejection():
-            status = after(order.status, Kind.REJECTED)
-            return [OrderRejected(code=report.code, reason=report.reason, status=status)]
-        case RecordCancelRefusal():
-            status = works_on(acknowledged=acknowledged, filled=bool(order.fills))
-            refused = OrderCancelRefused(reason=report.reason, status=status)
-            return [refused] if order.status is Status.PENDING_CANCEL else []
-        case RecordCancellation():
-            return [OrderCancelled(reason=report.reason, status=after(order.status, Kind.CANCELLED))]
-        case RecordExpiry():
-            return [OrderExpired(reason=report.reason, status=after(order.status, Kind.EXPIRED))]
+def _traded(order: Order, event: OrderFilled | OrderFillCorrected | OrderFillBusted) -> Order:
+    known = order.fill_known_as(event.fill_id)
+    before: tuple[Fill, ...] = (known,) if known else ()
+    after: tuple[Fill, ...] = ()
+    busted = order.busted
+    match event:
+        case OrderFilled():
+            before, after = (), (_fill(event),)
+        case OrderFillCorrected():
+            earlier = known.corrections if known else ()
+            after = (_fill(event, (*earlier, event.execution_id)),)
+        case OrderFillBusted():
+            busted = (*busted, event.fill_id, event.execution_id, *(known.corrections if known else ()))
         case _:
-            assert_never(report)
-
-
-def _never_arrived(order: Order, reason: str) -> OrderEvent:
-    """The end of an order that the venue never had: its trader wanted it back, or it is refused."""
-    if order.status is Status.PENDING_CANCEL:
-        return OrderCancelled(reason=reason, status=after(order.status, Kind.CANCELLED))
-    return OrderRejected(code="NEVER_ARRIVED", reason=reason, status=after(order.status, Kind.REJECTED))
-
-
-def _fill(order: Order, report: RecordFill) -> list[OrderEvent]:
-    if any(fill.fill_id == report.fill_id for fill in order.fills):
-        return []
-    quantity = order.terms.quantity
-    cumulative = Quantity(tidy(order.filled_quantity + report.quantity))
-    value = order.traded_value + report.quantity * report.price
-    status = after(order.status, Kind.FULL_FILL if cumulative >= quantity else Kind.PART_FILL)
-    flags = _without(order.flags, Flag.UNRESOLVED)
-    if order.is_over:
-        flags = _with(flags, Flag.LATE_FILL)
-    if cumulative > quantity:
-        flags = _with(flags, Flag.OVERFILLED)
-    event = OrderFilled(
-        fill_id=report.fill_id,
-        symbol=order.terms.symbol,
-        side=order.terms.side,
-        quantity=report.quantity,
-        price=report.price,
-        commission=report.commission,
-        venue=report.venue,
-        executed_at=report.executed_at,
-        filled_quantity=cumulative,
-        leaves_quantity=Quantity(ZERO if status in FINAL else tidy(quantity - cumulative)),
-        average_fill_price=Price(rounded_quotient(value, cumulative)),
-        status=status,
-        flags=flags,
-    )
-    return [event]
-
-
-def _filled(order: Order, event: OrderFilled) -> Order:
-    if event.filled_quantity != order.filled_quantity + event.quantity:
+            assert_never(event)
+    filled = order.filled_quantity + _sum(after).quantity - _sum(before).quantity
+    if event.filled_quantity != filled:
         raise BrokenHistoryError(f"fill {event.fill_id} of order {order.order_id} does not add up")
-    fill = Fill(
+    kept = tuple(fill for fill in order.fills if fill is not known) if before else order.fills
+    return replace(
+        order,
+        status=event.status,
+        filled_quantity=event.filled_quantity,
+        traded_value=Money(order.traded_value + _sum(after).amount - _sum(before).amount),
+        fills=(*kept, *after),
+        busted=busted,
+        replacements=() if event.status in FINAL else order.replacements,
+        flags=event.flags,
+    )
+
+
+def _sum(fills: tuple[Fill, ...]) -> Held:
+    quantity = sum((fill.quantity for fill in fills), ZERO)
+    return Held(Quantity(quantity), Money(sum((fill.quantity * fill.price for fill in fills), ZERO)))
+
+
+def _fill(event: OrderFilled | OrderFillCorrected, corrections: tuple[FillId, ...] = ()) -> Fill:
+    return Fill(
         fill_id=event.fill_id,
         quantity=event.quantity,
         price=event.price,
         commission=event.commission,
         venue=event.venue,
         executed_at=event.executed_at,
-    )
-    return replace(
-        order,
-        status=event.status,
-        filled_quantity=event.filled_quantity,
-        traded_value=Money(order.traded_value + event.quantity * event.price),
-        fills=(*order.fills, fill),
-        flags=event.flags,
+        corrections=corrections,
     )
 
 
-def _with(flags: tuple[Flag, ...], flag: Flag) -> tuple[Flag, ...]:
+def with_flag(flags: tuple[Flag, ...], flag: Flag) -> tuple[Flag, ...]:
+    """The flags and this one, sorted, each once."""
     return flags if flag in flags else tuple(sorted((*flags, flag)))
 
 
-def _without(flags: tuple[Flag, ...], flag: Flag) -> tuple[Flag, ...]:
+def without(flags: tuple[Flag, ...], flag: Flag) -> tuple[Flag, ...]:
+    """The flags without this one."""
     return tuple(each for each in flags if each is not flag)

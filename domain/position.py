@@ -10,7 +10,7 @@ from domain.values import ZERO, Money, Price, Quantity, Side, rounded_quotient
 class Position:
     """``quantity`` units bought for ``cost`` dollars in all; negative when facts from the venue left it short.
 
-    Nothing is lost to rounding: the cash all trades moved equals ``realised_pnl - cost`` exactly, and ``commission``
+    ``closed_at`` is the average price of what a trade closed last, None before. Nothing is lost to rounding: the cash all trades moved equals ``realised_pnl - cost`` exactly, and ``commission``
     stands beside it.
     """
 
@@ -18,6 +18,7 @@ class Position:
     cost: Money = Money(ZERO)
     realised_pnl: Money = Money(ZERO)
     commission: Money = Money(ZERO)
+    closed_at: Price | None = None
 
     @property
     def average_price(self) -> Price | None:
@@ -41,6 +42,27 @@ class Position:
             cost=Money(self.cost - cost_closed + opening * price),
             realised_pnl=Money(self.realised_pnl - closing_signed * price - cost_closed),
             commission=Money(self.commission + commission),
+            closed_at=self.average_price if closing else self.closed_at,
+        )
+
+    def undone(self, side: Side, quantity: Quantity, price: Price, commission: Money) -> "Position":
+        """The position without a trade that the venue took back.
+
+        What the trade had opened goes at its own price. What it had closed comes back at the average price of what is
+        held, or was held last: exactly the position from before it, unless other trades changed that average since.
+        """
+        signed = quantity if side is Side.BUY else -quantity
+        opened = min(quantity, abs(self.quantity)) if self.quantity * signed > 0 else ZERO
+        cost_opened = self.cost if opened and opened == abs(self.quantity) else opened.copy_sign(signed) * price
+        reopened = (quantity - opened).copy_sign(signed)
+        average = self.average_price if self.quantity * signed < 0 else self.closed_at
+        back_at = price if average is None else average
+        return Position(
+            quantity=Quantity(self.quantity - signed),
+            cost=Money(self.cost - cost_opened - reopened * back_at),
+            realised_pnl=Money(self.realised_pnl + signed * price - cost_opened - reopened * back_at),
+            commission=Money(self.commission - commission),
+            closed_at=self.closed_at,
         )
 
     def _cost_of(self, closing: Decimal) -> Decimal:

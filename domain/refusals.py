@@ -110,6 +110,18 @@ class OrderNotCancellable(Refusal):
     code = "ORDER_NOT_CANCELLABLE"
 
 
+class OrderNotReplaceable(Refusal):
+    """The order is {status} and cannot be replaced"""
+
+    code = "ORDER_NOT_REPLACEABLE"
+
+
+class OrderChanged(Refusal):
+    """The order has changed: it is at version {version} and no longer at the one that If-Match names"""
+
+    code = "PRECONDITION_FAILED"
+
+
 class OrderNotFound(Refusal):
     """There is no such order"""
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from domain.account import Account
 from domain.commands import PlaceOrder
-from domain.order import worst_price
+from domain.order import Order
+from domain.pricing import LIMITED, STOPPED, limit_of, worst_price
 from domain.refusals import (
     InsufficientFunds,
     InsufficientPosition,
@@ -18,7 +19,7 @@ from domain.refusals import (
     MaxPositionExceeded,
     Refusal,
 )
-from domain.values import Money, OrderType, Quantity, Side, dollars, parse_price, parse_quantity, tidy
+from domain.values import ZERO, Money, Price, Quantity, Side, Symbol, dollars, parse_price, parse_quantity, tidy
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,35 +81,56 @@ class OrderValidator:
         """Order quantity, order value, open orders and the position that working orders could lead to."""
         return _result(lambda: self._check_limits(order, account))
 
+    def validate_replacement(self, before: Order, after: Order, account: Account) -> ValidationResult:
+        """Whether the account and the limits carry what the order would become, given as it was and as it would be."""
+        return _result(lambda: self._check_replacement(before, after, account))
+
     def _check_order(self, order: PlaceOrder, account: Account) -> None:
         _check_terms(order)
         self._check_limits(order, account)
         if order.side is Side.BUY:
             _check_balance(Money(tidy(order.quantity * worst_price(order))), account.available)
         else:
-            _check_position(order, account)
+            _check_position(order.symbol, order.quantity, account.holding(order.symbol).available)
 
     def _check_limits(self, order: PlaceOrder, account: Account) -> None:
+        if account.open_orders >= self.limits.max_open_orders:
+            raise MaxOpenOrdersExceeded(open_orders=account.open_orders, limit=self.limits.max_open_orders)
+        self._check_size(order.quantity, order.quantity * worst_price(order))
+        if order.side is Side.BUY:
+            self._check_position_limit(order.symbol, order.quantity, account)
+
+    def _check_replacement(self, before: Order, after: Order, account: Account) -> None:
+        terms = after.terms
+        wished = after.replacements[-1].terms if after.replacements else after.current
+        price = limit_of(terms.order_type, wished.price, wished.stop_price or terms.reference_price) or ZERO
+        self._check_size(wished.quantity, wished.quantity * price)
+        if terms.side is Side.BUY:
+            self._check_position_limit(terms.symbol, Quantity(after.held.quantity - before.held.quantity), account)
+            _check_balance(after.held.amount, Money(tidy(account.available + before.held.amount)))
+        else:
+            available = Quantity(account.holding(terms.symbol).available + before.held.quantity)
+            _check_position(terms.symbol, after.held.quantity, available)
+
+    def _check_size(self, quantity: Quantity, notional: Decimal) -> None:
         limits = self.limits
-        if order.quantity > limits.max_order_quantity:
-            raise MaxOrderQuantityExceeded(quantity=f"{order.quantity:f}", limit=f"{limits.max_order_quantity:f}")
-        notional = order.quantity * worst_price(order)
+        if quantity > limits.max_order_quantity:
+            raise MaxOrderQuantityExceeded(quantity=f"{quantity:f}", limit=f"{limits.max_order_quantity:f}")
         if notional > limits.max_order_notional:
             raise MaxNotionalExceeded(notional=dollars(notional), limit=dollars(limits.max_order_notional))
-        if account.open_orders >= limits.max_open_orders:
-            raise MaxOpenOrdersExceeded(open_orders=account.open_orders, limit=limits.max_open_orders)
-        holding = account.holding(order.symbol)
-        position = holding.position.quantity + holding.working_buys + order.quantity
-        if order.side is Side.BUY and position > limits.max_position:
+
+    def _check_position_limit(self, symbol: Symbol, more: Quantity, account: Account) -> None:
+        holding = account.holding(symbol)
+        position = holding.position.quantity + holding.working_buys + more
+        if position > self.limits.max_position:
             raise MaxPositionExceeded(
-                symbol=order.symbol, position=f"{tidy(position):f}", limit=f"{limits.max_position:f}"
+                symbol=symbol, position=f"{tidy(position):f}", limit=f"{self.limits.max_position:f}"
             )
 
 
 def _check_terms(order: PlaceOrder) -> None:
     kind = order.order_type
-    limited = kind in {OrderType.LIMIT, OrderType.STOP_LIMIT}
-    stopped = kind in {OrderType.STOP, OrderType.STOP_LIMIT}
+    limited, stopped = kind in LIMITED, kind in STOPPED
     if limited and order.price is None:
         raise InvalidPrice("price", problem=f"is needed for a {kind} order")
     if not limited and order.price is not None:
@@ -117,10 +139,19 @@ def _check_terms(order: PlaceOrder) -> None:
         raise InvalidPrice("stop_price", problem=f"is needed for a {kind} order")
     if not stopped and order.stop_price is not None:
         raise InvalidPrice("stop_price", problem=f"has no meaning for a {kind} order")
-    for name in ("stop_loss", "take_profit"):
-        if getattr(order, name) is not None:
-            # An exit that nobody watches is worse than none: refused until the engine places exits itself.
-            raise InvalidRequest(name, problem="is not available yet; send the exit as an order of its own")
+    _check_exits(order, order.price or order.stop_price or order.reference_price)
+
+
+def _check_exits(order: PlaceOrder, entry: Price | None) -> None:
+    for name, price in (("stop_loss", order.stop_loss), ("take_profit", order.take_profit)):
+        if price is not None and order.side is Side.SELL:
+            raise InvalidRequest(name, problem="protects what a BUY opens; a SELL closes it")
+    if entry is None:
+        return
+    if order.stop_loss is not None and order.stop_loss >= entry:
+        raise InvalidPrice("stop_loss", problem=f"must be below the order's price of {entry:f}")
+    if order.take_profit is not None and order.take_profit <= entry:
+        raise InvalidPrice("take_profit", problem=f"must be above the order's price of {entry:f}")
 
 
 def _check_balance(cost: Money, available: Money) -> None:
@@ -128,9 +159,6 @@ def _check_balance(cost: Money, available: Money) -> None:
         raise InsufficientFunds(cost=dollars(cost), available=dollars(available))
 
 
-def _check_position(order: PlaceOrder, account: Account) -> None:
-    available = account.holding(order.symbol).available
-    if order.quantity > available:
-        raise InsufficientPosition(
-            quantity=f"{order.quantity:f}", symbol=order.symbol, available=f"{tidy(available):f}"
-        )
+def _check_position(symbol: Symbol, quantity: Quantity, available: Quantity) -> None:
+    if quantity > available:
+        raise InsufficientPosition(quantity=f"{quantity:f}", symbol=symbol, available=f"{tidy(available):f}")

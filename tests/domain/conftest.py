@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from domain import deciding
 from domain import order as orders
 from domain.commands import OrderCommand
 from domain.events import OrderEvent
@@ -21,19 +22,19 @@ class Story:
 
     def then(self, *expected: OrderEvent) -> Order | None:
         assert self.command is not None
-        events = orders.decide(self.order, self.command)
+        events = deciding.decide(self.order, self.command)
         assert events == list(expected)
         order = self.order
         for event in events:
             order = orders.evolve(order, event)
         # Nothing to do is an empty list, not an error: the same command again brings nothing new.
-        assert order is None or orders.decide(order, self.command) == []
+        assert order is None or deciding.decide(order, self.command) == []
         return order
 
     def then_refused(self, refusal: type[Refusal], message: str) -> None:
         assert self.command is not None
         with pytest.raises(refusal) as caught:
-            orders.decide(self.order, self.command)
+            deciding.decide(self.order, self.command)
         assert caught.value.message == message
 
 

@@ -46,6 +46,8 @@ def placed(**changes: Any) -> OrderPlaced:
         "take_profit": None,
         "reference_price": Price(Decimal(10)),
         "reserve_price": Price(Decimal(10)),
+        "parent_order_id": None,
+        "oco_order_id": None,
         "status": Status.PENDING,
     }
     return OrderPlaced(**terms | changes)
