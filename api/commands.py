@@ -1,4 +1,4 @@
-"""Commands: orders placed and cancelled, cash moved."""
+"""Commands: orders placed, cancelled and replaced, cash moved."""
 
 import asyncio
 from contextlib import aclosing, suppress
@@ -8,12 +8,12 @@ from api.answers import Answer, json_answer, order_answer
 from api.endpoints import Call
 from api.problems import Problem
 from api.queries import own_order
-from api.requests import parse_idempotency_key
-from api.schemas import CashBody, OrderBody
+from api.requests import parse_idempotency_key, parse_if_match
+from api.schemas import CashBody, OrderBody, ReplaceBody
 from api.views import account_view
 from application.snapshots import Snapshot
 from application.trading import Caller, OrderRequest
-from domain.commands import AccountRequest, Deposit, Withdraw
+from domain.commands import AccountRequest, CancelOrder, Deposit, ReplaceOrder, Withdraw
 from domain.events import order_stream
 from domain.lifecycle import Status
 from domain.order import Order
@@ -40,9 +40,24 @@ async def place_order(call: Call) -> Answer:
 
 async def cancel_order(call: Call) -> Answer:
     """Take back what is not filled yet; what the venue says at once is in the answer."""
-    order = await call.engine.trading.cancel(call.trader_id, call.order_id, _caller(call, "trader"))
-    if order.state.status is Status.PENDING_CANCEL:
-        await _outcome(call, order)
+    return await _change(call, CancelOrder(), Status.PENDING_CANCEL)
+
+
+async def replace_order(call: Call) -> Answer:
+    """Go on with other terms; what the venue says at once is in the answer."""
+    body: ReplaceBody = call.body
+    request = ReplaceOrder(quantity=body.quantity, price=body.price, stop_price=body.stop_price)
+    if request == ReplaceOrder():
+        raise Problem("INVALID_REQUEST", "Say what to replace: quantity, price or stop_price")
+    return await _change(call, request, Status.PENDING_REPLACE)
+
+
+async def _change(call: Call, request: CancelOrder | ReplaceOrder, pending: Status) -> Answer:
+    order = await call.engine.trading.change(
+        call.trader_id, call.order_id, request, _caller(call, "trader"), parse_if_match(call.headers)
+    )
+    if order.state.status is pending:
+        await _outcome(call, order, pending)
         order = await own_order(call)
     return order_answer(order)
 
@@ -70,14 +85,14 @@ async def _move_cash(call: Call, request: AccountRequest) -> Answer:
     return json_answer(account_view(trader_id, account, call.reference_price))
 
 
-async def _outcome(call: Call, order: Snapshot[Order]) -> None:
-    """Wait a moment for what ends the pending cancel."""
+async def _outcome(call: Call, order: Snapshot[Order], pending: Status) -> None:
+    """Wait a moment for what ends the pending request."""
     stream_id = order_stream(order.state.order_id)
     with suppress(TimeoutError):
         async with asyncio.timeout(_OUTCOME_SECONDS), aclosing(call.engine.follower.follow(order.position)) as batches:
             async for batch in batches:
                 of_order = (recorded.event for recorded in batch if recorded.stream_id == stream_id)
-                if any(getattr(event, "status", None) is not Status.PENDING_CANCEL for event in of_order):
+                if any(getattr(event, "status", None) is not pending for event in of_order):
                     return
 
 

@@ -99,6 +99,11 @@ _NAME_OF_ORDER = {"type": "string", "pattern": CLIENT_ORDER_ID_PATTERN}
 AskedQuantity = Annotated[
     Quantity, _parsed(lambda value: parse_quantity(_number(value))), WithJsonSchema(_decimal_schema(**_BELOW_BILLION))
 ]
+AskedNewQuantity = Annotated[
+    Quantity | None,
+    _parsed(_optional(lambda value: parse_quantity(_number(value)))),
+    WithJsonSchema(_or_null(_decimal_schema(**_BELOW_BILLION))),
+]
 AskedPrice = Annotated[
     Price | None, PlainValidator(_validate_price), WithJsonSchema(_or_null(_decimal_schema(**_BELOW_BILLION)))
 ]

@@ -22,6 +22,7 @@ BODY_BYTES_MAX = 64 * 1024
 _PARAMETERS_MAX = 50
 _ERRORS_MAX = 20
 _position = re.compile(r"[0-9]{1,19}")
+_version_tag = re.compile(r'(?<!W/)"([0-9]{1,18})"')
 _idempotency_key = re.compile(r"[\x20-\x7e]{1,128}")
 
 _SENTENCES = {
@@ -121,6 +122,14 @@ def parse_idempotency_key(headers: Mapping[bytes, bytes]) -> str | None:
         message = "Idempotency-Key must be 1 to 128 printable ASCII characters"
         raise Problem("INVALID_REQUEST", message, [FieldError("/Idempotency-Key", "INVALID_REQUEST", message)])
     return key
+
+
+def parse_if_match(headers: Mapping[bytes, bytes]) -> frozenset[int] | None:
+    """The versions that the header ``If-Match`` names; None: any. What is no tag of ours names no version."""
+    raw = headers.get(b"if-match")
+    if raw is None or raw.strip() == b"*":
+        return None
+    return frozenset(int(tag) for tag in _version_tag.findall(raw.decode("latin-1")))
 
 
 def parse_last_event_id(headers: Mapping[bytes, bytes]) -> int | None:

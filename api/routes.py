@@ -18,7 +18,7 @@ _TRADERS_AND_AUDITORS = frozenset({TRADER, AUDITOR})
 _ALL = frozenset({TRADER, AUDITOR, OPS})
 _OPS = frozenset({OPS})
 
-_ORDER_HEADERS = {"ETag": "the order's version; comes back in `If-None-Match`"}
+_ORDER_HEADERS = {"ETag": "the order's version; comes back in `If-Match` and `If-None-Match`"}
 _PLACED_HEADERS = _ORDER_HEADERS | {"Location": "where the order is"}
 _REPLAYED = "It was placed before: the first answer again, with `Idempotent-Replayed: true`"
 
@@ -49,7 +49,15 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="POST", path="/api/v1/orders/{order_id}/cancel", summary="Cancel what is left of an order",
         handler=commands.cancel_order, roles=_TRADERS, answer=schemas.OrderView, headers=_ORDER_HEADERS,
-        errors=("ORDER_NOT_CANCELLABLE", "NOT_FOUND", *_COMMAND),
+        errors=("ORDER_NOT_CANCELLABLE", "NOT_FOUND", "PRECONDITION_FAILED", *_COMMAND),
+    ),
+    Endpoint(
+        method="POST", path="/api/v1/orders/{order_id}/replace", summary="Go on with other terms",
+        handler=commands.replace_order, roles=_TRADERS, body=schemas.ReplaceBody, answer=schemas.OrderView,
+        headers=_ORDER_HEADERS, errors=(
+            "ORDER_NOT_REPLACEABLE", "NOT_FOUND", "PRECONDITION_FAILED",
+            *_INVALID_ORDER, *_REFUSED_ORDER, *_BODY, *_COMMAND,
+        ),
     ),
     Endpoint(
         method="POST", path="/api/v1/accounts/{trader_id}/deposits", summary="Deposit cash", handler=commands.deposit,

@@ -9,6 +9,7 @@ from api.fields import (
     WHOLE,
     AskedAmount,
     AskedClientOrderId,
+    AskedNewQuantity,
     AskedOrderId,
     AskedOrderType,
     AskedPrice,
@@ -60,6 +61,14 @@ class OrderBody(Asked):
     stop_loss: AskedPrice = None
     take_profit: AskedPrice = None
     client_order_id: AskedClientOrderId = None
+
+
+class ReplaceBody(Asked):
+    """New terms for an order, at least one; what is left out stays. `quantity` is the new total, fills included."""
+
+    quantity: AskedNewQuantity = None
+    price: AskedPrice = None
+    stop_price: AskedPrice = None
 
 
 class CashBody(Asked):
@@ -162,6 +171,8 @@ class OrderView(Told):
     time_in_force: TimeInForce
     stop_loss: MoneyText | None
     take_profit: MoneyText | None
+    parent_order_id: Annotated[str | None, Field(description="of an exit: the order whose fill it protects")]
+    oco_order_id: Annotated[str | None, Field(description="of an exit: the other one, of which one cancels the other")]
     status: Status
     filled_quantity: QuantityText
     leaves_quantity: QuantityText

@@ -1,32 +1,37 @@
 """Facts into the log. A fact is never dropped: while the store is away it waits."""
 
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import chain, repeat
 from typing import TypeVar, cast
 
+from application.facts import facts
 from application.ports import Clock, StoreUnavailableError, VenueReport
 from application.sequencer import Outcome, SequencerBusyError
 from application.snapshots import Snapshot
 from application.trading import Caller, Trading
-from domain.commands import (
-    OrderReport,
-    RecordAcceptance,
-    RecordCancellation,
-    RecordCancelRefusal,
-    RecordExpiry,
-    RecordFill,
-    RecordRejection,
+from domain.commands import OrderReport
+from domain.events import (
+    OrderAccepted,
+    OrderEvent,
+    OrderFillBusted,
+    OrderFillCorrected,
+    OrderFilled,
+    OrderPlaced,
+    OrderReplaced,
+    UnknownOrderReported,
+    order_stream,
 )
-from domain.events import order_stream
 from domain.order import Order
-from domain.values import OrderId, TraderId
+from domain.values import FillId, OrderId
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _STORE_PAUSES_SECONDS = (0.1, 0.2, 0.5, 1.0)
+_REMEMBERED = 100_000
 
 
 def pauses(*seconds: float) -> Iterator[float]:
@@ -38,44 +43,84 @@ class Booking:
     """Records what the venue says and what the executor does, each fact once however often it is told."""
 
     def __init__(self, trading: Trading, clock: Clock, venue_name: str) -> None:
+        self.venue_name = venue_name
         self._trading = trading
         self._clock = clock
-        self._venue_name = venue_name
-        self._traders: dict[OrderId, TraderId] = {}
+        self._terms: OrderedDict[OrderId, OrderPlaced] = OrderedDict()
+        self._venue_ids: OrderedDict[str, OrderId] = OrderedDict()
+        self._executions: OrderedDict[FillId, None] = OrderedDict()
 
-    def remember(self, order_id: OrderId, trader_id: TraderId) -> None:
-        """Know whose order it is, so that a report of it needs no look-up."""
-        self._traders[order_id] = trader_id
+    def note(self, order_id: OrderId, event: OrderEvent) -> None:
+        """Remember what was recorded, so that reports of it need no look-up, or nothing at all."""
+        match event:
+            case OrderPlaced():
+                _remember(self._terms, order_id, event)
+            case OrderAccepted() | OrderReplaced() if event.venue_order_id is not None:
+                _remember(self._venue_ids, event.venue_order_id, order_id)
+            case OrderFilled():
+                _remember(self._executions, event.fill_id, None)
+            case OrderFillCorrected() | OrderFillBusted():
+                _remember(self._executions, event.execution_id, None)
+            case _:
+                pass
 
-    def forget(self, order_id: OrderId) -> None:
-        """The order is over; a late report of it looks it up."""
-        self._traders.pop(order_id, None)
+    def is_booked(self, execution_id: FillId) -> bool:
+        """Whether this fill, bust or correction is known to be in the log; False where nobody remembers."""
+        return execution_id in self._executions
+
+    def order_known_as(self, venue_order_id: str) -> OrderId | None:
+        """The order that works at the venue under this id, as far as anybody remembers."""
+        return self._venue_ids.get(venue_order_id)
 
     async def order(self, order_id: OrderId) -> Snapshot[Order] | None:
         """The order from the log, None if there is none. Waits for the store."""
-        return await self._insist(lambda: self._trading.order(order_id))
+        snapshot = await self._insist(lambda: self._trading.order(order_id))
+        if snapshot is not None:
+            _remember(self._terms, order_id, snapshot.state.terms)
+            if snapshot.state.venue_order_id is not None:
+                _remember(self._venue_ids, snapshot.state.venue_order_id, order_id)
+        return snapshot
 
     async def record(self, order: Order, fact: OrderReport, actor: str) -> Outcome:
         """Record one fact about the order. Waits for the store."""
-        return await self._report(order.trader_id, order.order_id, fact, actor)
+        return await self._report(order.terms, fact, actor)
 
-    async def book(self, reports: Sequence[VenueReport]) -> None:
-        """Record everything the reports say. Waits for the store; an order that is not ours is logged as an error."""
+    async def record_unknown(self, order: UnknownOrderReported) -> None:
+        """Record an order of the venue that is not ours. Waits for the store."""
+        log.error("the venue reports an order that is not ours: %s", order)
+        caller = Caller("venue", correlation_id=order.venue_order_id, causation_id=order.venue_order_id)
+        await self._insist(lambda: self._trading.report_unknown(self.venue_name, order, caller))
+
+    async def book(self, reports: Sequence[VenueReport], actor: str = "venue") -> list[VenueReport]:
+        """Record everything the reports say. Waits for the store. Returns the reports of orders that are not ours."""
+        strangers = []
         for report in reports:
-            order_id = report.client_order_id
-            trader_id = self._traders.get(order_id)
-            if trader_id is None:
-                snapshot = await self.order(order_id)
-                if snapshot is None:
-                    log.error("the venue reports an order that is not ours: %s", report)
-                    continue
-                trader_id = snapshot.state.trader_id
-            for fact in facts(report, self._venue_name):
-                await self._report(trader_id, order_id, fact, "venue")
+            terms = await self._terms_of(report)
+            if terms is None:
+                strangers.append(report)
+                continue
+            for fact in await self._facts(terms.order_id, report):
+                await self._report(terms, fact, actor)
+        return strangers
 
-    async def _report(self, trader_id: TraderId, order_id: OrderId, fact: OrderReport, actor: str) -> Outcome:
-        caller = Caller(actor, correlation_id=order_id, causation_id=order_id)
-        return await self._insist(lambda: self._trading.report(trader_id, order_id, fact, caller))
+    async def _facts(self, order_id: OrderId, report: VenueReport) -> list[OrderReport]:
+        if report.busted_fill_id is not None:
+            # The venue may name a fill by its latest correction, the exits of the fill are known by its first name.
+            snapshot = await self.order(order_id)
+            fill = snapshot and snapshot.state.fill_known_as(report.busted_fill_id)
+            return facts(report, self.venue_name, fill.fill_id if fill else report.busted_fill_id)
+        return facts(report, self.venue_name)
+
+    async def _terms_of(self, report: VenueReport) -> OrderPlaced | None:
+        named = report.client_order_id
+        order_id = named if named in self._terms else self._venue_ids.get(report.venue_order_id, named)
+        if order_id not in self._terms and (not order_id or await self.order(order_id) is None):
+            return None
+        return self._terms[order_id]
+
+    async def _report(self, terms: OrderPlaced, fact: OrderReport, actor: str) -> Outcome:
+        caller = Caller(actor, correlation_id=terms.order_id, causation_id=terms.order_id)
+        return await self._insist(lambda: self._trading.report(terms, fact, caller))
 
     async def _insist(self, attempt: Callable[[], Awaitable[T]]) -> T:
         waits = pauses(*_STORE_PAUSES_SECONDS)
@@ -87,35 +132,17 @@ class Booking:
                 await self._clock.sleep(next(waits))
 
 
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _remember(known: OrderedDict[K, V], key: K, value: V) -> None:
+    known[key] = value
+    known.move_to_end(key)
+    if len(known) > _REMEMBERED:
+        known.popitem(last=False)
+
+
 def state_in(outcome: Outcome, order: Order) -> Order:
     """The order as the command that has this outcome left it."""
     return cast("Order", outcome.snapshots[order_stream(order.order_id)].state)
-
-
-def facts(report: VenueReport, venue_name: str) -> list[OrderReport]:
-    """What a report says, as facts to record; whatever the venue calls it, a report of an order also accepts it."""
-    if report.status == "rejected":
-        return [RecordRejection("VENUE_REJECTED", report.reason)]
-    said: list[OrderReport] = [RecordAcceptance(report.venue_order_id)] if report.venue_order_id else []
-    if report.fill is not None:
-        fill = report.fill
-        said.append(
-            RecordFill(
-                fill_id=fill.fill_id,
-                quantity=fill.quantity,
-                price=fill.price,
-                commission=fill.commission,
-                venue=venue_name,
-                executed_at=fill.executed_at,
-            )
-        )
-    match report.status:
-        case "cancelled":
-            said.append(RecordCancellation(report.reason or "cancelled by the venue"))
-        case "expired":
-            said.append(RecordExpiry(report.reason or "time in force ended"))
-        case "cancel_refused":
-            said.append(RecordCancelRefusal(report.reason))
-        case _:
-            pass
-    return said

@@ -400,9 +400,17 @@ class Bus(Protocol):
         ...
 
 
-class OpenOrders(Protocol):
-    """Which orders may still need the venue."""
+class Bookkeeping(Protocol):
+    """What the log says of orders at the venue, for whoever compares the venue's books with ours."""
 
     async def open_orders(self) -> tuple[Sequence[OrderId], int]:
         """Ids of all orders that were not over, oldest first, when the log ended at the position beside them."""
+        ...
+
+    async def last_executed_at(self) -> datetime | None:
+        """When the fill that was booked last was executed; None before the first."""
+        ...
+
+    async def order_known_as(self, venue_order_id: str) -> OrderId | None:
+        """The order that the venue acknowledged under this id of its own; None if none of ours was."""
         ...

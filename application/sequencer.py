@@ -63,8 +63,11 @@ class Command(Protocol):
         """The keys that the decision looks at or uses."""
         ...
 
-    def decide(self, states: Mapping[StreamId, State], keys: Mapping[Key, KeyUse]) -> Plan:
-        """What is to be recorded. Raises Refusal when nothing is."""
+    def decide(self, streams: Mapping[StreamId, Snapshot[State]], keys: Mapping[Key, KeyUse]) -> Plan:
+        """What is to be recorded, given the streams as they are; only their states and versions count.
+
+        Raises Refusal when nothing is.
+        """
         ...
 
 
@@ -246,7 +249,7 @@ class Sequencer:
             before = {each: working.get(each) or self._cache[each].snapshot for each in command.streams}
             reads = {stream_id: snapshot.version for stream_id, snapshot in before.items()}
             try:
-                plan = command.decide({each: snapshot.state for each, snapshot in before.items()}, keys)
+                plan = command.decide(before, keys)
                 after, new_events = _numbered(plan, before, command.metadata)
             except Refusal as refusal:
                 decided.append(_Decided(pending, Transaction(reads), before, None, refusal))

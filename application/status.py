@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from application.ports import Bus, Feed
+from domain.deciding import NEVER_ARRIVED
 from domain.events import (
     OrderAccepted,
     OrderCancelled,
@@ -11,11 +12,18 @@ from domain.events import (
     OrderCancelRequested,
     OrderEvent,
     OrderExpired,
+    OrderFillBusted,
+    OrderFillCorrected,
     OrderFilled,
     OrderPlaced,
+    OrderReconciled,
     OrderRecovered,
     OrderRejected,
+    OrderReplaced,
+    OrderReplaceRefused,
+    OrderReplaceRequested,
     OrderSent,
+    OrderUnprotected,
     OrderUnresolved,
     RecordedEvent,
     order_of,
@@ -33,6 +41,13 @@ MESSAGE_NAMES: dict[type[OrderEvent], str] = {
     OrderCancelRefused: "order.cancel_refused",
     OrderCancelled: "order.cancelled",
     OrderExpired: "order.expired",
+    OrderFillBusted: "order.fill_busted",
+    OrderFillCorrected: "order.fill_corrected",
+    OrderReplaceRequested: "order.replace_requested",
+    OrderReplaced: "order.replaced",
+    OrderReplaceRefused: "order.replace_refused",
+    OrderReconciled: "order.reconciled",
+    OrderUnprotected: "order.unprotected",
 }
 """The name under which each order event reaches subscribers."""
 
@@ -41,32 +56,49 @@ def status_message(recorded: RecordedEvent) -> dict[str, Any] | None:
     """The message for one event: ``{event, order_id, status, timestamp, position, version, ...}``, None if not an order's.
 
     A fill adds ``quantity_filled``, ``price_at_fill``, ``filled_quantity``, ``leaves_quantity``, ``fill_id`` and
-    ``flags``; what ended or was refused adds ``reason``. Decimals are text, the time is RFC 3339 UTC.
+    ``flags``, and so does a fill that was corrected or busted; a replacement adds the terms that the order has now, or
+    would have; what ended, was refused or is not as it should be adds ``reason``. Decimals are text, the time is RFC
+    3339 UTC. An order that never reached the venue is told as ``order.error``.
     """
     event = recorded.event
     order_id = order_of(recorded.stream_id)
     if order_id is None or not isinstance(event, OrderEvent):
         return None
     message: dict[str, Any] = {
-        "event": MESSAGE_NAMES[type(event)],
+        "event": _name(event),
         "order_id": order_id,
         "status": event.status.value,
         "timestamp": recorded.recorded_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "position": recorded.position,
         "version": recorded.version,
     }
-    if isinstance(event, OrderFilled):
+    if isinstance(event, OrderFilled | OrderFillCorrected | OrderFillBusted):
+        taken_back = isinstance(event, OrderFillBusted)
         message |= {
             "fill_id": event.fill_id,
-            "quantity_filled": f"{event.quantity:f}",
+            "quantity_filled": "0" if taken_back else f"{event.quantity:f}",
             "price_at_fill": f"{event.price:f}",
             "filled_quantity": f"{event.filled_quantity:f}",
             "leaves_quantity": f"{event.leaves_quantity:f}",
             "flags": list(event.flags),
         }
-    elif isinstance(event, OrderRejected | OrderCancelled | OrderExpired | OrderCancelRefused | OrderUnresolved):
-        message["reason"] = event.reason
+    elif isinstance(event, OrderReplaceRequested | OrderReplaced):
+        message |= {
+            "quantity": f"{event.quantity:f}",
+            "price": event.price and f"{event.price:f}",
+            "stop_price": event.stop_price and f"{event.stop_price:f}",
+        }
+    elif isinstance(event, OrderUnprotected):
+        message["flags"] = list(event.flags)
+    if (reason := getattr(event, "reason", None)) is not None:
+        message["reason"] = reason
     return message
+
+
+def _name(event: OrderEvent) -> str:
+    if isinstance(event, OrderRejected) and event.code == NEVER_ARRIVED:
+        return "order.error"
+    return MESSAGE_NAMES[type(event)]
 
 
 class StatusOrchestrator:

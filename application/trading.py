@@ -1,24 +1,33 @@
-"""What people and the venue may do: place and cancel orders, move cash, report facts. Each is one command."""
+"""What people and the venue may do: place, cancel and replace orders, move cash, report facts. Each is one command."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
 from application.ports import EventStore, Ids, Instruments, Key, KeyUse
-from application.sequencer import Outcome, Plan, Sequencer
+from application.sequencer import Outcome, Sequencer
 from application.snapshots import Snapshot, advanced, empty
-from domain import account as accounts
-from domain import desk
+from application.units_of_work import Change, MoveCash, Place, ReportUnknown
 from domain.account import Account
 from domain.aggregates import State
-from domain.commands import AccountRequest, CancelOrder, OrderCommand, OrderReport, PlaceOrder
-from domain.events import Metadata, StreamId, account_stream, order_stream
+from domain.commands import AccountRequest, CancelOrder, OrderReport, PlaceOrder, ReplaceOrder
+from domain.events import (
+    Metadata,
+    OrderPlaced,
+    StreamId,
+    UnknownOrderReported,
+    account_stream,
+    order_stream,
+)
+from domain.exits import concerned
 from domain.order import Order
-from domain.refusals import IdempotencyKeyReused, InvalidSymbol, OrderNotFound
 from domain.validation import OrderValidator
 from domain.values import OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId, exactly
+
+NOBODY = TraderId("")
+"""Whom events are about that are about no trader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,30 +123,42 @@ class Trading:
             if value is not None
         )
         tradable = instrument is not None and instrument.tradable
-        command = _Place(caller.metadata(trader_id), order, self.validator, keys, request.fingerprint(), tradable)
+        command = Place(caller.metadata(trader_id), order, self.validator, keys, request.fingerprint(), tradable)
         outcome = await self.sequencer.execute(command)
         if outcome.replay_of is not None:
             first = await self._first_answer(outcome.replay_of)
             return Placed(cast("Snapshot[Order]", first), replayed=True)
         return Placed(_order_of(outcome, order_id), replayed=False)
 
-    async def cancel(self, trader_id: TraderId, order_id: OrderId, caller: Caller) -> Snapshot[Order]:
-        """Take back what is not filled yet, at once if the order never left, else by asking the venue.
+    async def change(
+        self,
+        trader_id: TraderId,
+        order_id: OrderId,
+        request: CancelOrder | ReplaceOrder,
+        caller: Caller,
+        at_versions: Collection[int] | None = None,
+    ) -> Snapshot[Order]:
+        """Take back what is not filled yet, or go on with other terms: at once if the order never left the engine.
+
+        Otherwise the venue is asked next. ``at_versions`` are those that the order may be at, None: any.
 
         Raises:
             OrderNotFound: the trader has no such order.
-            OrderNotCancellable: it is over already.
+            OrderChanged: it is at none of these versions.
+            Refusal: it is over already, or the new terms are against the rules, the balance or the limits.
         """
-        command = _Change(caller.metadata(trader_id), order_id, CancelOrder(), self.validator)
+        command = Change(caller.metadata(trader_id), order_id, request, self.validator, at_versions=at_versions)
         return _order_of(await self.sequencer.execute(command), order_id)
 
-    async def report(self, trader_id: TraderId, order_id: OrderId, report: OrderReport, caller: Caller) -> Outcome:
-        """Record a fact about the order; nothing happens when it is known already.
+    async def report(self, terms: OrderPlaced, report: OrderReport, caller: Caller) -> Outcome:
+        """Record a fact about the order that was placed on these terms; nothing happens when it is known already."""
+        others = concerned(terms, report)
+        metadata = caller.metadata(terms.trader_id)
+        return await self.sequencer.execute(Change(metadata, terms.order_id, report, self.validator, others))
 
-        Raises:
-            OrderNotFound: the trader has no such order.
-        """
-        return await self.sequencer.execute(_Change(caller.metadata(trader_id), order_id, report, self.validator))
+    async def report_unknown(self, venue_name: str, order: UnknownOrderReported, caller: Caller) -> None:
+        """Record an order of the venue that is not ours; nothing happens when it was reported just like this before."""
+        await self.sequencer.execute(ReportUnknown(caller.metadata(NOBODY), venue_name, order))
 
     async def move_cash(
         self, trader_id: TraderId, request: AccountRequest, caller: Caller, idempotency_key: str | None = None
@@ -149,7 +170,7 @@ class Trading:
             IdempotencyKeyReused: the key was used for another movement of cash.
         """
         keys = (Key(trader_id, "cash", idempotency_key),) if idempotency_key is not None else ()
-        outcome = await self.sequencer.execute(_MoveCash(caller.metadata(trader_id), request, keys))
+        outcome = await self.sequencer.execute(MoveCash(caller.metadata(trader_id), request, keys))
         if outcome.replay_of is not None:
             return cast("Snapshot[Account]", await self._first_answer(outcome.replay_of))
         return cast("Snapshot[Account]", outcome.snapshots[account_stream(trader_id)])
@@ -177,113 +198,6 @@ class Trading:
 
     async def _first_answer(self, use: KeyUse) -> Snapshot[State]:
         return await self._fold(use.stream_id, use.version, None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    metadata: Metadata
-    order: PlaceOrder
-    validator: OrderValidator
-    keys: tuple[Key, ...]
-    fingerprint: str
-    tradable: bool
-
-    @property
-    def streams(self) -> tuple[StreamId, StreamId]:
-        return order_stream(self.order.order_id), account_stream(self.order.trader_id)
-
-    @property
-    def new_streams(self) -> tuple[StreamId]:
-        return (order_stream(self.order.order_id),)
-
-    def decide(self, states: Mapping[StreamId, State], keys: Mapping[Key, KeyUse]) -> Plan:
-        use = _earlier_use(self.keys, self.fingerprint, keys)
-        if use is not None:
-            return Plan(replay_of=use)
-        if not self.tradable:
-            raise InvalidSymbol(problem=f"{self.order.symbol} is not traded here")
-        plan = _desk_plan(states, self.streams, self.order, self.validator)
-        uses = {key: (self.fingerprint, order_stream(self.order.order_id)) for key in self.keys}
-        return Plan(plan.events, uses)
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    metadata: Metadata
-    order_id: OrderId
-    command: OrderCommand
-    validator: OrderValidator
-    keys: tuple[Key, ...] = ()
-    new_streams: tuple[StreamId, ...] = ()
-
-    @property
-    def streams(self) -> tuple[StreamId, StreamId]:
-        return order_stream(self.order_id), account_stream(self.metadata.trader_id)
-
-    def decide(self, states: Mapping[StreamId, State], _keys: Mapping[Key, KeyUse]) -> Plan:
-        order = states[order_stream(self.order_id)]
-        if not isinstance(order, Order) or order.trader_id != self.metadata.trader_id:
-            raise OrderNotFound
-        return _desk_plan(states, self.streams, self.command, self.validator)
-
-
-@dataclass(frozen=True, slots=True)
-class _MoveCash:
-    metadata: Metadata
-    request: AccountRequest
-    keys: tuple[Key, ...] = ()
-    new_streams: tuple[StreamId, ...] = ()
-
-    @property
-    def streams(self) -> tuple[StreamId]:
-        return (account_stream(self.metadata.trader_id),)
-
-    def decide(self, states: Mapping[StreamId, State], keys: Mapping[Key, KeyUse]) -> Plan:
-        fingerprint = repr(self.request)
-        use = _earlier_use(self.keys, fingerprint, keys)
-        if use is not None:
-            return Plan(replay_of=use)
-        (stream_id,) = self.streams
-        events = [(stream_id, event) for event in accounts.decide(_account(states[stream_id]), self.request)]
-        return Plan(events, dict.fromkeys(self.keys, (fingerprint, stream_id)))
-
-
-def _earlier_use(asked: Sequence[Key], fingerprint: str, keys: Mapping[Key, KeyUse]) -> KeyUse | None:
-    """The earlier use of any of the keys.
-
-    Raises:
-        IdempotencyKeyReused: that was for another request.
-    """
-    for key in asked:
-        use = keys.get(key)
-        if use is not None and use.fingerprint != fingerprint:
-            field_name = "client_order_id" if key.kind == "client_order_id" else "Idempotency-Key"
-            raise IdempotencyKeyReused(field_name, key=key.value)
-        if use is not None:
-            return use
-    return None
-
-
-def _desk_plan(
-    states: Mapping[StreamId, State],
-    streams: tuple[StreamId, StreamId],
-    command: OrderCommand,
-    validator: OrderValidator,
-) -> Plan:
-    order_id, account_id = streams
-    decision = desk.decide(_order(states[order_id]), _account(states[account_id]), command, validator)
-    return Plan(
-        [(order_id, event) for event in decision.order_events]
-        + [(account_id, event) for event in decision.account_events]
-    )
-
-
-def _order(state: State) -> Order | None:
-    return cast("Order | None", state)
-
-
-def _account(state: State) -> Account:
-    return cast("Account", state)
 
 
 def _order_of(outcome: Outcome, order_id: OrderId) -> Snapshot[Order]:

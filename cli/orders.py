@@ -1,4 +1,4 @@
-"""``orderlog orders``: place, list, show and cancel orders of a running engine."""
+"""``orderlog orders``: place, list, show, cancel and replace orders of a running engine."""
 
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -25,7 +25,7 @@ _COLUMNS = {
 
 OrderId = Annotated[str, typer.Argument(metavar="ID", help="The order's id.")]
 
-app = commands("Place, list, show and cancel orders.")
+app = commands("Place, list, show, cancel and replace orders.")
 
 
 @app.command()
@@ -38,6 +38,8 @@ def place(
     price: Annotated[str | None, typer.Option(help="The limit price, in dollars a unit.")] = None,
     stop_price: Annotated[str | None, typer.Option(help="The stop price, in dollars a unit.")] = None,
     time_in_force: Annotated[str, typer.Option(metavar="TIF", help="DAY, GTC, IOC or FOK.")] = "DAY",
+    stop_loss: Annotated[str | None, typer.Option(help="Sell what is filled when the price falls to this.")] = None,
+    take_profit: Annotated[str | None, typer.Option(help="Sell what is filled at this price or better.")] = None,
     client_order_id: Annotated[
         str | None, typer.Option(metavar="NAME", help="Your own name for the order; the same again places nothing.")
     ] = None,
@@ -55,6 +57,8 @@ def place(
         "price": price,
         "stop_price": stop_price,
         "time_in_force": time_in_force,
+        "stop_loss": stop_loss,
+        "take_profit": take_profit,
         "client_order_id": client_order_id,
     }
     with _client(trader, token, url) as client:
@@ -119,6 +123,24 @@ def cancel(
     """Cancel what is not filled of an order."""
     with _client(trader, token, url) as client:
         _show(client.post(f"{_path(order_id)}/cancel"), as_json=as_json)
+
+
+@app.command()
+def replace(
+    order_id: OrderId,
+    *,
+    quantity: Annotated[str | None, typer.Option(help="The new total, fills included.")] = None,
+    price: Annotated[str | None, typer.Option(help="The new limit price.")] = None,
+    stop_price: Annotated[str | None, typer.Option(help="The new stop price.")] = None,
+    trader: Trader = None,
+    token: Token = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Go on with other terms; what is left out stays as it is."""
+    request = {"quantity": quantity, "price": price, "stop_price": stop_price}
+    with _client(trader, token, url) as client:
+        _show(client.post(f"{_path(order_id)}/replace", request), as_json=as_json)
 
 
 def _client(trader: str | None, token: str | None, url: str | None) -> EngineClient:

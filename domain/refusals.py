@@ -117,7 +117,7 @@ class OrderNotReplaceable(Refusal):
 
 
 class OrderChanged(Refusal):
-    """The order has changed: it is at version {version} and no longer at the one that If-Match names"""
+    """The order has changed: it is at version {version}, which is none that If-Match names"""
 
     code = "PRECONDITION_FAILED"
 

@@ -24,7 +24,13 @@ T = TypeVar("T")
 Upcaster = Callable[[dict[str, Any]], None]
 """Changes the fields of a stored event, in place, from one version to the next."""
 
-UPCASTERS: Mapping[str, Sequence[Upcaster]] = {}
+
+def _without_exits(placed: dict[str, Any]) -> None:
+    """Version 2 of OrderPlaced says which order it protects, and which exit cancels it: before, there were no exits."""
+    placed |= {"parent_order_id": None, "oco_order_id": None}
+
+
+UPCASTERS: Mapping[str, Sequence[Upcaster]] = {"OrderPlaced": (_without_exits,)}
 """Topic to its upcasters: the first leads from version 1 to 2, the next from 2 to 3. The last leads to today's shape."""
 
 _VERSION = "class_version"

@@ -15,7 +15,7 @@ import uvloop
 
 from application.booking import Booking, pauses
 from application.execution import OrderExecutor
-from application.listening import NO_ANSWER
+from application.inquiries import NO_ANSWER
 from application.status import StatusOrchestrator
 from infrastructure.composition import Engine, open_engine, open_venue
 from infrastructure.exchanges.alpaca import AlpacaVenue

@@ -11,11 +11,18 @@ from domain.events import (
     OrderCancelRequested,
     OrderEvent,
     OrderExpired,
+    OrderFillBusted,
+    OrderFillCorrected,
     OrderFilled,
     OrderPlaced,
+    OrderReconciled,
     OrderRecovered,
     OrderRejected,
+    OrderReplaced,
+    OrderReplaceRefused,
+    OrderReplaceRequested,
     OrderSent,
+    OrderUnprotected,
     OrderUnresolved,
     RecordedEvent,
 )
@@ -49,6 +56,13 @@ ACTIONS: dict[type[OrderEvent], str] = {
     OrderCancelRefused: "CANCEL_REFUSED",
     OrderCancelled: "CANCELLED",
     OrderExpired: "EXPIRED",
+    OrderFillBusted: "BUSTED",
+    OrderFillCorrected: "CORRECTED",
+    OrderReplaceRequested: "REPLACE_REQUESTED",
+    OrderReplaced: "REPLACED",
+    OrderReplaceRefused: "REPLACE_REFUSED",
+    OrderReconciled: "RECONCILED",
+    OrderUnprotected: "UNPROTECTED",
 }
 
 

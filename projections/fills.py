@@ -1,15 +1,15 @@
-"""Every fill of every order."""
+"""Every fill of every order, as the venue left it: one that was taken back stays as a row of quantity 0."""
 
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import NamedTuple, cast, get_args
 
-from domain.events import OrderFilled, RecordedEvent
-from domain.values import FillId, Money, OrderId, Price, Quantity, Side, Symbol, TraderId
+from domain.events import OrderFillBusted, OrderFillCorrected, OrderFilled, RecordedEvent
+from domain.values import ZERO, FillId, Money, OrderId, Price, Quantity, Side, Symbol, TraderId
 from projections.projection import Key, Projection
 
 
 class FillRow(NamedTuple):
-    """A fill; ``position`` is that of its event."""
+    """A fill; ``position`` is that of its last event."""
 
     id: FillId
     order_id: OrderId
@@ -24,23 +24,32 @@ class FillRow(NamedTuple):
     position: int
 
 
+_FillEvent = OrderFilled | OrderFillCorrected | OrderFillBusted
+
+
 def _key_of(recorded: RecordedEvent) -> Key:
-    return (recorded.stream_id.removeprefix("order-"), cast("OrderFilled", recorded.event).fill_id)
+    return (recorded.stream_id.removeprefix("order-"), cast("_FillEvent", recorded.event).fill_id)
 
 
-def _evolve(_: FillRow | None, recorded: RecordedEvent) -> FillRow:
-    event = cast("OrderFilled", recorded.event)
+def _evolve(row: FillRow | None, recorded: RecordedEvent) -> FillRow:
+    event = cast("_FillEvent", recorded.event)
+    if isinstance(event, OrderFillBusted):
+        executed_at, venue = (row.executed_at, row.venue) if row else (recorded.recorded_at, "")
+        quantity, price, commission = Quantity(ZERO), event.price, Money(ZERO)
+    else:
+        executed_at, venue = event.executed_at, event.venue
+        quantity, price, commission = event.quantity, event.price, event.commission
     return FillRow(
         id=event.fill_id,
         order_id=OrderId(recorded.stream_id.removeprefix("order-")),
         trader_id=recorded.metadata.trader_id,
         symbol=event.symbol,
         side=event.side,
-        executed_at=event.executed_at,
-        quantity_filled=event.quantity,
-        price_at_fill=event.price,
-        venue=event.venue,
-        commission=event.commission,
+        executed_at=executed_at,
+        quantity_filled=quantity,
+        price_at_fill=price,
+        venue=venue,
+        commission=commission,
         position=recorded.position,
     )
 
@@ -50,10 +59,9 @@ FILLS = Projection(
     version=1,
     row=FillRow,
     key=("order_id", "id"),
-    events=frozenset({OrderFilled}),
+    events=frozenset(get_args(_FillEvent)),
     key_of=_key_of,
     evolve=_evolve,
-    is_insert_only=True,
 )
 
 
@@ -62,7 +70,7 @@ FILLS = Projection(
 OF_ORDER = f"""
 SELECT at.position, {", ".join(f"fill.{column}" for column in FillRow._fields)}
 FROM (SELECT position FROM checkpoints WHERE name = 'fills') AS at
-LEFT JOIN fills AS fill ON fill.order_id = %(order_id)s
+LEFT JOIN fills AS fill ON fill.order_id = %(order_id)s AND fill.quantity_filled > 0
 ORDER BY fill.position
 """  # noqa: S608 - the columns are the fields of the row
 """The position of the read model and an order's fills, oldest first; one row of nulls beside it when there are none."""

@@ -11,11 +11,18 @@ from domain.events import (
     OrderCancelRequested,
     OrderEvent,
     OrderExpired,
+    OrderFillBusted,
+    OrderFillCorrected,
     OrderFilled,
     OrderPlaced,
+    OrderReconciled,
     OrderRecovered,
     OrderRejected,
+    OrderReplaced,
+    OrderReplaceRefused,
+    OrderReplaceRequested,
     OrderSent,
+    OrderUnprotected,
     OrderUnresolved,
     RecordedEvent,
 )
@@ -40,6 +47,8 @@ class OrderRow(NamedTuple):
     time_in_force: TimeInForce
     stop_loss: Price | None
     take_profit: Price | None
+    parent_order_id: OrderId | None
+    oco_order_id: OrderId | None
     status: Status
     filled_quantity: Quantity
     leaves_quantity: Quantity
@@ -72,7 +81,7 @@ def _evolve(row: OrderRow | None, recorded: RecordedEvent) -> OrderRow:
         updated_at=recorded.recorded_at,
     )
     match event:
-        case OrderFilled():
+        case OrderFilled() | OrderFillCorrected() | OrderFillBusted():
             return row._replace(
                 filled_quantity=event.filled_quantity,
                 leaves_quantity=event.leaves_quantity,
@@ -83,11 +92,21 @@ def _evolve(row: OrderRow | None, recorded: RecordedEvent) -> OrderRow:
             return row._replace(leaves_quantity=Quantity(ZERO), reason=event.reason, flags=_resolved(row.flags))
         case OrderAccepted():
             return row._replace(flags=_resolved(row.flags))
-        case OrderCancelRefused():
+        case OrderReplaced():
+            return row._replace(
+                quantity=event.quantity,
+                price=event.price,
+                stop_price=event.stop_price,
+                leaves_quantity=event.leaves_quantity,
+                flags=event.flags,
+            )
+        case OrderCancelRefused() | OrderReplaceRefused():
             return row._replace(reason=event.reason)
+        case OrderUnprotected():
+            return row._replace(reason=event.reason, flags=event.flags)
         case OrderUnresolved():
             return row._replace(flags=event.flags)
-        case OrderSent() | OrderRecovered() | OrderCancelRequested():
+        case OrderSent() | OrderRecovered() | OrderCancelRequested() | OrderReplaceRequested() | OrderReconciled():
             return row
         case _:
             assert_never(event)
@@ -107,6 +126,8 @@ def _placed(event: OrderPlaced, recorded: RecordedEvent) -> OrderRow:
         time_in_force=event.time_in_force,
         stop_loss=event.stop_loss,
         take_profit=event.take_profit,
+        parent_order_id=event.parent_order_id,
+        oco_order_id=event.oco_order_id,
         status=event.status,
         filled_quantity=Quantity(ZERO),
         leaves_quantity=event.quantity,
@@ -155,7 +176,7 @@ LEFT JOIN LATERAL (
         array_agg(venue ORDER BY position) AS venues,
         array_agg(commission ORDER BY position) AS commissions,
         array_agg(position ORDER BY position) AS positions
-    FROM fills WHERE order_id = page.id
+    FROM fills WHERE order_id = page.id AND quantity_filled > 0
 ) AS fill ON true
 ORDER BY page.created_position DESC
 """

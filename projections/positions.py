@@ -2,9 +2,10 @@
 
 from typing import NamedTuple, cast
 
-from domain.events import RecordedEvent, TradeBooked
+from domain.account import corrected
+from domain.events import RecordedEvent, TradeBooked, TradeCorrected
 from domain.position import Position
-from domain.values import Money, Quantity, Symbol, TraderId, tidy
+from domain.values import Money, Price, Quantity, Symbol, TraderId, tidy
 from projections.projection import Key, Projection
 
 
@@ -17,17 +18,23 @@ class PositionRow(NamedTuple):
     cost: Money
     realised_pnl: Money
     commission: Money
+    closed_at: Price | None
     position: int
 
 
 def _key_of(recorded: RecordedEvent) -> Key:
-    return (recorded.metadata.trader_id, cast("TradeBooked", recorded.event).symbol)
+    return (recorded.metadata.trader_id, cast("TradeBooked | TradeCorrected", recorded.event).symbol)
 
 
 def _evolve(row: PositionRow | None, recorded: RecordedEvent) -> PositionRow:
-    event = cast("TradeBooked", recorded.event)
-    held = Position(row.quantity, row.cost, row.realised_pnl, row.commission) if row else Position()
-    position = held.traded(event.side, event.quantity, event.price, event.commission)
+    event = cast("TradeBooked | TradeCorrected", recorded.event)
+    held = Position()
+    if row is not None:
+        held = Position(row.quantity, row.cost, row.realised_pnl, row.commission, row.closed_at)
+    if isinstance(event, TradeCorrected):
+        position = corrected(held, event)
+    else:
+        position = held.traded(event.side, event.quantity, event.price, event.commission)
     return PositionRow(
         trader_id=recorded.metadata.trader_id,
         symbol=event.symbol,
@@ -35,16 +42,17 @@ def _evolve(row: PositionRow | None, recorded: RecordedEvent) -> PositionRow:
         cost=Money(tidy(position.cost)),
         realised_pnl=Money(tidy(position.realised_pnl)),
         commission=Money(tidy(position.commission)),
+        closed_at=position.closed_at,
         position=recorded.position,
     )
 
 
 POSITIONS = Projection(
     name="positions",
-    version=1,
+    version=2,
     row=PositionRow,
     key=("trader_id", "symbol"),
-    events=frozenset({TradeBooked}),
+    events=frozenset({TradeBooked, TradeCorrected}),
     key_of=_key_of,
     evolve=_evolve,
 )

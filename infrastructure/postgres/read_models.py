@@ -12,6 +12,7 @@ from typing import Any, Generic
 from psycopg.rows import TupleRow
 
 from application.ports import StoreUnavailableError
+from domain.events import order_of
 from domain.lifecycle import Status
 from domain.refusals import InvalidRequest
 from domain.values import OrderId, Symbol, TraderId
@@ -31,6 +32,15 @@ _NEWEST = 2**63 - 1
 _ORDER_AT = 8  # in a row of orders.page: after the position and seven arrays
 
 _CHECKPOINTS = "SELECT name, position FROM checkpoints WHERE name = ANY (%s::text[])"
+
+_LAST_FILL = """
+SELECT (data::jsonb ->> 'executed_at')::timestamptz FROM events WHERE type = 'OrderFilled' ORDER BY position DESC LIMIT 1
+"""
+
+_ACKNOWLEDGED = """
+SELECT stream_id FROM events
+WHERE type = 'OrderAccepted' AND data::jsonb ->> 'venue_order_id' = %(venue_order_id)s LIMIT 1
+"""
 
 _LAGS = """
 SELECT checkpoint.name, checkpoint.position, head.position, next.recorded_at
@@ -83,7 +93,7 @@ class Lag:
 
 
 class ReadModels:
-    """Queries over the read tables, and the port ``OpenOrders``.
+    """Queries over the read tables, and the port ``Bookkeeping``.
 
     All raise StoreUnavailableError when the database cannot be reached for ``patience_seconds``.
     """
@@ -156,6 +166,16 @@ class ReadModels:
         """Ids of all orders that were not over, oldest first, when the log ended at the position beside them."""
         ((position, order_ids),) = await self._ask(orders.OPEN, {})
         return order_ids, position
+
+    async def last_executed_at(self) -> datetime | None:
+        """When the fill that was booked last was executed; None before the first."""
+        found = await self._ask(_LAST_FILL, {})
+        return found[0][0] if found else None
+
+    async def order_known_as(self, venue_order_id: str) -> OrderId | None:
+        """The order that the venue acknowledged under this id; reads the log until it finds it, so ask seldom."""
+        found = await self._ask(_ACKNOWLEDGED, {"venue_order_id": venue_order_id})
+        return order_of(found[0][0]) if found else None
 
     async def checkpoint(self, name: str) -> int:
         """How far the projection has read the log.

@@ -1,12 +1,14 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import pytest
 
-from application.booking import Booking, facts
+from application.booking import Booking
 from application.execution import OrderExecutor
+from application.facts import facts
 from application.ports import (
     StoreUnavailableError,
     VenueBusyError,
@@ -46,9 +48,16 @@ DOWN = VenueUnreachableError("connection refused")
 class Fixed:
     order_ids: Sequence[OrderId] = ()
     position: int = 0
+    known: dict[str, OrderId] = field(default_factory=dict)
 
     async def open_orders(self) -> tuple[Sequence[OrderId], int]:
         return self.order_ids, self.position
+
+    async def last_executed_at(self) -> datetime | None:
+        return None
+
+    async def order_known_as(self, venue_order_id: str) -> OrderId | None:
+        return self.known.get(venue_order_id)
 
 
 @dataclass

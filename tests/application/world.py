@@ -10,10 +10,14 @@ from decimal import Decimal
 from application.ports import (
     EventStore,
     Instrument,
+    Sought,
     VenueFill,
     VenueOrder,
     VenueOutcomeUnknownError,
+    VenueReplacement,
     VenueReport,
+    VenueTerms,
+    WorkingOrder,
 )
 from application.sequencer import Sequencer
 from application.trading import Caller, OrderRequest, Trading
@@ -109,12 +113,20 @@ class ScriptedVenue:
     submits: deque[Answer] = field(default_factory=deque)
     finds: deque[Answer] = field(default_factory=deque)
     cancels: deque[Answer] = field(default_factory=deque)
+    replaces: deque[Answer] = field(default_factory=deque)
+    replacements: list[VenueReplacement] = field(default_factory=list)
+    working: dict[str, WorkingOrder] = field(default_factory=dict)
+    working_errors: deque[Exception] = field(default_factory=deque)
+    executed: list[VenueReport] = field(default_factory=list)
+    owners: dict[str, OrderId] = field(default_factory=dict)
+    submitted: list[VenueOrder] = field(default_factory=list)
     orders: dict[OrderId, list[VenueReport]] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     stream: asyncio.Queue[VenueReport | Exception | None] = field(default_factory=asyncio.Queue)
 
     async def submit(self, order: VenueOrder) -> Sequence[VenueReport]:
         self.calls.append(("submit", order.client_order_id))
+        self.submitted.append(order)
         answer = self.submits.popleft() if self.submits else "ok"
         if answer in {"ok", "lost"}:
             self.orders.setdefault(order.client_order_id, [accepted(order.client_order_id)])
@@ -122,9 +134,34 @@ class ScriptedVenue:
             raise VenueOutcomeUnknownError("timeout")
         return self._play(answer, self.orders.get(order.client_order_id, []))
 
-    async def find(self, client_order_id: OrderId) -> Sequence[VenueReport]:
-        self.calls.append(("find", client_order_id))
-        return self._play(self.finds.popleft() if self.finds else "ok", self.orders.get(client_order_id, []))
+    async def find(self, sought: Sought) -> Sequence[VenueReport]:
+        self.calls.append(("find", sought.client_order_id))
+        return self._play(self.finds.popleft() if self.finds else "ok", self.orders.get(sought.client_order_id, []))
+
+    async def replace(self, replacement: VenueReplacement) -> Sequence[VenueReport]:
+        self.calls.append(("replace", f"{replacement.client_order_id}.{replacement.number}"))
+        self.replacements.append(replacement)
+        answer = self.replaces.popleft() if self.replaces else "ok"
+        known = self.orders.setdefault(replacement.client_order_id, [accepted(replacement.client_order_id)])
+        if answer in {"ok", "lost"}:
+            known.append(replaced(replacement))
+        if answer == "lost":
+            raise VenueOutcomeUnknownError("timeout")
+        return self._play(answer, known)
+
+    async def working_orders(self) -> Sequence[WorkingOrder]:
+        self.calls.append(("working", ""))
+        if self.working_errors:
+            raise self.working_errors.popleft()
+        return list(self.working.values())
+
+    async def executions(self, after: datetime) -> Sequence[VenueReport]:
+        self.calls.append(("executions", after.isoformat()))
+        return list(self.executed)
+
+    async def client_order_id(self, venue_order_id: str) -> OrderId | None:
+        self.calls.append(("whose", venue_order_id))
+        return self.owners.get(venue_order_id)
 
     async def cancel(self, venue_order_id: str) -> None:
         self.calls.append(("cancel", venue_order_id))
@@ -153,6 +190,36 @@ class ScriptedVenue:
 
 def accepted(order_id: OrderId) -> VenueReport:
     return VenueReport(client_order_id=order_id, venue_order_id=f"v-{order_id}", status="accepted")
+
+
+def replaced(replacement: VenueReplacement, quantity: int = 10, price: int = 100) -> VenueReport:
+    """The order, 10 at 100 before, works on under a new id."""
+    return VenueReport(
+        client_order_id=replacement.client_order_id,
+        venue_order_id=f"v-{replacement.client_order_id}.{replacement.number}",
+        status="replaced",
+        replacement=replacement.number,
+        terms=VenueTerms(
+            quantity=replacement.quantity or Quantity(Decimal(quantity)),
+            price=replacement.price or Price(Decimal(price)),
+            stop_price=None,
+        ),
+    )
+
+
+def working(
+    order_id: OrderId, quantity: int = 10, filled: int = 0, venue_order_id: str | None = None, price: int = 100
+) -> WorkingOrder:
+    return WorkingOrder(
+        client_order_id=order_id,
+        venue_order_id=venue_order_id or f"v-{order_id}",
+        symbol="ACME",
+        side=Side.BUY,
+        status="new",
+        terms=VenueTerms(Quantity(Decimal(quantity)), Price(Decimal(price)), None),
+        filled_quantity=Decimal(filled),
+        submitted_at=datetime(2026, 11, 20, 12, tzinfo=UTC),
+    )
 
 
 def filled(order_id: OrderId, quantity: int, fill_id: str = "f-1", price: int = 100) -> VenueReport:

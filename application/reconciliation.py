@@ -1,0 +1,203 @@
+"""The venue's books against ours: what was missed is booked, what differs is recorded, what is not ours is reported.
+
+A difference is often only a report on its way. So it counts when it is still there after a moment in which nothing
+happened to the order here.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from application.booking import Booking
+from application.facts import execution_of
+from application.inquiries import NO_ANSWER, Inquiries
+from application.ports import Bookkeeping, Clock, Venue, VenueReport, WorkingOrder
+from application.snapshots import Snapshot
+from application.watching import OpenOrders
+from domain.commands import RecordDifference
+from domain.events import UnknownOrderReported
+from domain.order import Order
+from domain.values import OrderId, Quantity
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS: Final = 1.0
+# An execution may be listed a little later than another one that was made after it.
+_LISTED_LATE_BY_MAX: Final = timedelta(seconds=60)
+_QUESTIONS_AT_ONCE: Final = 8
+
+
+_Working = Mapping[str, WorkingOrder]
+
+
+class _Suspects(NamedTuple):
+    """What differs at first sight: open orders of ours, and ids of what works at the venue and is not open here."""
+
+    ours: Sequence[Snapshot[Order]]
+    theirs: set[str]
+
+
+class Reconciler:
+    """Compares the books. One comparison at a time; whoever asks for one meanwhile waits for the next."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        booking: Booking,
+        inquiries: Inquiries,
+        *,
+        bookkeeping: Bookkeeping,
+        open_orders: OpenOrders,
+        clock: Clock,
+    ) -> None:
+        self._venue = venue
+        self._booking = booking
+        self._inquiries = inquiries
+        self._bookkeeping = bookkeeping
+        self._open_orders = open_orders
+        self._clock = clock
+        self._executions_after: datetime | None = None
+        self._turn = asyncio.Lock()
+
+    async def catch_up(self) -> None:
+        """Book what happened, while no stream tells: every execution, and whatever became of the open orders."""
+        async with self._turn:
+            try:
+                await self._book_executions()
+                working = await self._working()
+            except NO_ANSWER as error:
+                log.warning("the venue's books cannot be read: %s", error)
+                return
+            await self._ask_all([snapshot for snapshot in self._open_orders.all() if _differs(snapshot.state, working)])
+
+    async def reconcile(self) -> None:
+        """Compare everything, and record what differs."""
+        async with self._turn:
+            try:
+                await self._book_executions()
+                suspects = self._suspects(await self._working())
+                if not suspects.ours and not suspects.theirs:
+                    return
+                await self._clock.sleep(GRACE_SECONDS)
+                working = await self._working()
+            except NO_ANSWER as error:
+                log.warning("the venue's books cannot be read: %s", error)
+                return
+            await self._settle(suspects, working)
+
+    async def _working(self) -> _Working:
+        return {order.venue_order_id: order for order in await self._venue.working_orders()}
+
+    def _suspects(self, working: _Working) -> _Suspects:
+        ours = [snapshot for snapshot in self._open_orders.all() if _differs(snapshot.state, working)]
+        theirs = {venue_order_id for venue_order_id, order in working.items() if not self._is_open(order)}
+        return _Suspects(ours, theirs)
+
+    async def _settle(self, suspects: _Suspects, working: _Working) -> None:
+        unchanged = []
+        for before in suspects.ours:
+            now = self._open_orders.order(before.state.order_id)
+            if now is not None and now.version == before.version and _differs(now.state, working):
+                await self._record(now.state, working)
+                unchanged.append(now)
+        await self._ask_all(unchanged)
+        for venue_order_id in suspects.theirs & working.keys():
+            order = working[venue_order_id]
+            if not self._is_open(order):
+                await self._look_into(order)
+
+    async def _ask_all(self, snapshots: Sequence[Snapshot[Order]]) -> None:
+        waiting = [snapshot.state for snapshot in reversed(snapshots)]
+
+        async def ask_in_turn() -> None:
+            while waiting:
+                await self._inquiries.ask(waiting.pop())
+
+        await asyncio.gather(*(ask_in_turn() for _ in range(_QUESTIONS_AT_ONCE)))
+
+    def _name(self, order: WorkingOrder) -> OrderId:
+        return self._booking.order_known_as(order.venue_order_id) or order.client_order_id
+
+    def _is_open(self, order: WorkingOrder) -> bool:
+        return self._name(order) in self._open_orders
+
+    async def _record(self, order: Order, working: _Working) -> None:
+        there = working.get(order.venue_order_id or "")
+        difference = RecordDifference(
+            venue_order_id=order.venue_order_id or "",
+            venue_status=there.status if there else "not working",
+            venue_filled_quantity=Quantity(there.filled_quantity) if there else order.filled_quantity,
+            reason="the venue's books differ",
+        )
+        await self._booking.record(order, difference, "reconciliation")
+
+    async def _look_into(self, order: WorkingOrder) -> None:
+        """An order that works at the venue and is not open here: over by our books, or not ours at all."""
+        named = self._name(order)
+        snapshot = await self._booking.order(named) if named else None
+        if snapshot is None:
+            known = await self._bookkeeping.order_known_as(order.venue_order_id)
+            snapshot = await self._booking.order(known) if known else None
+        if snapshot is None:
+            await self._booking.record_unknown(
+                UnknownOrderReported(
+                    venue_order_id=order.venue_order_id,
+                    client_order_id=order.client_order_id,
+                    symbol=order.symbol,
+                    side=order.side,
+                    quantity=order.terms.quantity,
+                    filled_quantity=Quantity(order.filled_quantity),
+                    venue_status=order.status,
+                )
+            )
+        elif snapshot.state.is_over:
+            difference = RecordDifference(
+                venue_order_id=order.venue_order_id,
+                venue_status=order.status,
+                venue_filled_quantity=Quantity(order.filled_quantity),
+                reason="it works at the venue and is over here",
+            )
+            await self._booking.record(snapshot.state, difference, "reconciliation")
+            self._inquiries.withdraw(order.venue_order_id, "it is over here")
+
+    async def _book_executions(self) -> None:
+        """Book every execution since the last one seen, whichever order it belongs to, over or not."""
+        if self._executions_after is None:
+            self._executions_after = await self._bookkeeping.last_executed_at()
+        since = self._executions_after or self._clock.now()
+        reports = await self._venue.executions(since - _LISTED_LATE_BY_MAX)
+        for report in reports:
+            execution_id = execution_of(report)
+            if execution_id is None or self._booking.is_booked(execution_id):
+                continue
+            await self._inquiries.take([await self._named(report)])
+        times = [report.fill.executed_at for report in reports if report.fill is not None]
+        self._executions_after = max([since, *times])
+
+    async def _named(self, report: VenueReport) -> VenueReport:
+        """The report with the name of the order that it belongs to."""
+        order_id = self._booking.order_known_as(report.venue_order_id)
+        if order_id is None:
+            order_id = await self._venue.client_order_id(report.venue_order_id)
+        if order_id is None or await self._booking.order(order_id) is None:
+            order_id = await self._bookkeeping.order_known_as(report.venue_order_id) or order_id
+        return report if order_id is None else replace(report, client_order_id=order_id)
+
+
+def _differs(order: Order, working: _Working) -> bool:
+    """Whether the venue's books do not have the order as ours do. What was never acknowledged, the executor asks for."""
+    if order.venue_order_id is None:
+        return order.is_leg and order.attempts > 0
+    there = working.get(order.venue_order_id)
+    if there is None or there.filled_quantity != order.filled_quantity:
+        return True
+    terms = order.current
+    differs = (there.terms.quantity, there.terms.price, there.terms.stop_price) != (
+        terms.quantity,
+        terms.price,
+        terms.stop_price,
+    )
+    return differs and not order.replacements

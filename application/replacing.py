@@ -1,0 +1,137 @@
+"""Orders that are to go on with other terms: asks the venue, one replacement after the other, and never guesses.
+
+A replacement goes out under the order's id and its own number, which is its idempotency key at the venue for ever. An
+attempt without an answer may have been carried out, so the venue is asked before it is tried again.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from application.booking import Booking
+from application.inquiries import NO_ANSWER, Inquiries, sought, until_answered
+from application.ports import Clock, Venue, VenueBusyError, VenueRefusedError, VenueReplacement
+from application.sending import NOT_FOUND_PROOF
+from domain.commands import RecordReplacement, RecordReplaceRefusal
+from domain.lifecycle import Status
+from domain.order import Order, Replacement
+from domain.values import OrderId
+
+log = logging.getLogger(__name__)
+
+
+class Replacer:
+    """Has orders replaced.
+
+    Args:
+        venue: Where the orders are.
+        booking: Records what happens.
+        inquiries: Books the venue's answers.
+        clock: For the pauses.
+        backoff_seconds: The pause after each attempt; its length is the number of attempts.
+    """
+
+    def __init__(
+        self, venue: Venue, booking: Booking, inquiries: Inquiries, clock: Clock, backoff_seconds: Sequence[float]
+    ) -> None:
+        self._venue = venue
+        self._booking = booking
+        self._inquiries = inquiries
+        self._clock = clock
+        self._backoff = tuple(backoff_seconds)
+        self._busy: set[OrderId] = set()
+
+    async def replace(self, order_id: OrderId) -> None:
+        """Have the order replaced as often as its trader asked for, until the venue has answered each request."""
+        if order_id in self._busy:
+            return
+        self._busy.add(order_id)
+        try:
+            while (order := await self._pending(order_id)) is not None:
+                await self._carry_out(order_id, order.replacements[0].number)
+        finally:
+            self._busy.discard(order_id)
+
+    async def _carry_out(self, order_id: OrderId, number: int) -> None:
+        for attempt, pause_seconds in enumerate(self._backoff, start=1):
+            await self._try(order_id, number)
+            if await self._pending(order_id, number) is None:
+                return
+            await self._clock.sleep(pause_seconds)
+            if await self._is_answered(order_id, number, NOT_FOUND_PROOF if attempt >= len(self._backoff) else 1):
+                return
+        order = await self._pending(order_id, number)
+        if order is not None:
+            reason = f"the venue did not replace the order in {len(self._backoff)} attempts"
+            await self._booking.record(order, RecordReplaceRefusal(number, reason), "engine")
+
+    async def _try(self, order_id: OrderId, number: int) -> None:
+        """One attempt; what the venue answers is booked."""
+        while (order := await self._pending(order_id, number)) is not None:
+            replacement = _to_venue(order, order.replacements[0])
+            try:
+                if replacement is None:
+                    await self._booking.record(order, _as_it_is(order, number), "engine")
+                else:
+                    await self._inquiries.take(await self._venue.replace(replacement))
+            except VenueBusyError as busy:
+                await self._clock.sleep(busy.retry_after_seconds)
+                continue
+            except VenueRefusedError as refused:
+                await self._inquiries.ask(order)  # what ended or replaced it comes before the refusal
+                await self._booking.record(order, RecordReplaceRefusal(number, refused.reason), "venue")
+            except NO_ANSWER as error:
+                log.warning("order %s: replacement %s has no answer: %s", order_id, number, error)
+            return
+
+    async def _is_answered(self, order_id: OrderId, number: int, proof: int) -> bool:
+        """Whether the replacement's fate is known: asks until it is, or until the venue shows none ``proof`` times."""
+        not_found = 0
+        waits = until_answered()
+        while (order := await self._pending(order_id, number)) is not None:
+            try:
+                await self._inquiries.take(await self._venue.find(sought(order)))
+            except NO_ANSWER as error:
+                log.warning("order %s: replacement %s is not known: %s", order_id, number, error)
+                not_found = 0
+            else:
+                if await self._pending(order_id, number) is None:
+                    return True
+                not_found += 1
+                if not_found >= proof:
+                    return False
+            await self._clock.sleep(next(waits))
+        return True
+
+    async def _pending(self, order_id: OrderId, number: int = 0) -> Order | None:
+        """The order if this replacement, or any, is the next that the venue has to answer; None otherwise."""
+        snapshot = await self._booking.order(order_id)
+        if snapshot is None:
+            return None
+        order = snapshot.state
+        can_be = order.status is Status.PENDING_REPLACE and order.is_acknowledged
+        return order if can_be and number in {0, order.replacements[0].number} else None
+
+
+def _to_venue(order: Order, replacement: Replacement) -> VenueReplacement | None:
+    """The replacement as it goes to the venue, which wants to be told only what changes; None if nothing does."""
+    now, wished = order.current, replacement.terms
+    if wished[:3] == now[:3]:
+        return None
+    return VenueReplacement(
+        client_order_id=order.order_id,
+        number=replacement.number,
+        venue_order_id=order.venue_order_id or "",
+        quantity=None if wished.quantity == now.quantity else wished.quantity,
+        price=None if wished.price == now.price else wished.price,
+        stop_price=None if wished.stop_price == now.stop_price else wished.stop_price,
+    )
+
+
+def _as_it_is(order: Order, number: int) -> RecordReplacement:
+    return RecordReplacement(
+        number=number,
+        venue_order_id=order.venue_order_id or "",
+        quantity=order.current.quantity,
+        price=order.current.price,
+        stop_price=order.current.stop_price,
+    )

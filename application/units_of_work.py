@@ -1,0 +1,173 @@
+"""The commands of the engine as units of work: what each looks at, and what it decides. All or nothing of it is recorded."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import cast
+
+from application.ports import Key, KeyUse
+from application.sequencer import Plan
+from application.snapshots import Snapshot
+from domain import account as accounts
+from domain import desk
+from domain.account import Account
+from domain.aggregates import State, VenueBook
+from domain.commands import AccountRequest, OrderCommand, PlaceOrder
+from domain.events import Metadata, StreamId, UnknownOrderReported, account_stream, order_stream, venue_stream
+from domain.order import Order
+from domain.refusals import IdempotencyKeyReused, InvalidSymbol, OrderChanged, OrderNotFound
+from domain.validation import OrderValidator
+from domain.values import OrderId
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A new order with the keys it may use once; ``tradable`` says whether the venue trades the symbol."""
+
+    metadata: Metadata
+    order: PlaceOrder
+    validator: OrderValidator
+    keys: tuple[Key, ...]
+    fingerprint: str
+    tradable: bool
+
+    @property
+    def streams(self) -> tuple[StreamId, StreamId]:
+        """The order and its trader's account."""
+        return order_stream(self.order.order_id), account_stream(self.order.trader_id)
+
+    @property
+    def new_streams(self) -> tuple[StreamId]:
+        """The order."""
+        return (order_stream(self.order.order_id),)
+
+    def decide(self, streams: Mapping[StreamId, Snapshot[State]], keys: Mapping[Key, KeyUse]) -> Plan:
+        """See ``application.sequencer.Command``."""
+        use = _earlier_use(self.keys, self.fingerprint, keys)
+        if use is not None:
+            return Plan(replay_of=use)
+        if not self.tradable:
+            raise InvalidSymbol(problem=f"{self.order.symbol} is not traded here")
+        plan = _desk_plan(streams, self.streams, self.order, self.validator)
+        uses = {key: (self.fingerprint, order_stream(self.order.order_id)) for key in self.keys}
+        return Plan(plan.events, uses)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A request or a report about an order; ``others`` are the orders that it may touch besides."""
+
+    metadata: Metadata
+    order_id: OrderId
+    command: OrderCommand
+    validator: OrderValidator
+    others: tuple[OrderId, ...] = ()
+    at_versions: Collection[int] | None = None
+    keys: tuple[Key, ...] = ()
+    new_streams: tuple[StreamId, ...] = ()
+
+    @property
+    def streams(self) -> tuple[StreamId, ...]:
+        """The order, its trader's account, and the other orders."""
+        others = (order_stream(order_id) for order_id in self.others)
+        return order_stream(self.order_id), account_stream(self.metadata.trader_id), *others
+
+    def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, KeyUse]) -> Plan:
+        """See ``application.sequencer.Command``."""
+        snapshot = streams[order_stream(self.order_id)]
+        order = snapshot.state
+        if not isinstance(order, Order) or order.trader_id != self.metadata.trader_id:
+            raise OrderNotFound
+        if self.at_versions is not None and snapshot.version not in self.at_versions:
+            raise OrderChanged(version=snapshot.version)
+        others = {order_id: _order(streams[order_stream(order_id)].state) for order_id in self.others}
+        return _desk_plan(streams, self.streams, self.command, self.validator, others)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportUnknown:
+    """An order of the venue that is not ours."""
+
+    metadata: Metadata
+    venue_name: str
+    order: UnknownOrderReported
+    keys: tuple[Key, ...] = ()
+    new_streams: tuple[StreamId, ...] = ()
+
+    @property
+    def streams(self) -> tuple[StreamId]:
+        """What the venue said beyond our orders."""
+        return (venue_stream(self.venue_name),)
+
+    def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, KeyUse]) -> Plan:
+        """See ``application.sequencer.Command``."""
+        (stream_id,) = self.streams
+        book = cast("VenueBook", streams[stream_id].state)
+        is_known = book.unknown.get(self.order.venue_order_id) == self.order
+        return Plan() if is_known else Plan([(stream_id, self.order)])
+
+
+@dataclass(frozen=True, slots=True)
+class MoveCash:
+    """A deposit or withdrawal."""
+
+    metadata: Metadata
+    request: AccountRequest
+    keys: tuple[Key, ...] = ()
+    new_streams: tuple[StreamId, ...] = ()
+
+    @property
+    def streams(self) -> tuple[StreamId]:
+        """The account."""
+        return (account_stream(self.metadata.trader_id),)
+
+    def decide(self, streams: Mapping[StreamId, Snapshot[State]], keys: Mapping[Key, KeyUse]) -> Plan:
+        """See ``application.sequencer.Command``."""
+        fingerprint = repr(self.request)
+        use = _earlier_use(self.keys, fingerprint, keys)
+        if use is not None:
+            return Plan(replay_of=use)
+        (stream_id,) = self.streams
+        events = [(stream_id, event) for event in accounts.decide(_account(streams[stream_id].state), self.request)]
+        return Plan(events, dict.fromkeys(self.keys, (fingerprint, stream_id)))
+
+
+def _earlier_use(asked: Sequence[Key], fingerprint: str, keys: Mapping[Key, KeyUse]) -> KeyUse | None:
+    """The earlier use of any of the keys.
+
+    Raises:
+        IdempotencyKeyReused: that was for another request.
+    """
+    for key in asked:
+        use = keys.get(key)
+        if use is not None and use.fingerprint != fingerprint:
+            field_name = "client_order_id" if key.kind == "client_order_id" else "Idempotency-Key"
+            raise IdempotencyKeyReused(field_name, key=key.value)
+        if use is not None:
+            return use
+    return None
+
+
+def _desk_plan(
+    streams: Mapping[StreamId, Snapshot[State]],
+    names: Sequence[StreamId],
+    command: OrderCommand,
+    validator: OrderValidator,
+    others: Mapping[OrderId, Order | None] = MappingProxyType({}),
+) -> Plan:
+    order_id, account_id = names[:2]
+    order, account = _order(streams[order_id].state), _account(streams[account_id].state)
+    decision = desk.decide(order, account, command, validator, others)
+    return Plan(
+        [(order_id, event) for event in decision.order_events]
+        + [(account_id, event) for event in decision.account_events]
+        + [(order_stream(other_id), event) for other_id, event in decision.other_events]
+    )
+
+
+def _order(state: State) -> Order | None:
+    return cast("Order | None", state)
+
+
+def _account(state: State) -> Account:
+    return cast("Account", state)

@@ -1,0 +1,52 @@
+"""The open orders as the log leaves them, kept in memory by following it."""
+
+from collections.abc import Iterator
+from typing import cast
+
+from application.snapshots import Snapshot, advanced, empty
+from domain.events import RecordedEvent, order_stream
+from domain.order import Order
+from domain.values import OrderId, exactly
+
+
+class OpenOrders:
+    """Orders that are not over. Those that were open before are known by their ids until they are loaded."""
+
+    def __init__(self) -> None:
+        self._orders: dict[OrderId, Snapshot[Order] | None] = {}
+
+    def __contains__(self, order_id: OrderId) -> bool:
+        return order_id in self._orders
+
+    def expect(self, order_id: OrderId) -> None:
+        """An order is open that has not been loaded yet."""
+        self._orders.setdefault(order_id, None)
+
+    def loaded(self, snapshot: Snapshot[Order]) -> None:
+        """An open order as it was loaded from the log; what is known already may be newer."""
+        order_id = snapshot.state.order_id
+        known = self._orders.get(order_id)
+        if not snapshot.state.is_over and (known is None or known.version < snapshot.version):
+            self._orders[order_id] = snapshot
+
+    def follow(self, order_id: OrderId, recorded: RecordedEvent) -> Snapshot[Order] | None:
+        """The order after one more event of the log; None if it has not been loaded yet, or was over before."""
+        known = self._orders.get(order_id)
+        if known is None and recorded.version > 1:
+            return None
+        with exactly():
+            snapshot = cast("Snapshot[Order]", advanced(known or empty(order_stream(order_id)), (recorded,)))
+        self._orders[order_id] = snapshot
+        return snapshot
+
+    def over(self, order_id: OrderId) -> None:
+        """The order is over."""
+        self._orders.pop(order_id, None)
+
+    def order(self, order_id: OrderId) -> Snapshot[Order] | None:
+        """The order, None if it is over or has not been loaded yet."""
+        return self._orders.get(order_id)
+
+    def all(self) -> Iterator[Snapshot[Order]]:
+        """All open orders that are loaded, in the order in which they became known."""
+        return (snapshot for snapshot in list(self._orders.values()) if snapshot is not None)

@@ -1,0 +1,38 @@
+"""Exits name the order they protect; positions know what they were closed at, for trades that are taken back."""
+
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+# The rows of positions are folded afresh from the log: the worker does that by itself from a checkpoint at 0.
+_AFRESH = """
+TRUNCATE positions;
+UPDATE checkpoints SET position = 0, version = {version} WHERE name = 'positions';
+"""
+
+UP = f"""
+ALTER TABLE orders ADD COLUMN parent_order_id text COLLATE "C";
+ALTER TABLE orders ADD COLUMN oco_order_id text COLLATE "C";
+ALTER TABLE positions ADD COLUMN closed_at numeric;
+{_AFRESH.format(version=2)}
+"""
+
+DOWN = f"""
+ALTER TABLE positions DROP COLUMN closed_at;
+ALTER TABLE orders DROP COLUMN oco_order_id;
+ALTER TABLE orders DROP COLUMN parent_order_id;
+{_AFRESH.format(version=1)}
+"""
+
+
+def upgrade() -> None:
+    """Add the columns."""
+    op.execute(UP)
+
+
+def downgrade() -> None:
+    """Drop the columns."""
+    op.execute(DOWN)
