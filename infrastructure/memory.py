@@ -33,7 +33,8 @@ class InMemoryEventStore:
         """
         writes = [encode(transaction, self._codec) for transaction in transactions]
         read = {stream for write in writes for stream in write.reads}
-        holding = judge(writes, {stream: len(self._streams.get(stream, ())) for stream in read}, self._keys.keys())
+        versions = {stream: len(self._streams.get(stream, ())) for stream in read}
+        holding = judge(writes, versions, {key for write in writes for key in write.keys if key in self._keys})
         # A clock may go back, the log's time never does.
         now = max(self._clock.now(), self._log[-1].recorded_at) if self._log else self._clock.now()
         batch = chain(Head(len(self._log), self._last_hash, now), writes, holding)
