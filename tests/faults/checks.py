@@ -1,0 +1,131 @@
+"""What has to be true once everything is up again and quiet. Every check returns what is wrong, in sentences."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from tests.faults.ledger import Ledger, LoggedOrder
+from tests.faults.subscribers import Subscriber
+from tests.faults.traders import Trader
+from tests.faults.venue_books import VenueBooks, VenueOrder
+
+ABSENT = "absent"
+_AGREE = {
+    "ACCEPTED": {"new", "accepted", "pending_new", "held"},
+    "PARTIALLY_FILLED": {"partially_filled"},
+    "FILLED": {"filled"},
+    "CANCELLED": {"canceled", "expired", ABSENT},
+    "EXPIRED": {"canceled", "expired"},
+    "REJECTED": {"rejected", ABSENT},
+}
+"""What the venue may say of an order that we say this of. Whatever is not here is not settled yet."""
+
+
+def requests_and_log(traders: Sequence[Trader], ledger: Ledger) -> Iterator[str]:
+    """Every order that was answered is in the log, and nothing else is: no answer was a lie, no retry a second order."""
+    answered: Counter[str] = Counter()
+    for trader in traders:
+        yield from trader.tally.problems
+        if trader.tally.unanswered:
+            yield f"{trader.trader_id} has no answer to {sorted(trader.tally.unanswered)}"
+        answered.update(trader.tally.accepted.values())
+    for order_id, count in answered.items():
+        if count > 1:
+            yield f"{count} requests under different keys were answered with order {order_id}"
+        if order_id not in ledger.orders:
+            yield f"order {order_id} was answered and is not in the log"
+    for order_id in ledger.orders:
+        if order_id not in answered:
+            yield f"order {order_id} is in the log, and nobody was told of it"
+
+
+def log_and_venue(ledger: Ledger, venue: VenueBooks) -> Iterator[str]:
+    """Each order is at the venue at most once, in the same state, with the same fills, each booked once."""
+    there = venue.by_client_order_id
+    for client_order_id in there.keys() - ledger.orders.keys():
+        yield f"the venue has an order {client_order_id} that the log has not"
+    for order_id, order in ledger.orders.items():
+        found = there.get(order_id, [])
+        if len(found) > 1:
+            yield f"order {order_id} is at the venue {len(found)} times"
+        yield from _order(order_id, order, found[0] if found else None)
+    booked = {(order_id, fill.id) for order_id, order in ledger.orders.items() for fill in order.fills}
+    for (order_id, fill_id), count in ledger.booked.items():
+        if count > 1:
+            yield f"fill {fill_id} of order {order_id} changed the account {count} times"
+        if (order_id, fill_id) not in booked:
+            yield f"fill {fill_id} of order {order_id} changed the account and not the order"
+    for order_id, fill_id in booked - ledger.booked.keys():
+        yield f"fill {fill_id} of order {order_id} did not change the account"
+
+
+def _order(order_id: str, order: LoggedOrder, found: VenueOrder | None) -> Iterator[str]:
+    status = found.status if found else ABSENT
+    if status not in _AGREE.get(order.status, set()):
+        yield f"order {order_id} is {order.status} (attempt {order.attempts}) in the log and {status} at the venue"
+    theirs = Counter(found.fills if found else [])
+    ours = Counter(order.fills)
+    for fill in theirs - ours:
+        yield f"fill {fill} of order {order_id} is not booked"
+    for fill in ours - theirs:
+        yield f"fill {fill} of order {order_id} is booked more often than the venue has it"
+    total = sum((fill.quantity for fill in order.fills), Decimal(0))
+    if total != order.cumulative or total != (found.filled if found else 0):
+        yield (
+            f"order {order_id}: the fills make {total}, the log says {order.cumulative} and the venue "
+            f"{found.filled if found else 'nothing'}"
+        )
+
+
+def money(
+    ledger: Ledger, venue: VenueBooks, opening_cash: Decimal, accounts: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    """Cash, reservations and positions follow from deposits, fills and open orders, and add up to the venue's."""
+    held: dict[str, Decimal] = {}
+    spent = Decimal(0)
+    for trader_id, account in accounts.items():
+        books = ledger.traders[trader_id]
+        reserved = sum(
+            (order.reserved for order in ledger.orders.values() if order.placed["trader_id"] == trader_id), Decimal(0)
+        )
+        shown = {position["symbol"]: Decimal(position["quantity"]) for position in account["positions"]}
+        shown = {symbol: quantity for symbol, quantity in shown.items() if quantity}
+        mine = {symbol: quantity for symbol, quantity in books.held.items() if quantity}
+        for what, expected, found in (
+            ("cash", books.cash, Decimal(account["cash"])),
+            ("reserved cash", reserved, Decimal(account["reserved"])),
+            ("positions", mine, shown),
+        ):
+            if expected != found:
+                yield f"{what} of {trader_id}: {expected} follows from the log, and the account says {found}"
+        spent += books.deposited - books.cash
+        for symbol, quantity in mine.items():
+            held[symbol] = held.get(symbol, Decimal(0)) + quantity
+    if venue.cash != opening_cash - spent:
+        yield f"the traders have spent {spent}, and the venue's cash went from {opening_cash} to {venue.cash}"
+    held = {symbol: quantity for symbol, quantity in held.items() if quantity}
+    if held != venue.held:
+        yield f"the traders hold {held}, and the venue {venue.held}"
+
+
+def attempts(ledger: Ledger, submitted: Mapping[str, int]) -> Iterator[str]:
+    """Nothing is sent to the venue that was not recorded as an attempt before."""
+    for order_id, count in submitted.items():
+        recorded = ledger.orders[order_id].attempts if order_id in ledger.orders else 0
+        if count > recorded:
+            yield f"order {order_id} was sent {count} times, of which {recorded} are in the log"
+
+
+def streams(ledger: Ledger, subscribers: Sequence[Subscriber]) -> Iterator[str]:
+    """Every subscriber has seen everything that was said of its trader, once and in order."""
+    for subscriber in subscribers:
+        told = ledger.traders[subscriber.trader_id].told
+        if subscriber.seen == told:
+            continue
+        positions = [position for position, _ in subscriber.seen]
+        if positions != sorted(set(positions)):
+            yield f"the positions that {subscriber.name} saw do not rise"
+        missed = sorted(set(told) - set(subscriber.seen))
+        strange = sorted(set(subscriber.seen) - set(told))
+        yield f"{subscriber.name} missed {missed[:5]} ({len(missed)}) and saw {strange[:5]} ({len(strange)}) for nothing"

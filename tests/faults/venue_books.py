@@ -1,0 +1,101 @@
+"""The venue's own books, read over its REST API by nobody's adapter."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx2
+
+from tests.faults.ledger import Fill
+
+_ORDERS_PER_PAGE = 500
+_FILLS_PER_PAGE = 100
+_KEYS = {"APCA-API-KEY-ID": "auditor", "APCA-API-SECRET-KEY": "auditor"}
+_WORKING = frozenset({"new", "accepted", "pending_new", "partially_filled", "held"})
+
+
+@dataclass
+class VenueOrder:
+    """An order as the venue shows it."""
+
+    client_order_id: str
+    status: str
+    filled: Decimal
+    fills: list[Fill] = field(default_factory=list)
+
+    @property
+    def works(self) -> bool:
+        return self.status in _WORKING
+
+
+@dataclass
+class VenueBooks:
+    """Everything that the venue has.
+
+    Attributes:
+        orders: by the venue's own id.
+        held: the position in each symbol, without slashes.
+        cash: of the one account that all traders share.
+    """
+
+    orders: dict[str, VenueOrder] = field(default_factory=dict)
+    held: dict[str, Decimal] = field(default_factory=dict)
+    cash: Decimal = Decimal(0)
+
+    @property
+    def by_client_order_id(self) -> dict[str, list[VenueOrder]]:
+        found: dict[str, list[VenueOrder]] = {}
+        for order in self.orders.values():
+            found.setdefault(order.client_order_id, []).append(order)
+        return found
+
+
+async def read_venue(url: str) -> VenueBooks:
+    """Everything, page by page.
+
+    Raises:
+        httpx2.HTTPError: it does not answer.
+    """
+    books = VenueBooks()
+    async with httpx2.AsyncClient(base_url=url, headers=_KEYS, trust_env=False, timeout=10) as client:
+        await _read_orders(client, books)
+        await _read_fills(client, books)
+        for position in await _get(client, "/v2/positions"):
+            books.held[position["symbol"]] = Decimal(position["qty"])
+        books.cash = Decimal((await _get(client, "/v2/account"))["cash"])
+    return books
+
+
+async def _read_orders(client: httpx2.AsyncClient, books: VenueBooks) -> None:
+    query = {"status": "all", "limit": str(_ORDERS_PER_PAGE), "direction": "asc"}
+    while True:
+        page = await _get(client, "/v2/orders", query)
+        for order in page:
+            books.orders[order["id"]] = VenueOrder(
+                order["client_order_id"], order["status"], Decimal(order["filled_qty"])
+            )
+        if len(page) < _ORDERS_PER_PAGE:
+            return
+        # Orders of one moment may lie on both sides of the end of a page: overlap.
+        last = datetime.fromisoformat(page[-1]["submitted_at"]) - timedelta(milliseconds=1)
+        query["after"] = last.isoformat()
+
+
+async def _read_fills(client: httpx2.AsyncClient, books: VenueBooks) -> None:
+    query = {"direction": "asc", "page_size": str(_FILLS_PER_PAGE)}
+    while True:
+        page = await _get(client, "/v2/account/activities/FILL", query)
+        for fill in page:
+            execution = fill["id"].rpartition("::")[2]
+            books.orders[fill["order_id"]].fills.append(
+                Fill(execution, Decimal(fill["qty"]), Decimal(fill["price"])),
+            )
+        if len(page) < _FILLS_PER_PAGE:
+            return
+        query["page_token"] = page[-1]["id"]
+
+
+async def _get(client: httpx2.AsyncClient, path: str, query: dict[str, str] | None = None) -> Any:
+    answer = await client.get(path, params=query)
+    return answer.raise_for_status().json()
