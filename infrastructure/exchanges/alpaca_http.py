@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 import httpx2
@@ -23,14 +23,12 @@ from application.ports import (
     VenueRefusedError,
     VenueUnreachableError,
 )
+from infrastructure.exchanges.alpaca_reading import NUL_ESCAPES
 
-CONNECTIONS_MAX = 16
 KEEPALIVE_SECONDS = 30.0
 RETRY_AFTER_SECONDS = 1.0
 RETRY_AFTER_SECONDS_MAX = 60.0
 EXCERPT_CHARACTERS = 300
-# The log cannot hold U+0000, and what a venue says must not stop a fact from being recorded.
-NUL_ESCAPES: Final = (rb"\u0000", rb"\ufffd")
 
 # Refusals by number that say nothing about the request itself. 408: whoever stood in between gave up waiting, perhaps
 # after passing the request on. 409: it collided with something that is going on, perhaps with its own first copy.
@@ -70,23 +68,24 @@ class _Refusal(msgspec.Struct):
 
 
 class AlpacaHttp:
-    """Requests under one key, over kept connections, at most 16 at a time.
+    """Requests under one key, over kept connections of their own.
 
     Args:
         key_id: The key, sent with every request.
         secret: Its secret, sent with every request.
         timeout_seconds: The deadline of one request, from the wait for a connection to the last byte of the answer.
         direct: Do not use the proxy that the environment names.
+        connections: How many requests go on at a time; the others wait.
     """
 
-    def __init__(self, *, key_id: str, secret: str, timeout_seconds: float, direct: bool) -> None:
+    def __init__(self, *, key_id: str, secret: str, timeout_seconds: float, direct: bool, connections: int) -> None:
         self._timeout_seconds = timeout_seconds
         self._client = httpx2.AsyncClient(
             headers={"APCA-API-KEY-ID": key_id, "APCA-API-SECRET-KEY": secret, "Accept": "application/json"},
             timeout=None,  # one deadline around the whole request instead of one for each of its parts
             limits=httpx2.Limits(
-                max_connections=CONNECTIONS_MAX,
-                max_keepalive_connections=CONNECTIONS_MAX,
+                max_connections=connections,
+                max_keepalive_connections=connections,
                 keepalive_expiry=KEEPALIVE_SECONDS,
             ),
             trust_env=not direct,

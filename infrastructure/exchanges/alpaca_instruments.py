@@ -23,8 +23,8 @@ from application.ports import (
 )
 from domain.refusals import InvalidPrice, InvalidSymbol
 from domain.values import Price, Symbol, parse_price, parse_symbol
-from infrastructure.exchanges.alpaca_dialect import Moment, UnreadableError, decoded, raw_text, utc
 from infrastructure.exchanges.alpaca_http import AlpacaHttp
+from infrastructure.exchanges.alpaca_reading import Moment, UnreadableError, decoded, raw_text, utc
 
 SYMBOLS_PER_REQUEST: Final = 500
 REQUESTS_AT_A_TIME: Final = 4
@@ -77,10 +77,10 @@ async def _assets(http: AlpacaHttp, base_url: str, asset_class: str) -> list[Ins
 def _asset(raw: msgspec.Raw, asset_class: str) -> Instrument | None:
     """The asset; None where it cannot be read, was not asked for, or has a name that no order could use here."""
     try:
-        asset = decoded(bytes(raw), _Asset)
+        asset = decoded(raw, _Asset)
         symbol = parse_symbol(asset.symbol)
     except (UnreadableError, InvalidSymbol):
-        log.debug("venue_asset_left_out", raw=raw_text(bytes(raw)))
+        log.debug("venue_asset_left_out", raw=raw_text(raw))
         return None
     if asset.asset_class not in {None, asset_class}:
         return None
@@ -117,10 +117,10 @@ def _read_prices(body: bytes) -> dict[str, _Price]:
     prices: dict[str, _Price] = {}
     for symbol, raw in decoded(body, _Trades).trades.items():
         try:
-            trade = decoded(bytes(raw), _Trade)
+            trade = decoded(raw, _Trade)
             prices[symbol] = (parse_price(trade.p), None if trade.t is None else utc(trade.t))
         except (UnreadableError, InvalidPrice):
-            log.warning("venue_price_unreadable", symbol=symbol, raw=raw_text(bytes(raw)))
+            log.warning("venue_price_unreadable", symbol=symbol, raw=raw_text(raw))
     return prices
 
 

@@ -22,8 +22,9 @@ from application.ports import (
     VenueUnreachableError,
 )
 from domain.values import OrderId
-from infrastructure.exchanges.alpaca_dialect import UnreadableError, decoded, raw_text, read_update
 from infrastructure.exchanges.alpaca_http import is_loopback, retry_after_seconds
+from infrastructure.exchanges.alpaca_reading import UnreadableError, decoded, raw_text
+from infrastructure.exchanges.alpaca_updates import TradeUpdates
 
 LISTENING: Final = VenueReport(client_order_id=OrderId(""), venue_order_id="", status="listening")
 
@@ -61,7 +62,7 @@ async def trade_updates(url: str, key_id: str, secret: str, timeout_seconds: flo
         VenueBusyError: the venue asks to wait before connecting again.
         VenueOutcomeUnknownError: the stream was lost, or closed by the venue.
     """
-    listening = False
+    listening, updates = False, TradeUpdates()
     try:
         async with connect(
             url,
@@ -73,13 +74,13 @@ async def trade_updates(url: str, key_id: str, secret: str, timeout_seconds: flo
             max_queue=_MESSAGES_WAITING_MAX,
         ) as socket:
             async with asyncio.timeout(timeout_seconds):
-                early = await _subscribe(socket, key_id, secret)
+                early = await _subscribe(socket, updates, key_id, secret)
             listening = True
             yield LISTENING
             for report in early:
                 yield report
             async for said in socket:
-                if (later := _report(said)) is not None:
+                if (later := _report(said, updates)) is not None:
                     yield later
     except InvalidStatus as error:
         raise _turned_away(error) from error
@@ -89,21 +90,21 @@ async def trade_updates(url: str, key_id: str, secret: str, timeout_seconds: flo
     raise VenueOutcomeUnknownError("the venue closed the stream")
 
 
-async def _subscribe(socket: ClientConnection, key_id: str, secret: str) -> list[VenueReport]:
+async def _subscribe(socket: ClientConnection, updates: TradeUpdates, key_id: str, secret: str) -> list[VenueReport]:
     """Sign in and ask for trade updates. Returns those that came before the venue confirmed."""
     early: list[VenueReport] = []
     await _send(socket, "authenticate", {"key_id": key_id, "secret_key": secret})
     async for said in socket:
         frame = decoded(said, _Frame)
         if frame.stream == "authorization":
-            if decoded(bytes(frame.data), _Authorization).status != "authorized":
+            if decoded(frame.data, _Authorization).status != "authorized":
                 raise VenueRefusedError("UNAUTHORIZED", "the venue does not accept the key")
             await _send(socket, "listen", {"streams": [_TRADE_UPDATES]})
         elif frame.stream == "listening":
-            if _TRADE_UPDATES not in decoded(bytes(frame.data), _Listening).streams:
+            if _TRADE_UPDATES not in decoded(frame.data, _Listening).streams:
                 raise VenueRefusedError("NO_TRADE_UPDATES", "the venue offers no trade updates")
             return early
-        elif (report := _report(said)) is not None:
+        elif (report := _report(said, updates)) is not None:
             early.append(report)
     raise VenueUnreachableError("the venue closed the stream before it had begun")
 
@@ -112,11 +113,11 @@ async def _send(socket: ClientConnection, action: str, data: object) -> None:
     await socket.send(msgspec.json.encode({"action": action, "data": data}).decode())
 
 
-def _report(said: str | bytes) -> VenueReport | None:
+def _report(said: str | bytes, updates: TradeUpdates) -> VenueReport | None:
     """The report in a frame; None in a frame about something else."""
     try:
         frame = decoded(said, _Frame)
-        return read_update(bytes(frame.data)) if frame.stream == _TRADE_UPDATES else None
+        return updates.read(frame.data) if frame.stream == _TRADE_UPDATES else None
     except UnreadableError as error:
         log.error("venue_update_unreadable", problem=str(error), raw=raw_text(said))  # noqa: TRY400 - no traceback: the text is what helps
         return LISTENING

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from application.ports import VenueFill, VenueOrder, VenueReport
+from application.ports import Sought, VenueFill, VenueOrder, VenueReplacement, VenueReport
 from domain.values import FillId, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce
 
 ORDER_ID = OrderId("0d6e3ad9-8bd1-4c3b-8f0c-1f7a3f6e2a11")
@@ -19,6 +19,15 @@ ORDER = VenueOrder(
     price=None,
     stop_price=None,
     time_in_force=TimeInForce.DAY,
+)
+SOUGHT = Sought(client_order_id=ORDER_ID)
+REPLACEMENT = VenueReplacement(
+    client_order_id=ORDER_ID,
+    number=1,
+    venue_order_id=VENUE_ORDER_ID,
+    quantity=Quantity(Decimal(3)),
+    price=None,
+    stop_price=None,
 )
 DUPLICATE = {"code": 40010001, "message": "client_order_id must be unique"}
 ACCEPTED = VenueReport(client_order_id=ORDER_ID, venue_order_id=VENUE_ORDER_ID, status="accepted")

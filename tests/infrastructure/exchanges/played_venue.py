@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -89,9 +89,38 @@ async def keeps_silent(_: asyncio.StreamWriter) -> None:
     """Take the request and never answer."""
 
 
-@asynccontextmanager
-async def played(*plays: Play) -> AsyncIterator[PlayedVenue]:
+def played(*plays: Play) -> AbstractAsyncContextManager[PlayedVenue]:
     """A venue that answers its first request with the first play, and so on; the last play is repeated."""
+    return directed(lambda number, _: plays[min(number, len(plays)) - 1])
+
+
+def showing(
+    *orders: dict[str, Any], activities: Sequence[dict[str, Any]] = (), to: dict[str, Play] | None = None
+) -> AbstractAsyncContextManager[PlayedVenue]:
+    """A venue that has these orders and activities and shows them to who asks.
+
+    ``to`` says what it does with requests of other methods, and about what it shows otherwise, by method or by id.
+    """
+    by_id = {order["id"]: order for order in orders}
+    by_name = {order["client_order_id"]: order for order in orders}
+
+    def choose(_: int, request: Heard) -> Play:
+        asked = request.params.get("client_order_id", request.path.rpartition("/")[2])
+        for name in (request.method, asked):
+            if name in (to or {}):
+                return (to or {})[name]
+        if asked == "FILL":
+            wanted = request.params.get("order_id")
+            return says(200, [one for one in activities if wanted in {None, one["order_id"]}])
+        order = by_name.get(asked) if request.path.endswith(":by_client_order_id") else by_id.get(asked)
+        return says(404) if order is None else says(200, order)
+
+    return directed(choose)
+
+
+@asynccontextmanager
+async def directed(choose: Callable[[int, Heard], Play]) -> AsyncIterator[PlayedVenue]:
+    """A venue that answers as it is told to, by the number of the request, from 1, and the request itself."""
     venue = PlayedVenue("")
     conversations: list[asyncio.Task[None] | None] = []
 
@@ -106,7 +135,7 @@ async def played(*plays: Play) -> AsyncIterator[PlayedVenue]:
                 method, target, _ = line.split(" ")
                 venue.requests.append(Heard(method, target, headers, body, number))
                 venue.arrivals.release()
-                await plays[min(len(venue.requests), len(plays)) - 1](writer)
+                await choose(len(venue.requests), venue.requests[-1])(writer)
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:

@@ -19,6 +19,7 @@ from tests.infrastructure.exchanges.alpaca_words import (
     DUPLICATE,
     ORDER,
     ORDER_ID,
+    SOUGHT,
     VENUE_ORDER_ID,
     activity,
     filled,
@@ -140,26 +141,26 @@ async def test_an_order_is_accepted_even_if_its_fills_cannot_be_had_at_once(then
 async def test_a_query_tells_the_acceptance_and_the_end(status: str, expected: list[VenueReport]) -> None:
     known = order(status, reject_reason="too late" if len(expected) > 1 or status == "rejected" else None)
     async with played(says(200, known)) as venue, venue_at(venue.url) as adapter:
-        assert await adapter.find(ORDER_ID) == expected
+        assert await adapter.find(SOUGHT) == expected
     assert len(venue.requests) == 1  # nothing was filled, so no fills are asked for
 
 
 async def test_a_rejection_without_a_reason_says_so() -> None:
     async with played(says(200, order("rejected", None))) as venue, venue_at(venue.url) as adapter:
-        assert [report.reason for report in await adapter.find(ORDER_ID)] == ["the venue gave no reason"]
+        assert [report.reason for report in await adapter.find(SOUGHT)] == ["the venue gave no reason"]
 
 
 async def test_a_cancelled_order_has_its_fills_before_its_end() -> None:
     plays = says(200, order("canceled", "1")), says(200, [activity("e-1")])
     async with played(*plays) as venue, venue_at(venue.url) as adapter:
-        assert await adapter.find(ORDER_ID) == [ACCEPTED, filled("e-1"), replace(ACCEPTED, status="cancelled")]
+        assert await adapter.find(SOUGHT) == [ACCEPTED, filled("e-1"), replace(ACCEPTED, status="cancelled")]
 
 
 async def test_an_order_does_not_end_before_all_of_its_fills_are_known() -> None:
     plays = says(200, order("canceled", "2")), says(200, [activity("e-1")])
     async with played(*plays) as venue, venue_at(venue.url) as adapter:
         with capture_logs() as logs:
-            assert await adapter.find(ORDER_ID) == [ACCEPTED, filled("e-1")]
+            assert await adapter.find(SOUGHT) == [ACCEPTED, filled("e-1")]
     assert [(entry["event"], entry["known"]) for entry in logs] == [("venue_fills_missing", "1")]
 
 
@@ -167,20 +168,20 @@ async def test_an_order_does_not_end_before_all_of_its_fills_are_known() -> None
 async def test_a_question_that_is_refused_proves_nothing_about_the_order(play: Play) -> None:
     async with played(play) as venue, venue_at(venue.url) as adapter:
         with pytest.raises(VenueOutcomeUnknownError):
-            await adapter.find(ORDER_ID)
+            await adapter.find(SOUGHT)
 
 
 async def test_a_refusal_to_show_the_fills_proves_nothing_about_the_order() -> None:
     async with played(says(200, order("filled", "1")), says(403)) as venue, venue_at(venue.url) as adapter:
         with pytest.raises(VenueOutcomeUnknownError):
-            await adapter.find(ORDER_ID)
+            await adapter.find(SOUGHT)
 
 
 @pytest.mark.parametrize("created_at", [None, "0001-01-01T00:00:00Z"])
 async def test_fills_are_found_for_an_order_that_does_not_say_when_it_began(created_at: str | None) -> None:
     plays = says(200, order("filled", "1", created_at=created_at)), says(200, [activity("e-1")])
     async with played(*plays) as venue, venue_at(venue.url) as adapter:
-        assert await adapter.find(ORDER_ID) == [ACCEPTED, filled("e-1")]
+        assert await adapter.find(SOUGHT) == [ACCEPTED, filled("e-1")]
     assert "after" not in venue.requests[1].params
 
 
@@ -189,7 +190,7 @@ async def test_fills_are_found_among_those_of_other_orders_page_by_page() -> Non
     pages = [[activity("e-1"), *others], [*others, activity("e-2")], [activity("e-2"), activity("e-3")]]
     plays = says(200, order("filled", "3")), *(says(200, page) for page in pages)
     async with played(*plays) as venue, venue_at(venue.url) as adapter:
-        assert await adapter.find(ORDER_ID) == [ACCEPTED, filled("e-1"), filled("e-2"), filled("e-3")]
+        assert await adapter.find(SOUGHT) == [ACCEPTED, filled("e-1"), filled("e-2"), filled("e-3")]
     tokens = [request.params.get("page_token") for request in venue.requests[1:]]
     assert tokens == [None, "20261120100001500::other-98", "20261120100001500::e-2"]
 
@@ -197,7 +198,7 @@ async def test_fills_are_found_among_those_of_other_orders_page_by_page() -> Non
 async def test_a_venue_that_ignores_the_page_token_does_not_keep_the_question_going_for_ever() -> None:
     page = [activity(f"other-{number}", order_id="another") for number in range(100)]
     async with played(says(200, order("filled", "3")), says(200, page)) as venue, venue_at(venue.url) as adapter:
-        assert await adapter.find(ORDER_ID) == [ACCEPTED]
+        assert await adapter.find(SOUGHT) == [ACCEPTED]
     assert len(venue.requests) == 3
 
 
@@ -228,7 +229,7 @@ async def test_a_fill_that_cannot_be_read_is_logged_loudly_and_the_others_are_ke
     plays = says(200, order("filled", "2")), says(200, [entry, activity("e-2")])
     async with played(*plays) as venue, venue_at(venue.url) as adapter:
         with capture_logs() as logs:
-            assert await adapter.find(ORDER_ID) == [ACCEPTED, filled("e-2")]
+            assert await adapter.find(SOUGHT) == [ACCEPTED, filled("e-2")]
     assert [(log["event"], log["log_level"]) for log in logs if log["log_level"] == "error"] == [
         ("venue_fill_unreadable", "error")
     ]
@@ -249,7 +250,7 @@ async def test_a_fill_that_cannot_be_read_is_logged_loudly_and_the_others_are_ke
 async def test_a_fill_costs_what_the_venue_says(charged: Any, expected: str) -> None:
     plays = says(200, order("filled", "1")), says(200, [activity("e-1", commission=charged)])
     async with played(*plays) as venue, venue_at(venue.url) as adapter:
-        _, report = await adapter.find(ORDER_ID)
+        _, report = await adapter.find(SOUGHT)
     assert report.fill is not None
     assert f"{report.fill.commission:f}" == expected
 
@@ -259,7 +260,7 @@ async def test_numbers_keep_all_their_digits_and_times_become_utc() -> None:
     raw = raw.replace('"190.01"', "190.123456789").replace('"qty": "1"', '"qty": 123456789.123456789')
     plays = says(200, order("filled", "1")), says(200, gzip.compress(raw.encode()), "Content-Encoding: gzip")
     async with played(*plays) as venue, venue_at(venue.url) as adapter:
-        _, report = await adapter.find(ORDER_ID)
+        _, report = await adapter.find(SOUGHT)
     assert report.fill is not None
     assert (report.fill.quantity, report.fill.price) == (Decimal("123456789.123456789"), Decimal("190.123456789"))
     assert report.fill.executed_at.isoformat() == "2026-11-20T15:00:01.123456+00:00"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,11 +13,14 @@ from application.ports import (
     VenueRefusedError,
     VenueUnreachableError,
 )
-from infrastructure.exchanges.alpaca_http import CONNECTIONS_MAX, is_loopback
+from infrastructure.exchanges.alpaca import CONNECTIONS_MAX
+from infrastructure.exchanges.alpaca_http import is_loopback
 from tests.infrastructure.exchanges.alpaca_words import (
     ACCEPTED,
     ORDER,
     ORDER_ID,
+    REPLACEMENT,
+    SOUGHT,
     VENUE_ORDER_ID,
     order,
 )
@@ -28,6 +32,7 @@ from tests.infrastructure.exchanges.played_venue import (
     keeps_silent,
     played,
     says,
+    showing,
     trickles,
     venue_at,
     writes,
@@ -96,7 +101,7 @@ async def test_a_venue_that_cannot_be_connected_was_provably_not_asked(url: str)
 
 async def test_an_order_that_waited_in_vain_for_a_free_connection_was_provably_not_sent() -> None:
     async with played(keeps_silent) as venue, venue_at(venue.url, timeout_seconds=0.5) as adapter:
-        waiting = [asyncio.create_task(adapter.find(ORDER_ID)) for _ in range(CONNECTIONS_MAX)]
+        waiting = [asyncio.create_task(adapter.find(SOUGHT)) for _ in range(CONNECTIONS_MAX)]
         for _ in waiting:
             await venue.arrivals.acquire()
         # With a deadline as long as theirs, the places they give up would come in time for it.
@@ -160,22 +165,42 @@ async def test_a_refusal_is_definitive_and_in_the_venues_own_words(
 
 
 @pytest.mark.parametrize("venue_order_id", ["", ".", "..", "a/b", "a?b", "x" * 65])
-async def test_a_cancel_without_a_proper_order_id_is_never_sent(venue_order_id: str) -> None:
+async def test_a_request_about_an_order_without_a_proper_order_id_is_never_sent(venue_order_id: str) -> None:
     # DELETE /v2/orders/ would cancel every order of the account.
     async with played(says(204)) as venue, venue_at(venue.url) as adapter:
         with pytest.raises(VenueRefusedError, match="no order id"):
             await adapter.cancel(venue_order_id)
+        with pytest.raises(VenueRefusedError, match="no order id"):
+            await adapter.replace(replace(REPLACEMENT, venue_order_id=venue_order_id))
+        assert await adapter.client_order_id(venue_order_id) is None
     assert venue.requests == []
 
 
 async def test_requests_share_a_kept_connection() -> None:
-    async with played(says(404, {}), says(204)) as venue, venue_at(venue.url + "/") as adapter:
-        assert await adapter.find(ORDER_ID) == []
-        await adapter.cancel(VENUE_ORDER_ID)
+    async with played(says(404, {})) as venue, venue_at(venue.url + "/") as adapter:
+        assert await adapter.find(SOUGHT) == []
+        assert await adapter.find(SOUGHT) == []
     assert [request.connection for request in venue.requests] == [1, 1]
     assert venue.requests[0].path == "/v2/orders:by_client_order_id"
-    assert venue.requests[0].params == {"client_order_id": ORDER_ID}
-    assert (venue.requests[1].method, venue.requests[1].target) == ("DELETE", f"/v2/orders/{VENUE_ORDER_ID}")
+    assert venue.requests[0].params == {"client_order_id": ORDER_ID, "nested": "true"}
+
+
+async def test_a_cancel_never_waits_for_other_requests() -> None:
+    async with (
+        showing(to={"GET": keeps_silent, "POST": keeps_silent, "DELETE": says(204)}) as venue,
+        venue_at(venue.url) as adapter,
+    ):
+        waiting = [asyncio.create_task(adapter.find(SOUGHT)) for _ in range(CONNECTIONS_MAX - 1)]
+        waiting.append(asyncio.create_task(adapter.submit(ORDER)))
+        for _ in waiting:
+            await venue.arrivals.acquire()
+        queued = asyncio.create_task(adapter.submit(ORDER))  # there is no connection left for it
+        await adapter.cancel(VENUE_ORDER_ID)
+        assert not any(task.done() for task in (*waiting, queued))
+        for task in (*waiting, queued):
+            task.cancel()
+        await asyncio.gather(*waiting, queued, return_exceptions=True)
+    assert (venue.requests[-1].method, venue.requests[-1].target) == ("DELETE", f"/v2/orders/{VENUE_ORDER_ID}")
 
 
 async def test_a_venue_on_this_machine_is_reached_without_the_proxy_of_the_environment(

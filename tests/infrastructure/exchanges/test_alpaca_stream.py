@@ -16,7 +16,6 @@ from application.ports import (
     VenueReport,
     VenueUnreachableError,
 )
-from domain.values import OrderId
 from infrastructure.exchanges.alpaca_stream import LISTENING
 from tests.infrastructure.exchanges.played_venue import (
     KEY_ID,
@@ -87,33 +86,6 @@ async def test_the_stream_begins_with_listening_once_the_venue_has_confirmed() -
     ]
 
 
-@pytest.mark.parametrize(
-    ("event", "status"),
-    [
-        ("new", "accepted"),
-        ("accepted", "accepted"),
-        ("pending_new", "other"),
-        ("canceled", "cancelled"),
-        ("expired", "expired"),
-        ("done_for_day", "other"),
-        ("order_cancel_rejected", "cancel_refused"),
-        ("replaced", "other"),
-        ("something Alpaca thinks of later", "other"),
-    ],
-)
-async def test_events_become_reports(event: str, status: str) -> None:
-    async with streaming(greeting(update(event))) as url:
-        reports = await heard(url, 2)
-    assert reports[1] == VenueReport(client_order_id=OrderId("ours-1"), venue_order_id="venue-1", status=status)
-
-
-async def test_a_rejection_comes_with_its_reason() -> None:
-    order = {**ORDER, "reject_reason": "no such thing"}
-    async with streaming(greeting(update("rejected", order=order), update("rejected"))) as url:
-        reports = await heard(url, 3)
-    assert [report.reason for report in reports[1:]] == ["no such thing", "the venue gave no reason"]
-
-
 async def test_fills_are_read_from_text_and_binary_frames_under_the_id_of_their_execution() -> None:
     async with streaming(greeting(fill("e-1", "partial_fill"), fill("e-2", commission="0.01").encode())) as url:
         reports = await heard(url, 3)
@@ -164,14 +136,6 @@ async def test_what_cannot_be_read_is_logged_with_its_text_and_asked_for(unreada
 async def test_other_streams_say_nothing_about_orders() -> None:
     async with streaming(greeting(frame("account_updates", {"id": 1}), update("new"))) as url:
         assert [report.status for report in await heard(url, 2)] == ["listening", "accepted"]
-
-
-@pytest.mark.parametrize("event", ["trade_bust", "trade_correct"])
-async def test_a_correction_is_logged_loudly_because_nothing_books_it(event: str) -> None:
-    with capture_logs() as logs:
-        async with streaming(greeting(update(event, execution_id="e-1"))) as url:
-            assert [report.status for report in await heard(url, 2)] == ["listening", "other"]
-    assert [(entry["event"], entry["log_level"]) for entry in logs] == [("venue_correction_not_booked", "error")]
 
 
 async def test_early_updates_about_nothing_are_skipped() -> None:
