@@ -1,19 +1,11 @@
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 import pytest
 
 from application.sequencer import Sequencer
-from application.trading import Trading
 from infrastructure.memory import InMemoryEventStore
-from tests.application.world import FastClock, fund, trading_on
-
-
-@dataclass
-class Engine:
-    store: InMemoryEventStore
-    sequencer: Sequencer
-    trading: Trading
+from tests.application.floor import Engine, Floor
+from tests.application.world import FastClock, ScriptedVenue, fund, trading_on
 
 
 @pytest.fixture
@@ -24,3 +16,10 @@ async def engine() -> AsyncIterator[Engine]:
         trading = trading_on(store, sequencer)
         await fund(trading)
         yield Engine(store, sequencer, trading)
+
+
+@pytest.fixture
+async def floor(engine: Engine) -> AsyncIterator[Floor]:
+    floor = Floor(engine, ScriptedVenue(), FastClock())
+    yield floor
+    await floor.close()

@@ -1,13 +1,10 @@
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Sequence
 
 import pytest
 
 from application.booking import Booking
-from application.execution import OrderExecutor
 from application.facts import facts
 from application.ports import (
     StoreUnavailableError,
@@ -16,92 +13,21 @@ from application.ports import (
     VenueOutcomeUnknownError,
     VenueRefusedError,
     VenueReport,
-    VenueUnreachableError,
 )
-from application.snapshots import Snapshot
 from application.trading import Trading
 from domain.commands import RecordAcceptance, RecordFill, RecordRejection, RecordSent
-from domain.order import Order
 from domain.values import OrderId
-from tests.application.conftest import Engine
+from tests.application.floor import DOWN, FOREVER, LISTENING, TIMEOUT, Floor
 from tests.application.world import (
     ALICE,
-    BUY_TEN,
-    CALLER,
-    FastClock,
-    ScriptedVenue,
-    StoreFeed,
     accepted,
+    cancel,
     ended,
     filled,
     names,
+    report,
     until,
 )
-
-LISTENING = VenueReport(client_order_id=OrderId(""), venue_order_id="", status="listening")
-TIMEOUT = VenueOutcomeUnknownError("timeout")
-FOREVER = 1e9
-DOWN = VenueUnreachableError("connection refused")
-
-
-@dataclass
-class Fixed:
-    order_ids: Sequence[OrderId] = ()
-    position: int = 0
-    known: dict[str, OrderId] = field(default_factory=dict)
-
-    async def open_orders(self) -> tuple[Sequence[OrderId], int]:
-        return self.order_ids, self.position
-
-    async def last_executed_at(self) -> datetime | None:
-        return None
-
-    async def order_known_as(self, venue_order_id: str) -> OrderId | None:
-        return self.known.get(venue_order_id)
-
-
-@dataclass
-class Floor:
-    """An engine whose orders go to a scripted venue."""
-
-    engine: Engine
-    venue: ScriptedVenue
-    clock: FastClock
-    task: asyncio.Task[None] | None = None
-    executor: OrderExecutor | None = None
-
-    def open(self, order_ids: Sequence[OrderId] = (), position: int = 0, reconcile_seconds: float = FOREVER) -> None:
-        booking = Booking(self.engine.trading, self.clock, self.venue.name)
-        feed = StoreFeed(self.engine.store)
-        self.executor = OrderExecutor(
-            booking,
-            self.venue,
-            feed,
-            Fixed(order_ids, position),
-            self.clock,
-            reconcile_seconds=reconcile_seconds,
-        )
-        self.task = asyncio.create_task(self.executor.run())
-
-    async def close(self) -> None:
-        if self.task is not None:
-            self.task.cancel()
-            await asyncio.gather(self.task, return_exceptions=True)
-
-    async def place(self) -> OrderId:
-        return (await self.engine.trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id
-
-    async def order(self, order_id: OrderId) -> Order:
-        snapshot: Snapshot[Order] | None = await self.engine.trading.order(order_id)
-        assert snapshot is not None
-        return snapshot.state
-
-
-@pytest.fixture
-async def floor(engine: Engine) -> AsyncIterator[Floor]:
-    floor = Floor(engine, ScriptedVenue(), FastClock())
-    yield floor
-    await floor.close()
 
 
 async def test_a_recorded_order_is_sent_under_its_own_id_and_accepted(floor: Floor) -> None:
@@ -217,7 +143,7 @@ async def test_an_acknowledgement_by_stream_during_the_pause_ends_the_attempts(f
     order_id = await floor.place()
     while floor.venue.count("submit") == 0:
         await asyncio.sleep(0)
-    await floor.engine.trading.report(ALICE, order_id, RecordAcceptance("v-1"), CALLER)
+    await report(floor.engine.trading, order_id, RecordAcceptance("v-1"))
     await asyncio.sleep(0.1)
     assert floor.venue.count("submit") == 1
     assert await names(floor.engine.store) == ["OrderPlaced", "OrderSent", "OrderAccepted"]
@@ -233,7 +159,7 @@ async def test_a_busy_venue_is_waited_for_and_that_is_no_attempt(floor: Floor) -
 
 async def test_an_order_cancelled_before_it_was_sent_is_not_sent(floor: Floor) -> None:
     order_id = await floor.place()
-    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    await cancel(floor.engine.trading, order_id)
     floor.open()
     await asyncio.sleep(0.05)
     assert floor.venue.count("submit") == 0
@@ -243,7 +169,7 @@ async def test_a_cancel_is_sent_to_the_venue_and_its_end_comes_by_stream(floor: 
     floor.open()
     order_id = await floor.place()
     await until(floor.engine.store, "OrderAccepted")
-    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    await cancel(floor.engine.trading, order_id)
     await until(floor.engine.store, "OrderCancelRequested")
     while floor.venue.count("cancel") == 0:
         await asyncio.sleep(0.001)
@@ -256,7 +182,7 @@ async def test_an_accepted_cancel_without_an_event_is_chased(floor: Floor) -> No
     floor.open()
     order_id = await floor.place()
     await until(floor.engine.store, "OrderAccepted")
-    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    await cancel(floor.engine.trading, order_id)
     while floor.venue.count("cancel") == 0:
         await asyncio.sleep(0.001)
     asked = floor.venue.count("find")
@@ -286,7 +212,7 @@ async def test_a_cancel_before_the_acknowledgement_waits_for_the_venue_s_id(floo
     floor.open()
     order_id = await floor.place()
     await until(floor.engine.store, "OrderUnresolved")
-    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    await cancel(floor.engine.trading, order_id)
     await asyncio.sleep(0.01)
     assert floor.venue.count("cancel") == 0
     floor.venue.stream.put_nowait(accepted(order_id))
@@ -302,7 +228,7 @@ async def test_an_order_that_never_reached_the_venue_is_cancelled_without_it(flo
     order_id = await floor.place()
     while floor.venue.count("submit") == 0:
         await asyncio.sleep(0)
-    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    await cancel(floor.engine.trading, order_id)
     await until(floor.engine.store, "OrderCancelled")
     assert (await floor.order(order_id)).reason == "cancelled before it reached the venue"
     assert floor.venue.count("submit") == 1
@@ -315,7 +241,7 @@ async def test_an_order_that_may_be_there_is_looked_for_before_it_counts_as_canc
     order_id = await floor.place()
     while floor.venue.count("submit") == 0:
         await asyncio.sleep(0)
-    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    await cancel(floor.engine.trading, order_id)
     while floor.venue.count("cancel") == 0:
         await asyncio.sleep(0.001)
     assert "OrderRecovered" in await names(floor.engine.store)
@@ -327,7 +253,7 @@ async def test_a_refused_cancel_of_a_working_order_is_told(floor: Floor) -> None
     floor.open()
     order_id = await floor.place()
     await until(floor.engine.store, "OrderAccepted")
-    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    await cancel(floor.engine.trading, order_id)
     await until(floor.engine.store, "OrderCancelRefused")
     order = await floor.order(order_id)
     assert (order.status, order.reason) == ("ACCEPTED", "order is not cancelable")
@@ -339,8 +265,9 @@ async def test_a_cancel_refused_because_the_order_is_over_books_the_end(floor: F
     await until(floor.engine.store, "OrderAccepted")
     floor.venue.cancels.append(VenueRefusedError("42210000", "order is already filled"))
     floor.venue.orders[order_id] += [filled(order_id, 10)]
-    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
-    assert (await until(floor.engine.store, "OrderFilled"))[-2:] == ["OrderCancelRequested", "OrderFilled"]
+    await cancel(floor.engine.trading, order_id)
+    found = await until(floor.engine.store, "OrderFilled", "OrderCancelRefused")
+    assert found[-3:] == ["OrderCancelRequested", "OrderFilled", "OrderCancelRefused"]
     await asyncio.sleep(0.01)
     assert (await floor.order(order_id)).status == "FILLED"
 
@@ -350,7 +277,7 @@ async def test_a_cancel_without_an_answer_is_sent_again(floor: Floor) -> None:
     floor.open()
     order_id = await floor.place()
     await until(floor.engine.store, "OrderAccepted")
-    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    await cancel(floor.engine.trading, order_id)
     while floor.venue.count("cancel") < 4:
         await asyncio.sleep(0.001)
 
@@ -359,8 +286,8 @@ async def test_fills_come_by_stream_once_each(floor: Floor) -> None:
     floor.open()
     order_id = await floor.place()
     await until(floor.engine.store, "OrderAccepted")
-    for report in (filled(order_id, 4), filled(order_id, 4), filled(order_id, 6, "f-2"), accepted(order_id)):
-        floor.venue.stream.put_nowait(report)
+    for each in (filled(order_id, 4), filled(order_id, 4), filled(order_id, 6, "f-2"), accepted(order_id)):
+        floor.venue.stream.put_nowait(each)
     found = await until(floor.engine.store, "OrderFilled", "OrderFilled")
     assert len(found) == 5
     assert (await floor.order(order_id)).status == "FILLED"
@@ -371,20 +298,15 @@ async def test_fills_come_by_stream_once_each(floor: Floor) -> None:
 
 async def test_while_the_stream_is_down_open_orders_are_asked_for(floor: Floor) -> None:
     floor.open()
-    assert floor.executor is not None
     floor.venue.stream.put_nowait(LISTENING)
     order_id = await floor.place()
     await until(floor.engine.store, "OrderAccepted")
-    assert floor.executor.stream_is_live
     floor.venue.orders[order_id] += [filled(order_id, 4)]
     floor.venue.stream.put_nowait(VenueOutcomeUnknownError("connection lost"))
     await until(floor.engine.store, "OrderFilled")
-    assert not floor.executor.stream_is_live
     floor.venue.orders[order_id] += [filled(order_id, 6, "f-2")]
     floor.venue.stream.put_nowait(LISTENING)
-    await until(floor.engine.store, "OrderFilled", "OrderFilled")
-    while not floor.executor.stream_is_live:
-        await asyncio.sleep(0.001)
+    await until(floor.engine.store, "OrderFilled", "OrderReconciled", "OrderFilled")
 
 
 async def test_asking_goes_on_when_the_venue_does_not_answer_or_ends_its_stream(
@@ -417,12 +339,12 @@ async def test_a_report_waits_for_the_store(floor: Floor, monkeypatch: pytest.Mo
     usual = Trading.report
     failures = [StoreUnavailableError("down")] * 3
 
-    async def report(*arguments: object) -> object:
+    async def delayed(*arguments: object) -> object:
         if failures:
             raise failures.pop()
         return await usual(*arguments)  # type: ignore[arg-type] # passed on as they came
 
-    monkeypatch.setattr(Trading, "report", report)
+    monkeypatch.setattr(Trading, "report", delayed)
     floor.venue.stream.put_nowait(filled(order_id, 10))
     await until(floor.engine.store, "OrderFilled")
     assert failures == []
@@ -483,15 +405,15 @@ async def test_a_report_that_cannot_be_booked_leaves_the_stream_working(
 async def test_open_orders_are_resumed_wherever_they_were_left(floor: Floor) -> None:
     trading = floor.engine.trading
     never_sent, lost, working, cancelling, over = [await floor.place() for _ in range(5)]
-    await trading.report(ALICE, lost, RecordSent(1), CALLER)
+    await report(trading, lost, RecordSent(1))
     floor.venue.orders[lost] = [accepted(lost), filled(lost, 10)]
     for order_id in (working, cancelling):
-        await trading.report(ALICE, order_id, RecordSent(1), CALLER)
-        await trading.report(ALICE, order_id, RecordAcceptance(f"v-{order_id}"), CALLER)
+        await report(trading, order_id, RecordSent(1))
+        await report(trading, order_id, RecordAcceptance(f"v-{order_id}"))
         floor.venue.orders[order_id] = [accepted(order_id)]
     floor.venue.orders[working] += [filled(working, 4)]
-    await trading.cancel(ALICE, cancelling, CALLER)
-    await trading.cancel(ALICE, over, CALLER)
+    await cancel(trading, cancelling)
+    await cancel(trading, over)
     position = await floor.engine.store.position()
     floor.open([never_sent, lost, working, cancelling, over], position)
     while ("cancel", f"v-{cancelling}") not in floor.venue.calls:
@@ -508,7 +430,7 @@ async def test_an_order_that_another_worker_sent_is_looked_for_although_the_read
 ) -> None:
     order_id = await floor.place()
     for attempt in range(1, attempts + 1):
-        await floor.engine.trading.report(ALICE, order_id, RecordSent(attempt), CALLER)
+        await report(floor.engine.trading, order_id, RecordSent(attempt))
     floor.venue.orders[order_id] = [accepted(order_id)]
     floor.open((), 0)
     assert (await until(floor.engine.store, "OrderAccepted"))[-2:] == ["OrderRecovered", "OrderAccepted"]
@@ -517,8 +439,8 @@ async def test_an_order_that_another_worker_sent_is_looked_for_although_the_read
 
 async def test_an_order_that_another_worker_sent_and_its_trader_wants_back_is_looked_for_first(floor: Floor) -> None:
     order_id = await floor.place()
-    await floor.engine.trading.report(ALICE, order_id, RecordSent(1), CALLER)
-    await floor.engine.trading.cancel(ALICE, order_id, CALLER)
+    await report(floor.engine.trading, order_id, RecordSent(1))
+    await cancel(floor.engine.trading, order_id)
     floor.venue.orders[order_id] = [accepted(order_id)]
     floor.open((), 0)
     while ("cancel", f"v-{order_id}") not in floor.venue.calls:
@@ -539,7 +461,7 @@ async def test_not_found_is_proof_only_when_nothing_comes_between(floor: Floor) 
 
 async def test_an_order_that_another_worker_meant_to_send_is_sent(floor: Floor) -> None:
     order_id = await floor.place()
-    await floor.engine.trading.report(ALICE, order_id, RecordSent(1), CALLER)
+    await report(floor.engine.trading, order_id, RecordSent(1))
     floor.open((), 0)
     await until(floor.engine.store, "OrderSent", "OrderAccepted")
     assert floor.venue.count("submit") == 1
@@ -552,7 +474,7 @@ async def test_an_order_that_is_partly_filled_before_it_is_acknowledged_is_not_s
     order_id = await floor.place()
     while floor.venue.count("submit") == 0:
         await asyncio.sleep(0)
-    await floor.engine.trading.report(ALICE, order_id, facts(filled(order_id, 4), "v")[1], CALLER)
+    await report(floor.engine.trading, order_id, facts(filled(order_id, 4), "v")[1])
     await asyncio.sleep(0.05)
     assert floor.venue.count("submit") == 1
     assert floor.venue.count("find") < 10
@@ -562,7 +484,7 @@ async def test_an_order_that_is_partly_filled_before_it_is_acknowledged_is_not_s
 async def test_an_order_lost_after_its_last_attempt_is_not_sent_a_fourth_time(floor: Floor) -> None:
     order_id = await floor.place()
     for attempt in (1, 2, 3):
-        await floor.engine.trading.report(ALICE, order_id, RecordSent(attempt), CALLER)
+        await report(floor.engine.trading, order_id, RecordSent(attempt))
     floor.open([order_id], await floor.engine.store.position())
     await until(floor.engine.store, "OrderRejected")
     assert floor.venue.count("submit") == 0

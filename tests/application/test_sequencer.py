@@ -7,6 +7,7 @@ import pytest
 from application import sequencer as sequencing
 from application.ports import Appended, Key, Loaded, StoreUnavailableError, Transaction
 from application.sequencer import Plan, Sequencer, SequencerBusyError
+from application.snapshots import Snapshot
 from application.trading import Trading
 from domain.account import Account
 from domain.aggregates import State
@@ -15,7 +16,7 @@ from domain.order import BrokenHistoryError
 from domain.refusals import InsufficientFunds, InsufficientFundsToWithdraw
 from domain.values import Money, exactly
 from infrastructure.memory import InMemoryEventStore
-from tests.application.world import ALICE, BOB, BUY_TEN, CALLER, CountingIds, FastClock, fund, trading_on
+from tests.application.world import ALICE, BOB, BUY_TEN, CALLER, CountingIds, FastClock, cancel, fund, trading_on
 
 STREAM = account_stream(ALICE)
 
@@ -32,8 +33,8 @@ class Deposits:
         self.new_streams: Sequence[StreamId] = ()
         self.keys: Sequence[Key] = ()
 
-    def decide(self, states: Mapping[StreamId, State], _keys: Mapping[Key, object]) -> Plan:
-        self.seen.append(states[STREAM])
+    def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, object]) -> Plan:
+        self.seen.append(streams[STREAM].state)
         if self.error is not None:
             raise self.error
         if self.amount is None:
@@ -305,7 +306,7 @@ async def test_the_cache_is_bounded_and_what_left_it_is_loaded_again(monkeypatch
         await fund(trading)
         orders = [(await trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id for _ in range(5)]
         sequencer.observe(await store.read(0, 100))
-        cancelled = await trading.cancel(ALICE, orders[0], CALLER)
+        cancelled = await cancel(trading, orders[0])
     assert cancelled.state.status == "CANCELLED"
     assert len(store.loads) == 2
 

@@ -19,8 +19,8 @@ from domain.events import (
 )
 from domain.lifecycle import Flag, Status
 from domain.values import ZERO, Money, TraderId
-from tests.application.conftest import Engine
-from tests.application.world import ALICE, BUY_TEN, CALLER, StoreFeed, fund
+from tests.application.floor import Engine
+from tests.application.world import ALICE, BUY_TEN, CALLER, StoreFeed, fund, report
 from tests.domain.orders import ORDER_ID, accepted, filled
 
 ORDER_STREAM = order_stream(ORDER_ID)
@@ -89,8 +89,8 @@ async def test_every_change_is_published_to_its_trader_once_and_in_order(engine:
     await asyncio.sleep(0.02)
     await fund(engine.trading)
     await asyncio.sleep(0.02)
-    await engine.trading.report(ALICE, order_id, RecordSent(1), CALLER)
-    await engine.trading.report(ALICE, order_id, RecordCancellation("x"), CALLER)
+    await report(engine.trading, order_id, RecordSent(1))
+    await report(engine.trading, order_id, RecordCancellation("x"))
     await asyncio.sleep(0.02)
     orchestrator.cancel()
     sent = [(channel, json.loads(body)) for batch in bus.batches for channel, body in batch]

@@ -11,8 +11,8 @@ from application.trading import OrderRequest
 from domain.commands import Deposit, RecordAcceptance, RecordSent, Withdraw
 from domain.refusals import IdempotencyKeyReused, InsufficientFunds, InvalidSymbol, OrderNotCancellable, OrderNotFound
 from domain.values import Money, OrderId, Quantity, Symbol
-from tests.application.conftest import Engine
-from tests.application.world import ALICE, BOB, BUY_TEN, CALLER, Acme, names
+from tests.application.floor import Engine
+from tests.application.world import ALICE, BOB, BUY_TEN, CALLER, Acme, cancel, names, report
 
 
 async def test_a_placed_order_is_pending_and_its_cost_is_held(engine: Engine) -> None:
@@ -37,7 +37,7 @@ async def test_the_same_request_again_gives_the_first_answer(engine: Engine, req
     request = replace(BUY_TEN, **request_fields)
     key = None if request_fields else "key-1"
     first = await engine.trading.place(ALICE, request, CALLER, key)
-    await engine.trading.report(ALICE, first.order.state.order_id, RecordSent(1), CALLER)
+    await report(engine.trading, first.order.state.order_id, RecordSent(1))
     again = await engine.trading.place(ALICE, request, CALLER, key)
     assert again.replayed
     assert again.order == first.order
@@ -94,20 +94,20 @@ async def test_a_symbol_that_is_not_traded_is_refused_but_a_replay_is_not(engine
 async def test_an_order_is_cancelled_by_its_trader_only(engine: Engine) -> None:
     order_id = (await engine.trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id
     with pytest.raises(OrderNotFound):
-        await engine.trading.cancel(BOB, order_id, CALLER)
+        await cancel(engine.trading, order_id, BOB)
     with pytest.raises(OrderNotFound):
-        await engine.trading.cancel(ALICE, OrderId("no such order"), CALLER)
-    cancelled = await engine.trading.cancel(ALICE, order_id, CALLER)
+        await cancel(engine.trading, OrderId("no such order"))
+    cancelled = await cancel(engine.trading, order_id)
     assert (cancelled.state.status, cancelled.version) == ("CANCELLED", 2)
     with pytest.raises(OrderNotCancellable):
-        await engine.trading.cancel(ALICE, order_id, CALLER)
+        await cancel(engine.trading, order_id)
     assert (await engine.trading.account(ALICE)).state.reserved == 0
 
 
 async def test_a_fact_is_recorded_once(engine: Engine) -> None:
     order_id = (await engine.trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id
-    first = await engine.trading.report(ALICE, order_id, RecordAcceptance("v-1"), CALLER)
-    again = await engine.trading.report(ALICE, order_id, RecordAcceptance("v-1"), CALLER)
+    first = await report(engine.trading, order_id, RecordAcceptance("v-1"))
+    again = await report(engine.trading, order_id, RecordAcceptance("v-1"))
     assert (len(first.events), len(again.events)) == (1, 0)
 
 
@@ -123,7 +123,7 @@ async def test_a_deposit_with_a_key_is_made_once(engine: Engine) -> None:
 async def test_orders_and_accounts_are_known_as_they_were(engine: Engine) -> None:
     order = (await engine.trading.place(ALICE, BUY_TEN, CALLER)).order
     order_id = order.state.order_id
-    await engine.trading.cancel(ALICE, order_id, CALLER)
+    await cancel(engine.trading, order_id)
     assert await engine.trading.order(order_id, version=1) == order
     assert await engine.trading.order(OrderId("no such order")) is None
     assert order.created_at is not None

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -19,9 +19,10 @@ from application.ports import (
     VenueTerms,
     WorkingOrder,
 )
-from application.sequencer import Sequencer
+from application.sequencer import Outcome, Sequencer
+from application.snapshots import Snapshot
 from application.trading import Caller, OrderRequest, Trading
-from domain.commands import Deposit
+from domain.commands import CancelOrder, Deposit, OrderReport
 from domain.events import RecordedEvent
 from domain.order import Order
 from domain.values import FillId, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TraderId
@@ -30,6 +31,7 @@ ALICE = TraderId("alice")
 BOB = TraderId("bob")
 ACME = Symbol("ACME")
 CALLER = Caller("trader:alice", "request-1", "request-1")
+HUNDRED = Price(Decimal(100))
 BUY_TEN = OrderRequest(
     symbol=ACME,
     side=Side.BUY,
@@ -144,7 +146,8 @@ class ScriptedVenue:
         answer = self.replaces.popleft() if self.replaces else "ok"
         known = self.orders.setdefault(replacement.client_order_id, [accepted(replacement.client_order_id)])
         if answer in {"ok", "lost"}:
-            known.append(replaced(replacement))
+            before = [each.terms for each in known if each.terms]
+            known.append(replaced(replacement, *before[-1:]))
         if answer == "lost":
             raise VenueOutcomeUnknownError("timeout")
         return self._play(answer, known)
@@ -153,7 +156,8 @@ class ScriptedVenue:
         self.calls.append(("working", ""))
         if self.working_errors:
             raise self.working_errors.popleft()
-        return list(self.working.values())
+        shown = [_shown(order_id, reports) for order_id, reports in self.orders.items()]
+        return [*(order for order in shown if order is not None), *self.working.values()]
 
     async def executions(self, after: datetime) -> Sequence[VenueReport]:
         self.calls.append(("executions", after.isoformat()))
@@ -192,19 +196,32 @@ def accepted(order_id: OrderId) -> VenueReport:
     return VenueReport(client_order_id=order_id, venue_order_id=f"v-{order_id}", status="accepted")
 
 
-def replaced(replacement: VenueReplacement, quantity: int = 10, price: int = 100) -> VenueReport:
-    """The order, 10 at 100 before, works on under a new id."""
+TEN_AT_100 = VenueTerms(Quantity(Decimal(10)), HUNDRED, None)
+
+
+def replaced(replacement: VenueReplacement, before: VenueTerms = TEN_AT_100) -> VenueReport:
+    """The order works on under a new id."""
     return VenueReport(
         client_order_id=replacement.client_order_id,
         venue_order_id=f"v-{replacement.client_order_id}.{replacement.number}",
         status="replaced",
         replacement=replacement.number,
         terms=VenueTerms(
-            quantity=replacement.quantity or Quantity(Decimal(quantity)),
-            price=replacement.price or Price(Decimal(price)),
-            stop_price=None,
+            quantity=replacement.quantity or before.quantity,
+            price=replacement.price or before.price,
+            stop_price=replacement.stop_price or before.stop_price,
         ),
     )
+
+
+def _shown(order_id: OrderId, reports: Sequence[VenueReport]) -> WorkingOrder | None:
+    """What a list of working orders shows of an order with these reports."""
+    filled = int(sum(report.fill.quantity for report in reports if report.fill))
+    terms = [report.terms for report in reports if report.terms] or [TEN_AT_100]
+    if filled >= terms[-1].quantity or {"cancelled", "expired", "rejected"} & {report.status for report in reports}:
+        return None
+    shown = working(order_id, filled=filled, venue_order_id=reports[-1].venue_order_id)
+    return replace(shown, terms=terms[-1])
 
 
 def working(
@@ -243,6 +260,18 @@ def trading_on(store: EventStore, sequencer: Sequencer, ids: CountingIds | None 
 
 async def fund(trading: Trading, amount: int = 100_000, trader_id: TraderId = ALICE) -> None:
     await trading.move_cash(trader_id, Deposit(Money(Decimal(amount))), CALLER)
+
+
+async def report(trading: Trading, order_id: OrderId, fact: OrderReport) -> Outcome:
+    """Record a fact about an order."""
+    snapshot = await trading.order(order_id)
+    assert snapshot is not None
+    return await trading.report(snapshot.state.terms, fact, CALLER)
+
+
+async def cancel(trading: Trading, order_id: OrderId, trader_id: TraderId = ALICE) -> Snapshot[Order]:
+    """What alice, or another trader, does to take an order back."""
+    return await trading.change(trader_id, order_id, CancelOrder(), CALLER)
 
 
 async def names(store: EventStore) -> list[str]:
