@@ -144,8 +144,8 @@ def _record_open(
     acknowledged = order.is_acknowledged
     match report:
         case RecordSent():
-            # Neither an acknowledged order nor one that its trader wants back is sent again.
-            is_due = not acknowledged and order.status in _TO_BE_SENT and report.attempt > order.attempts
+            # Neither an order that was heard of nor one that its trader wants back is sent again.
+            is_due = not order.is_there and order.status in _TO_BE_SENT and report.attempt > order.attempts
             return [OrderSent(attempt=report.attempt, status=order.status)] if is_due else []
         case RecordRecovery():
             found = OrderRecovered(attempt=report.attempt, venue_order_id=report.venue_order_id, status=order.status)
@@ -153,7 +153,7 @@ def _record_open(
         case RecordUnresolved():
             flags = with_flag(order.flags, Flag.UNRESOLVED)
             unresolved = OrderUnresolved(reason=report.reason, status=order.status, flags=flags)
-            return [] if acknowledged or Flag.UNRESOLVED in order.flags else [unresolved]
+            return [] if order.is_there or Flag.UNRESOLVED in order.flags else [unresolved]
         case RecordNeverArrived():
             # Whatever was heard of it meanwhile is stronger than not having been found.
             return [] if order.is_there else [_never_arrived(order, report.reason)]

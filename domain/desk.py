@@ -46,7 +46,7 @@ def decide(
     after = order
     for event in deciding.decide(order, command):
         after = desk.record(after, event)
-    if isinstance(command, ReplaceOrder) and order is not None and after is not None:
+    if isinstance(command, ReplaceOrder) and desk.order_events and order is not None and after is not None:
         validator.validate_replacement(order, after, account).or_refuse()
     return Decision(after, tuple(desk.order_events), tuple(desk.account_events), tuple(desk.other_events))
 

@@ -3,20 +3,13 @@
 from decimal import Decimal
 
 from domain.commands import RecordBust, RecordCorrection, RecordFill
-from domain.events import (
-    OrderCancelRefused,
-    OrderEvent,
-    OrderFillBusted,
-    OrderFillCorrected,
-    OrderFilled,
-    OrderReplaceRefused,
-)
+from domain.events import OrderEvent, OrderFillBusted, OrderFillCorrected, OrderFilled
 from domain.lifecycle import FINAL, Flag, Kind, Status, after
 from domain.order import Fill, Order, with_flag, without
-from domain.replacing import status_with
+from domain.replacing import status_with, too_late
 from domain.values import ZERO, FillId, Money, Price, Quantity, rounded_quotient, tidy
 
-_TOO_LATE = "the order was filled first"
+_STANDING = FINAL - {Status.FILLED} | {Status.PENDING_CANCEL, Status.PENDING_REPLACE}
 
 
 def book(order: Order, report: RecordFill) -> list[OrderEvent]:
@@ -41,65 +34,75 @@ def book(order: Order, report: RecordFill) -> list[OrderEvent]:
         status=status,
         flags=_flags(order, cumulative),
     )
-    return [filled, *_too_late(order, status)] if is_full else [filled]
+    return [filled, *too_late(order.replacements, status)] if is_full else [filled]
 
 
 def bust(order: Order, report: RecordBust) -> list[OrderEvent]:
     """A fill taken back. If it has not come yet, it never will: it is remembered as busted."""
     if report.fill_id in order.busted or report.execution_id in order.busted:
         return []
+    return [_taken_back(order, report)]
+
+
+def correct(order: Order, report: RecordCorrection) -> list[OrderEvent]:
+    """A changed fill. If the fill has not come yet, it is booked as corrected, and its own report will bring nothing.
+
+    If what became of the correction came before it, it only says that the fill itself no longer counts.
+    """
+    if report.fill_id in order.busted:
+        return []
+    fill, later = order.fill_known_as(report.fill_id), order.fill_known_as(report.execution_id)
+    if later is not None and later is fill:
+        return []
+    if later is not None or report.execution_id in order.busted:
+        superseded = RecordBust(fill_id=report.fill_id, execution_id=report.fill_id, reason="corrected before")
+        return [_taken_back(order, superseded)]
+    cumulative = Quantity(tidy(_cumulative(order, fill) + report.quantity))
+    value = _value(order, fill) + report.quantity * report.price
+    status = _status(order, cumulative)
+    corrected = OrderFillCorrected(
+        fill_id=fill.fill_id if fill else report.fill_id,
+        execution_id=report.execution_id,
+        symbol=order.terms.symbol,
+        side=order.terms.side,
+        quantity=report.quantity,
+        price=report.price,
+        commission=report.commission,
+        venue=report.venue,
+        executed_at=report.executed_at,
+        previous_quantity=fill.quantity if fill else Quantity(ZERO),
+        previous_price=fill.price if fill else Price(ZERO),
+        previous_commission=fill.commission if fill else Money(ZERO),
+        filled_quantity=cumulative,
+        leaves_quantity=_leaves(order, cumulative, status),
+        average_fill_price=_average(value, cumulative),
+        status=status,
+        flags=_flags(order, cumulative, is_late=fill is None),
+    )
+    is_full = cumulative >= order.current.quantity
+    return [corrected, *too_late(order.replacements, status)] if is_full else [corrected]
+
+
+def _taken_back(order: Order, report: RecordBust) -> OrderFillBusted:
     fill = order.fill_known_as(report.fill_id)
     cumulative = _cumulative(order, fill)
     value = _value(order, fill)
     status = _status(order, cumulative)
-    return [
-        OrderFillBusted(
-            fill_id=fill.fill_id if fill else report.fill_id,
-            execution_id=report.execution_id,
-            symbol=order.terms.symbol,
-            side=order.terms.side,
-            quantity=fill.quantity if fill else Quantity(ZERO),
-            price=fill.price if fill else Price(ZERO),
-            commission=fill.commission if fill else Money(ZERO),
-            reason=report.reason,
-            filled_quantity=cumulative,
-            leaves_quantity=_leaves(order, cumulative, status),
-            average_fill_price=_average(value, cumulative) if cumulative else None,
-            status=status,
-            flags=_flags(order, cumulative, is_late=False),
-        )
-    ]
-
-
-def correct(order: Order, report: RecordCorrection) -> list[OrderEvent]:
-    """A changed fill. If the fill has not come yet, it is booked as corrected, and its own report will bring nothing."""
-    if report.fill_id in order.busted or _is_known(order, report.execution_id):
-        return []
-    fill = order.fill_known_as(report.fill_id)
-    cumulative = Quantity(tidy(_cumulative(order, fill) + report.quantity))
-    value = _value(order, fill) + report.quantity * report.price
-    status = _status(order, cumulative)
-    return [
-        OrderFillCorrected(
-            fill_id=fill.fill_id if fill else report.fill_id,
-            execution_id=report.execution_id,
-            symbol=order.terms.symbol,
-            side=order.terms.side,
-            quantity=report.quantity,
-            price=report.price,
-            commission=report.commission,
-            venue=report.venue,
-            executed_at=report.executed_at,
-            previous_quantity=fill.quantity if fill else Quantity(ZERO),
-            previous_price=fill.price if fill else Price(ZERO),
-            previous_commission=fill.commission if fill else Money(ZERO),
-            filled_quantity=cumulative,
-            leaves_quantity=_leaves(order, cumulative, status),
-            average_fill_price=_average(value, cumulative),
-            status=status,
-            flags=_flags(order, cumulative, is_late=fill is None),
-        )
-    ]
+    return OrderFillBusted(
+        fill_id=fill.fill_id if fill else report.fill_id,
+        execution_id=report.execution_id,
+        symbol=order.terms.symbol,
+        side=order.terms.side,
+        quantity=fill.quantity if fill else Quantity(ZERO),
+        price=fill.price if fill else Price(ZERO),
+        commission=fill.commission if fill else Money(ZERO),
+        reason=report.reason,
+        filled_quantity=cumulative,
+        leaves_quantity=_leaves(order, cumulative, status),
+        average_fill_price=_average(value, cumulative) if cumulative else None,
+        status=status,
+        flags=_flags(order, cumulative, is_late=False),
+    )
 
 
 def _is_known(order: Order, execution_id: FillId) -> bool:
@@ -120,7 +123,7 @@ def _average(value: Decimal, cumulative: Quantity) -> Price:
 
 def _status(order: Order, cumulative: Quantity) -> Status:
     """A venue that changes what was filled reopens a FILLED order; other ends and pending requests stand."""
-    if order.status is Status.PENDING_CANCEL or (order.is_over and order.status is not Status.FILLED):
+    if order.status in _STANDING:
         return order.status
     return status_with(order, cumulative, order.current.quantity, order.replacements)
 
@@ -136,16 +139,3 @@ def _flags(order: Order, cumulative: Quantity, *, is_late: bool = True) -> tuple
     if cumulative > order.current.quantity:
         flags = with_flag(flags, Flag.OVERFILLED)
     return flags
-
-
-def _too_late(order: Order, status: Status) -> list[OrderEvent]:
-    """The answers to what is still pending when nothing is left: it came too late."""
-    if status is Status.PENDING_CANCEL:
-        return [OrderCancelRefused(reason=_TOO_LATE, status=Status.FILLED)]
-    if status is not Status.PENDING_REPLACE:
-        return []
-    *pending, last = order.replacements
-    return [
-        *(OrderReplaceRefused(number=each.number, reason=_TOO_LATE, status=status) for each in pending),
-        OrderReplaceRefused(number=last.number, reason=_TOO_LATE, status=Status.FILLED),
-    ]

@@ -87,10 +87,10 @@ def works_on(*, acknowledged: bool, replacing: bool, filled: bool, full: bool) -
     Also where a FILLED order goes when the venue takes a trade back, or has replaced it by a larger one after all: the one
     way out of a final status, because what is filled no longer is all of it.
     """
-    if full:
-        return Status.FILLED
     if replacing:
         return Status.PENDING_REPLACE
+    if full:
+        return Status.FILLED
     if filled:
         return Status.PARTIALLY_FILLED
     return Status.ACCEPTED if acknowledged else Status.PENDING

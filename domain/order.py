@@ -92,6 +92,7 @@ class Order:
 
     ``terms`` is how it was placed and ``current`` what it asks for now. ``busted`` are the ids of fills that the venue
     took back, and of the busts; ``past_venue_order_ids`` those under which the venue knew it before it was replaced.
+    ``replacement_number`` is the last that was asked for, ``replaced_number`` the last that was carried out.
     """
 
     terms: OrderPlaced
@@ -107,6 +108,7 @@ class Order:
     past_venue_order_ids: tuple[str, ...] = ()
     replacements: tuple[Replacement, ...] = ()
     replacement_number: int = 0
+    replaced_number: int = 0
     difference: Difference | None = None
     unprotected: tuple[FillId | OrderId, ...] = ()
     reason: str | None = None
@@ -249,6 +251,7 @@ def _replaced(order: Order, event: OrderReplaced) -> Order:
         if event.number
         else order.replacements,
         replacement_number=max(order.replacement_number, event.number),
+        replaced_number=max(order.replaced_number, event.number),
         flags=event.flags,
     )
 

@@ -1,6 +1,6 @@
 """What a unit of an order may cost at most: the price at which cash is held for it."""
 
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 
 from domain.commands import PlaceOrder
 from domain.refusals import NoReferencePrice
@@ -8,6 +8,8 @@ from domain.values import DECIMALS_MAX, OrderType, Price, Side, tidy
 
 MARKET_MARGIN = Decimal("0.05")
 """How much above the reference or stop price a buy without a limit is held for, as a share of that price."""
+
+_UPWARDS = Context(prec=100, rounding=ROUND_CEILING)
 
 LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 STOPPED = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
@@ -43,4 +45,4 @@ def limit_of(order_type: OrderType, price: Price | None, without_limit: Price | 
 
 def _with_margin(price: Price) -> Price:
     step = Decimal(1).scaleb(-DECIMALS_MAX)
-    return Price(tidy((price * (1 + MARKET_MARGIN)).quantize(step, rounding=ROUND_CEILING)))
+    return Price(tidy((price * (1 + MARKET_MARGIN)).quantize(step, context=_UPWARDS)))

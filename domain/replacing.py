@@ -1,14 +1,17 @@
 """Other terms for an order that works: requests, and what the venue made of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from domain.commands import RecordReplacement, RecordReplaceRefusal, ReplaceOrder
-from domain.events import OrderEvent, OrderReplaced, OrderReplaceRefused, OrderReplaceRequested
+from domain.events import OrderCancelRefused, OrderEvent, OrderReplaced, OrderReplaceRefused, OrderReplaceRequested
 from domain.lifecycle import FINAL, Flag, Kind, Status, after, works_on
 from domain.order import Order, Replacement, Terms, without
 from domain.pricing import LIMITED, STOPPED, limit_of
 from domain.refusals import InvalidPrice, InvalidQuantity, OrderNotReplaceable
 from domain.values import ZERO, Price, Quantity, Side, tidy
+
+_TOO_LATE = "the order was filled first"
 
 
 def request_replacement(order: Order, request: ReplaceOrder) -> list[OrderEvent]:
@@ -31,7 +34,7 @@ def request_replacement(order: Order, request: ReplaceOrder) -> list[OrderEvent]
         return []
     number = order.replacement_number + 1
     if order.is_unsent:
-        return [_replaced(order, number, None, terms)]
+        return _replaced(order, number, None, terms)
     status = after(order.status, Kind.REPLACE_ASKED)
     return [
         OrderReplaceRequested(
@@ -50,7 +53,7 @@ def replaced(order: Order, report: RecordReplacement) -> list[OrderEvent]:
 
     A quantity below what is filled means what is filled (FIX). A FILLED order that was made larger works again.
     """
-    if report.venue_order_id in order.past_venue_order_ids:
+    if report.venue_order_id in order.past_venue_order_ids or 0 < report.number < order.replaced_number:
         return []  # it has been replaced again since
     quantity = Quantity(max(report.quantity, order.filled_quantity))
     terms = Terms(quantity, report.price, report.stop_price, _reserve_price(order, report.price, report.stop_price))
@@ -60,7 +63,7 @@ def replaced(order: Order, report: RecordReplacement) -> list[OrderEvent]:
         return []
     if order.is_over and (order.status is not Status.FILLED or quantity == order.filled_quantity):
         return []
-    return [_replaced(order, report.number, report.venue_order_id, terms)]
+    return _replaced(order, report.number, report.venue_order_id, terms)
 
 
 def refuse_replacement(order: Order, report: RecordReplaceRefusal) -> list[OrderEvent]:
@@ -87,21 +90,32 @@ def status_with(order: Order, filled: Quantity, quantity: Quantity, pending: Seq
     )
 
 
+def too_late(pending: Sequence[Replacement], status: Status) -> list[OrderEvent]:
+    """The answers to what is still pending when nothing is left to fill: it came too late."""
+    answers: list[OrderReplaceRefused | OrderCancelRefused] = [
+        OrderReplaceRefused(number=each.number, reason=_TOO_LATE, status=status) for each in pending
+    ]
+    if status is Status.PENDING_CANCEL:
+        answers.append(OrderCancelRefused(reason=_TOO_LATE, status=status))
+    return [*answers[:-1], *(replace(last, status=Status.FILLED) for last in answers[-1:])]
+
+
 def _works_on(order: Order, pending: Sequence[Replacement]) -> Status:
     return status_with(order, order.filled_quantity, order.current.quantity, pending)
 
 
-def _replaced(order: Order, number: int, venue_order_id: str | None, terms: Terms) -> OrderReplaced:
+def _replaced(order: Order, number: int, venue_order_id: str | None, terms: Terms) -> list[OrderEvent]:
     pending = [each for each in order.replacements if each.number > number] if number else order.replacements
+    is_full = order.filled_quantity >= terms.quantity
     status = works_on(
         acknowledged=venue_order_id is not None,
         replacing=bool(pending),
         filled=order.filled_quantity > ZERO,
-        full=order.filled_quantity >= terms.quantity,
+        full=is_full,
     )
-    if order.status is Status.PENDING_CANCEL and status is not Status.FILLED:
+    if order.status is Status.PENDING_CANCEL:
         status = order.status
-    return OrderReplaced(
+    replaced = OrderReplaced(
         number=number,
         venue_order_id=venue_order_id,
         quantity=terms.quantity,
@@ -112,6 +126,7 @@ def _replaced(order: Order, number: int, venue_order_id: str | None, terms: Term
         status=status,
         flags=without(without(order.flags, Flag.OVERFILLED), Flag.UNRESOLVED),
     )
+    return [replaced, *too_late(pending, status)] if is_full else [replaced]
 
 
 def _check(order: Order, request: ReplaceOrder) -> None:

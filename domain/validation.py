@@ -105,10 +105,13 @@ class OrderValidator:
         wished = after.replacements[-1].terms if after.replacements else after.current
         price = limit_of(terms.order_type, wished.price, wished.stop_price or terms.reference_price) or ZERO
         self._check_size(wished.quantity, wished.quantity * price)
-        if terms.side is Side.BUY:
+        # What asks for no more than before is within what was granted, also if that would not be granted today.
+        grows = after.held.quantity > before.held.quantity
+        if terms.side is Side.BUY and grows:
             self._check_position_limit(terms.symbol, Quantity(after.held.quantity - before.held.quantity), account)
+        if terms.side is Side.BUY and after.held.amount > before.held.amount:
             _check_balance(after.held.amount, Money(tidy(account.available + before.held.amount)))
-        else:
+        if terms.side is Side.SELL and grows:
             available = Quantity(account.holding(terms.symbol).available + before.held.quantity)
             _check_position(terms.symbol, after.held.quantity, available)
 

@@ -20,15 +20,16 @@ class Story:
     def when(self, command: OrderCommand) -> "Story":
         return Story(self.order, command)
 
-    def then(self, *expected: OrderEvent) -> Order | None:
+    def then(self, *expected: OrderEvent) -> Order:
         assert self.command is not None
         events = deciding.decide(self.order, self.command)
         assert events == list(expected)
         order = self.order
         for event in events:
             order = orders.evolve(order, event)
+        assert order is not None
         # Nothing to do is an empty list, not an error: the same command again brings nothing new.
-        assert order is None or deciding.decide(order, self.command) == []
+        assert deciding.decide(order, self.command) == []
         return order
 
     def then_refused(self, refusal: type[Refusal], message: str) -> None:
@@ -43,3 +44,10 @@ def given(*events: OrderEvent) -> Story:
     for event in events:
         order = orders.evolve(order, event)
     return Story(order)
+
+
+def after(*events: OrderEvent) -> Order:
+    """The order that these events leave."""
+    order = given(*events).order
+    assert order is not None
+    return order
