@@ -1,5 +1,6 @@
 """The one account of the venue: its cash, its positions, and what its open orders hold back."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -56,20 +57,15 @@ class Account:
     def trade(self, symbol: str, quantity: Decimal, price: Decimal, commission: Decimal) -> None:
         """Book a trade: a positive quantity was bought, a negative one sold."""
         self.cash -= quantity * price + commission
-        before = self.positions.get(symbol)
-        if before is None:
-            self.positions[symbol] = Position(quantity, quantity * price)
-            return
-        after = before.quantity + quantity
-        if after == ZERO:
-            del self.positions[symbol]
-        elif (before.quantity > ZERO) == (quantity > ZERO):
-            self.positions[symbol] = Position(after, before.cost + quantity * price)
-        elif (before.quantity > ZERO) == (after > ZERO):
-            # A reduced position keeps its average price.
-            self.positions[symbol] = Position(after, before.cost * after / before.quantity)
-        else:
-            self.positions[symbol] = Position(after, after * price)
+        self._put(symbol, _after(self.positions.get(symbol), quantity, price))
+
+    def correct(self, symbol: str, refund: Decimal, trades: Iterable[tuple[Decimal, Decimal]]) -> None:
+        """Book the trades in one asset anew, each a quantity and a price, and what the difference pays back."""
+        self.cash += refund
+        position: Position | None = None
+        for quantity, price in trades:
+            position = _after(position, quantity, price)
+        self._put(symbol, position)
 
     def hold(self, before: Order | None, after: Order) -> None:
         """Hold back what an order needs now instead of what it needed before it changed."""
@@ -80,3 +76,24 @@ class Account:
         self._held_cash += held_cash
         symbol = after.asset.symbol
         self._held_quantities[symbol] = self._held_quantities.get(symbol, ZERO) + held_quantity
+
+    def _put(self, symbol: str, position: Position | None) -> None:
+        if position is None:
+            self.positions.pop(symbol, None)
+        else:
+            self.positions[symbol] = position
+
+
+def _after(before: Position | None, quantity: Decimal, price: Decimal) -> Position | None:
+    """A position after a trade."""
+    if before is None:
+        return Position(quantity, quantity * price)
+    after = before.quantity + quantity
+    if after == ZERO:
+        return None
+    if (before.quantity > ZERO) == (quantity > ZERO):
+        return Position(after, before.cost + quantity * price)
+    if (before.quantity > ZERO) == (after > ZERO):
+        # A reduced position keeps its average price.
+        return Position(after, before.cost * after / before.quantity)
+    return Position(after, after * price)

@@ -4,7 +4,7 @@ Orders match against the best opposite price, and at one price in the order of t
 price of the order that was there first. Stop orders wait outside the book until a trade reaches their price.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from itertools import takewhile
@@ -144,6 +144,27 @@ class Book:
         ladder, price = self._places.pop(order_id)
         self._asleep.pop(order_id, None)
         return ladder.remove(price, order_id)
+
+    def discard(self, order_id: str) -> None:
+        """Take an order out of the book, if it is there."""
+        if order_id in self._places:
+            self.cancel(order_id)
+
+    def resize(self, order_id: str, quantity: Decimal) -> None:
+        """Let an order in the book want less, which keeps its place in the queue, or more, which puts it at the end.
+
+        An order that wants nothing any more leaves.
+
+        Raises:
+            KeyError: No such order rests or waits here.
+        """
+        if quantity == ZERO:
+            self.cancel(order_id)
+            return
+        ladder, price = self._places[order_id]
+        ladder.resize(price, order_id, quantity)
+        if order_id in self._asleep:
+            self._asleep[order_id] = replace(self._asleep[order_id], quantity=quantity)
 
     def leaves(self, order_id: str) -> Decimal:
         """What an order in the book still wants to trade; zero for an order that is not in it."""

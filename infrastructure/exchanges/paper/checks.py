@@ -3,17 +3,30 @@
 from decimal import Decimal, localcontext
 from typing import Final, assert_never
 
-from infrastructure.exchanges.paper.amounts import EXACT, ZERO, fits
+from infrastructure.exchanges.paper.amounts import EXACT, ZERO, fits, plain
 from infrastructure.exchanges.paper.assets import Asset
 from infrastructure.exchanges.paper.book import Side
-from infrastructure.exchanges.paper.commands import Cancel, Command, EndDay, MovePrice, Place, Replace, Start
+from infrastructure.exchanges.paper.commands import (
+    Bust,
+    Cancel,
+    Command,
+    Correct,
+    EndDay,
+    MovePrice,
+    Place,
+    Replace,
+    Start,
+)
 from infrastructure.exchanges.paper.exchange import Exchange
-from infrastructure.exchanges.paper.orders import Order, Status
+from infrastructure.exchanges.paper.executions import Execution
+from infrastructure.exchanges.paper.orders import Order, OrderClass, Status
 from infrastructure.exchanges.paper.refusals import (
     ClientOrderIdTaken,
+    ExecutionNotFound,
     InsufficientBuyingPower,
     NotCancelable,
     NotReplaceable,
+    NotRevisable,
     OrderNotFound,
     PriceOffIncrement,
 )
@@ -35,6 +48,10 @@ def check(exchange: Exchange, command: Command) -> None:
                 _check_cancel(exchange, command)
             case Replace():
                 _check_replace(exchange, command)
+            case Bust():
+                _standing(exchange, command.execution_id)
+            case Correct():
+                _check_correct(exchange, command)
             case MovePrice():
                 _check_price(exchange.markets[command.symbol].asset, "price", command.price)
             case Start() | EndDay():
@@ -45,10 +62,12 @@ def check(exchange: Exchange, command: Command) -> None:
 
 def _check_place(exchange: Exchange, command: Place) -> None:
     market = exchange.markets[command.symbol]
-    if exchange.orders.by_client_order_id(command.client_order_id) is not None:
-        raise ClientOrderIdTaken
+    _check_name(exchange, command.client_order_id)
     _check_price(market.asset, "limit_price", command.limit_price)
     _check_price(market.asset, "stop_price", command.stop_price)
+    if command.leg is not None:
+        _check_name(exchange, command.leg.client_order_id)
+        _check_price(market.asset, "stop_price", command.leg.stop_price)
     if command.side is Side.BUY:
         price = command.limit_price or command.stop_price or market.book.last_price
         _check_cost(command.quantity * price, exchange.account.buying_power)
@@ -62,12 +81,12 @@ def _check_cancel(exchange: Exchange, command: Cancel) -> None:
 
 def _check_replace(exchange: Exchange, command: Replace) -> None:
     order = _found(exchange, command.id)
+    # Before the order itself: whoever sends a replacement again wants to know that it is there already.
+    _check_name(exchange, command.client_order_id)
     if order.status is Status.REPLACED:
         raise NotReplaceable("order already replaced")
     if not order.is_open:
         raise NotReplaceable(f"cannot replace order in {order.status} status")
-    if exchange.orders.by_client_order_id(command.client_order_id) is not None:
-        raise ClientOrderIdTaken
     if command.limit_price is not None and not order.type.has_limit:
         raise NotReplaceable(f"{order.type} orders require no limit price")
     if command.stop_price is not None and not order.type.has_stop:
@@ -79,12 +98,37 @@ def _check_replace(exchange: Exchange, command: Replace) -> None:
     if all(wish in {None, now} for wish, now in zip(wished, current, strict=True)):
         raise NotReplaceable(_UNCHANGED)
     quantity = command.quantity or order.quantity
+    if order.order_class is OrderClass.OCO and quantity != order.quantity:
+        raise NotReplaceable("qty of oco orders cannot be replaced")
     if quantity <= order.filled_quantity:
         raise NotReplaceable("qty must be > filled_qty")
-    if order.side is Side.BUY:
+    if order.side is Side.BUY and not order.is_covered:
         price = command.limit_price or order.limit_price or command.stop_price or order.stop_price or ZERO
         leaves = quantity - order.filled_quantity
-        _check_cost(leaves * price, exchange.account.buying_power + order.held_cash)
+        freed = ZERO if command.keeps_predecessor else order.held_cash
+        _check_cost(leaves * price, exchange.account.buying_power + freed)
+
+
+def _check_correct(exchange: Exchange, command: Correct) -> None:
+    execution = _standing(exchange, command.execution_id)
+    wished, current = (command.quantity, command.price), (execution.quantity, execution.price)
+    if all(wish in {None, now} for wish, now in zip(wished, current, strict=True)):
+        raise NotRevisable("the execution is not changed")
+    orders = [exchange.orders[order_id] for order_id in execution.orders]
+    most = execution.quantity + min(order.quantity - order.filled_quantity for order in orders)
+    if command.quantity is not None and command.quantity > most:
+        raise NotRevisable(f"qty must be <= {plain(most)}: no order trades more than it wants")
+
+
+def _standing(exchange: Exchange, execution_id: str) -> Execution:
+    execution = exchange.executions.get(execution_id)
+    if execution is None:
+        raise ExecutionNotFound(execution_id)
+    if execution.is_busted:
+        raise NotRevisable("the execution was busted already")
+    if execution.id != execution_id:
+        raise NotRevisable(f"the execution was corrected and goes by {execution.id} now")
+    return execution
 
 
 def _found(exchange: Exchange, order_id: str) -> Order:
@@ -92,6 +136,11 @@ def _found(exchange: Exchange, order_id: str) -> Order:
     if order is None:
         raise OrderNotFound(order_id)
     return order
+
+
+def _check_name(exchange: Exchange, client_order_id: str) -> None:
+    if exchange.orders.by_client_order_id(client_order_id) is not None:
+        raise ClientOrderIdTaken
 
 
 def _check_price(asset: Asset, field: str, price: Decimal | None) -> None:

@@ -39,10 +39,18 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag
     commission_per_share: Decimal = Decimal(0)
 
 
+class StopLeg(msgspec.Struct, frozen=True):
+    """A stop order that forms a pair with the limit order it comes with: one cancels the other."""
+
+    id: str
+    client_order_id: str
+    stop_price: Decimal
+
+
 class Place(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="place"):
     """A new order. It has a limit price and a stop price exactly where its type has them.
 
-    Where `rejected_because` says something, the venue takes the order in and then rejects it.
+    A limit order that stays in force until it is cancelled or its day ends may have a `leg`. Where `rejected_because` says something, the venue takes the order in and then rejects it.
     """
 
     at: datetime
@@ -57,19 +65,26 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag
     stop_price: Decimal | None = None
     extended_hours: bool = False
     rejected_because: str = ""
+    leg: StopLeg | None = None
 
 
 class Cancel(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="cancel"):
-    """The end of an order, wished by its owner."""
+    """The end of an order, wished by its owner.
+
+    Where `refused_because` says something, the venue takes the wish in and then tells that it will not have it.
+    """
 
     at: datetime
     id: str
+    refused_because: str = ""
 
 
 class Replace(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="replace"):
     """A new order, `replacement_id`, in the place of order `id`; what is None stays as it was.
 
-    The quantity is the new total, of which the predecessor's fills are a part.
+    The quantity is the new total, of which the predecessor's fills are a part. Where `refused_because` says something,
+    the venue takes the wish in and then tells that it will not have it. A replacement that `keeps_predecessor` works
+    beside it: a mishap, after which there are two orders.
     """
 
     at: datetime
@@ -80,6 +95,24 @@ class Replace(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", t
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     time_in_force: Lifetime | None = None
+    refused_because: str = ""
+    keeps_predecessor: bool = False
+
+
+class Bust(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="bust"):
+    """An execution is taken back, as if it had never been. It goes by the id it had last."""
+
+    at: datetime
+    execution_id: str
+
+
+class Correct(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="correct"):
+    """An execution had another quantity or price; what is None was right. It goes by the id it had last."""
+
+    at: datetime
+    execution_id: str
+    quantity: Decimal | None = None
+    price: Decimal | None = None
 
 
 class MovePrice(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", tag="move_price"):
@@ -96,4 +129,4 @@ class EndDay(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="do", ta
     at: datetime
 
 
-Command = Start | Place | Cancel | Replace | MovePrice | EndDay
+Command = Start | Place | Cancel | Replace | Bust | Correct | MovePrice | EndDay

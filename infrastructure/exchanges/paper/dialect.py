@@ -12,14 +12,19 @@ import msgspec
 
 from infrastructure.exchanges.paper.amounts import DECIMALS_MAX, ZERO, plain, rounded
 from infrastructure.exchanges.paper.assets import Asset
-from infrastructure.exchanges.paper.exchange import Exchange, LastTrade
-from infrastructure.exchanges.paper.orders import Order, Update, end_of_day
+from infrastructure.exchanges.paper.exchange import Exchange
+from infrastructure.exchanges.paper.market import LastTrade
+from infrastructure.exchanges.paper.orders import Event, Order, Update, end_of_day
 
 Json = dict[str, Any]
 
 ACCOUNT_ID: Final = str(uuid5(NAMESPACE_URL, "paper-venue/account"))
 
 encode: Final = msgspec.json.Encoder().encode
+
+
+# A top-level field of the update since August 2026.
+_REASONS: Final = {Event.TRADE_BUST: "TRADE_BUST"}
 
 
 def order(order: Order) -> Json:
@@ -46,7 +51,7 @@ def order(order: Order) -> Json:
         "qty": plain(order.quantity),
         "filled_qty": plain(order.filled_quantity),
         "filled_avg_price": _plain_or_null(order.average_price),
-        "order_class": "simple",
+        "order_class": order.order_class,
         "order_type": order.type,
         "type": order.type,
         "side": order.side,
@@ -63,19 +68,37 @@ def order(order: Order) -> Json:
     }
 
 
-def acknowledgement(order_as_entered: Order) -> Json:
+def nested_order(main: Order, leg: Order | None) -> Json:
+    """An order with its leg, where it has one."""
+    return order(main) if leg is None else {**order(main), "legs": [order(leg)]}
+
+
+def acknowledgement(order_as_entered: Order, leg: Order | None) -> Json:
     """The answer to a new order: what became of it is told by the updates, as it is at Alpaca."""
-    return {**order(order_as_entered), "status": "pending_new"}
+    answer = nested_order(order_as_entered, leg)
+    for each in (answer, *(answer["legs"] or ())):
+        each["status"] = "pending_new"
+    return answer
 
 
 def trade_update(update: Update) -> bytes:
-    """A message of the stream `trade_updates`. `commission` is this venue's own addition."""
+    """A message of the stream `trade_updates`."""
+    return encode({"stream": "trade_updates", "data": update_data(update)})
+
+
+def update_data(update: Update) -> Json:
+    """What happened to an order. `commission` is this venue's own addition."""
     data: Json = {
         "event": update.event,
         "execution_id": update.execution_id,
         "timestamp": update.at,
-        "order": order(update.order),
+        "order": nested_order(update.order, update.leg),
     }
+    if update.previous_execution_id is not None:
+        data["previous_execution_id"] = update.previous_execution_id
+    reason = update.reason or _REASONS.get(update.event)
+    if reason is not None:
+        data["reason"] = reason
     if update.fill is not None:
         data |= {
             "price": plain(update.fill.price),
@@ -83,13 +106,14 @@ def trade_update(update: Update) -> bytes:
             "position_qty": plain(update.fill.position),
             "commission": plain(update.fill.commission),
         }
-    return encode({"stream": "trade_updates", "data": data})
+    return data
 
 
 def activity(update: Update) -> Json:
-    """A fill in the account's activities. `commission` is this venue's own addition."""
+    """A fill in the account's activities, or a bust or correction of one. `commission` is this venue's own addition."""
     if update.fill is None:
         raise ValueError(f"update {update.number} carries no fill")
+    previous = update.previous_execution_id
     return {
         "id": update.activity_id,
         "account_id": ACCOUNT_ID,
@@ -105,6 +129,7 @@ def activity(update: Update) -> Json:
         "cum_qty": plain(update.order.filled_quantity),
         "order_status": update.order.status,
         "commission": plain(update.fill.commission),
+        **({} if previous is None else {"previous_execution_id": previous}),
     }
 
 

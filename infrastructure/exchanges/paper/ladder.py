@@ -60,6 +60,13 @@ class Ladder:
         else:
             self._levels[rest.price][rest.id] = rest.quantity - quantity
 
+    def resize(self, price: Decimal, order_id: str, quantity: Decimal) -> None:
+        """Let an order want less, which keeps its place in the queue, or more, which puts it at the end."""
+        level = self._levels[price]
+        if quantity > level[order_id]:
+            level.move_to_end(order_id)
+        level[order_id] = quantity
+
     def remove(self, price: Decimal, order_id: str) -> Decimal:
         """Take an order out and return what it still wanted; KeyError when it is not there."""
         level = self._levels[price]

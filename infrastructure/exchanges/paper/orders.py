@@ -1,6 +1,6 @@
 """An order of the account, and the updates that tell its owner what became of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -25,6 +25,13 @@ class Status(StrEnum):
     REPLACED = "replaced"
 
 
+class OrderClass(StrEnum):
+    """Whether an order stands alone or is one of a pair of which one cancels the other, in Alpaca's words."""
+
+    SIMPLE = "simple"
+    OCO = "oco"
+
+
 class Event(StrEnum):
     """What an update reports, in Alpaca's words."""
 
@@ -35,6 +42,11 @@ class Event(StrEnum):
     EXPIRED = "expired"
     REJECTED = "rejected"
     REPLACED = "replaced"
+    RESTATED = "restated"
+    CANCEL_REJECTED = "order_cancel_rejected"
+    REPLACE_REJECTED = "order_replace_rejected"
+    TRADE_BUST = "trade_bust"
+    TRADE_CORRECT = "trade_correct"
 
 
 _OPEN: Final = frozenset({Status.NEW, Status.PARTIALLY_FILLED})
@@ -52,6 +64,9 @@ class Order:
         replaces: The id of the order it took the place of.
         replaced_by: The id of the order that took its place.
         rejected_because: Why the venue rejected it after it had taken it in.
+        sibling: The id of the other order of its pair. An order that was replaced has handed its place in the pair on.
+        is_leg: Whether it is the stop order of a pair.
+        is_covered: Whether what it needs is held back for its sibling already.
     """
 
     number: int
@@ -79,6 +94,10 @@ class Order:
     failed_at: datetime | None = None
     replaced_at: datetime | None = None
     rejected_because: str = ""
+    order_class: OrderClass = OrderClass.SIMPLE
+    sibling: str | None = None
+    is_leg: bool = False
+    is_covered: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -104,12 +123,43 @@ class Order:
     def held_cash(self) -> Decimal:
         """The buying power an open buy order holds back."""
         price = self.limit_price or self.stop_price
-        return self.leaves * price if price is not None and self.side is Side.BUY else ZERO
+        if price is None or self.side is not Side.BUY or self.is_covered:
+            return ZERO
+        return self.leaves * price
 
     @property
     def held_quantity(self) -> Decimal:
         """The part of a position an open sell order holds back."""
-        return self.leaves if self.side is Side.SELL else ZERO
+        return self.leaves if self.side is Side.SELL and not self.is_covered else ZERO
+
+    def traded(self, quantity: Decimal, value: Decimal, at: datetime) -> "Order":
+        """The order after it traded so much more for so much more, or less when it had not traded after all.
+
+        What was filled and now lacks something works again; every other order that is over stays over.
+        """
+        filled_quantity = self.filled_quantity + quantity
+        status = self.status
+        if self.is_open or status is Status.FILLED:
+            is_full = filled_quantity == self.quantity
+            status = Status.FILLED if is_full else Status.PARTIALLY_FILLED if filled_quantity else Status.NEW
+        return replace(
+            self,
+            status=status,
+            filled_quantity=filled_quantity,
+            filled_value=self.filled_value + value,
+            filled_at=(at if quantity > ZERO else self.filled_at) if filled_quantity else None,
+            updated_at=at,
+            # The sibling of what was filled is over and holds nothing back.
+            is_covered=self.is_covered and self.is_open,
+        )
+
+    def canceled(self, at: datetime) -> "Order":
+        """The order after it was cancelled."""
+        return replace(self, status=Status.CANCELED, canceled_at=at, updated_at=at)
+
+    def expired(self, at: datetime) -> "Order":
+        """The order after it expired."""
+        return replace(self, status=Status.EXPIRED, expired_at=at, updated_at=at)
 
     def ticket(self) -> Ticket:
         """The order as the book takes it."""
@@ -143,14 +193,21 @@ class Update:
         event: What happened.
         at: When, in UTC.
         order: The order as it was right afterwards.
-        fill: The trade, for `fill` and `partial_fill`.
+        leg: The other order of its pair, if that one is the leg, as it was right afterwards.
+        fill: The trade, for `fill` and `partial_fill`; the one that was taken back or is right now, for `trade_bust` and
+            `trade_correct`.
+        previous_execution_id: The id that the trade had until now, for `trade_bust` and `trade_correct`.
+        reason: Why the venue would not do what it had taken in.
     """
 
     number: int
     event: Event
     at: datetime
     order: Order
+    leg: Order | None = None
     fill: Fill | None = None
+    previous_execution_id: str | None = None
+    reason: str = ""
 
     @property
     def execution_id(self) -> str:

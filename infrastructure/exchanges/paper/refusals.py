@@ -30,6 +30,13 @@ class OrderNotFound(Refusal):
         super().__init__(f"order not found for {name}")
 
 
+class ExecutionNotFound(Refusal):
+    """There is no such execution."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"execution not found for {name}")
+
+
 class PositionNotFound(Refusal):
     """The account holds nothing of this asset."""
 
@@ -76,6 +83,10 @@ class NotCancelable(Refusal):
 
 class NotReplaceable(Refusal):
     """The order is over, or the change does not fit it."""
+
+
+class NotRevisable(Refusal):
+    """The execution is not what it was, or the correction does not fit it."""
 
 
 class NotUnderstood(Refusal):

@@ -23,6 +23,7 @@ class OrderQuery:
         after: Only orders submitted after this time.
         until: Only orders submitted before this time.
         newest_first: Whether the latest submission comes first.
+        nested: Whether a leg is left out where its main order is listed, which shows it.
         limit: How many at most.
     """
 
@@ -32,17 +33,22 @@ class OrderQuery:
     after: datetime | None = None
     until: datetime | None = None
     newest_first: bool = True
+    nested: bool = False
     limit: int = 50
 
     def matches(self, order: Order) -> bool:
         """Whether the order is one of those asked for."""
         return (
-            (self.status == "all" or order.is_open == (self.status == "open"))
+            self.matches_status(order)
             and (not self.symbols or order.asset.symbol in self.symbols)
             and (self.side is None or order.side is self.side)
             and (self.after is None or order.submitted_at > self.after)
             and (self.until is None or order.submitted_at < self.until)
         )
+
+    def matches_status(self, order: Order) -> bool:
+        """Whether the order is open or closed as was asked for."""
+        return self.status == "all" or order.is_open == (self.status == "open")
 
 
 class Registry:
@@ -88,13 +94,23 @@ class Registry:
         order_id = self._ids_by_client_order_id.get(client_order_id)
         return None if order_id is None else self._orders[order_id]
 
+    def leg_of(self, order: Order) -> Order | None:
+        """The leg of a main order as it is now; None for every other order."""
+        return None if order.sibling is None or order.is_leg else self._orders[order.sibling]
+
     def open(self) -> list[Order]:
         """The orders that can still trade, in the order of their submission."""
         return list(self._open.values())
 
     def listed(self, query: OrderQuery) -> list[Order]:
         """The orders asked for."""
-        return list(islice(filter(query.matches, self._candidates(query)), query.limit))
+        wanted = filter(query.matches, self._candidates(query))
+        return list(islice((order for order in wanted if not self._is_rolled_up(order, query)), query.limit))
+
+    def _is_rolled_up(self, order: Order, query: OrderQuery) -> bool:
+        if not query.nested or order.sibling is None or not order.is_leg:
+            return False
+        return query.matches_status(self._orders[order.sibling])
 
     def _candidates(self, query: OrderQuery) -> Iterator[Order]:
         if query.status == "open":

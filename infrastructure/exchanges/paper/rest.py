@@ -1,8 +1,9 @@
-"""The REST endpoints: Alpaca's trading API under `/v2`, its latest trades, and the operator's control of prices."""
+"""The REST endpoints: Alpaca's trading API under `/v2`, its latest trades, and what the operator does to the market."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable, Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,10 +11,12 @@ from starlette.routing import Route
 
 from infrastructure.exchanges.paper import dialect
 from infrastructure.exchanges.paper.amounts import plain
-from infrastructure.exchanges.paper.commands import Cancel
+from infrastructure.exchanges.paper.checks import check
+from infrastructure.exchanges.paper.commands import Bust, Cancel, Correct
 from infrastructure.exchanges.paper.dialect import Json, encode
-from infrastructure.exchanges.paper.exchange import LastTrade
-from infrastructure.exchanges.paper.orders import Update
+from infrastructure.exchanges.paper.faults.rules import Ignore, KeepPredecessor, RefuseLater, Reject, Verdict
+from infrastructure.exchanges.paper.market import LastTrade
+from infrastructure.exchanges.paper.orders import Order, Status, Update
 from infrastructure.exchanges.paper.refusals import (
     NotAuthorized,
     NotUnderstood,
@@ -22,6 +25,8 @@ from infrastructure.exchanges.paper.refusals import (
 )
 from infrastructure.exchanges.paper.requests import (
     ActivitiesParameters,
+    BustBody,
+    CorrectBody,
     OrdersParameters,
     PlaceBody,
     PriceBody,
@@ -34,6 +39,9 @@ from infrastructure.exchanges.paper.requests import (
 from infrastructure.exchanges.paper.venue import Venue
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+VERDICT: Final = "verdict"
+"""Where in a request's scope stands what the exchange is to do with it, when a rule says so: see `faults.answers`."""
 
 
 class TradingApi:
@@ -71,50 +79,77 @@ class TradingApi:
         return [
             *(Route(path, _with_keys(endpoint), methods=[method]) for method, path, endpoint in keyed),
             Route("/control/prices/{symbol:path}", self.move_price, methods=["PUT"]),
+            Route("/control/busts", self.bust, methods=["POST"]),
+            Route("/control/corrections", self.correct, methods=["POST"]),
             Route("/healthz", self.health, methods=["GET"]),
         ]
 
     async def place(self, request: Request) -> Response:
         """Place an order; its fills are told by the stream, not by the answer."""
         wish = body(await read(request), PlaceBody)
-        # Whoever stands in front of the endpoints may have judged the order already: see `faults.answers`.
-        verdict = request.scope.get("rejected_because", "")
-        command = wish.command(self._venue.now(), self._venue.new_id(), self._venue.new_id(), verdict)
-        entered, *_ = self._venue.execute(command)
-        return _json(dialect.acknowledgement(entered.order))
+        verdict = _verdict(request)
+        reason = verdict.reason if isinstance(verdict, Reject) else ""
+        entered, *_ = self._venue.execute(wish.command(self._venue.now(), self._venue.new_id, reason))
+        return _json(dialect.acknowledgement(entered.order, entered.leg))
 
     async def replace(self, request: Request) -> Response:
         """Put a new order in the place of an open one."""
         wish = body(await read(request), ReplaceBody)
         order_id = request.path_params["id"]
-        command = wish.command(self._venue.now(), order_id, self._venue.new_id(), self._venue.new_id())
-        _replaced, entered, *_ = self._venue.execute(command)
-        return _json(dialect.acknowledgement(entered.order))
+        verdict = _verdict(request)
+        command = wish.command(
+            self._venue.now(),
+            order_id,
+            self._venue.new_id,
+            refused_because=verdict.reason if isinstance(verdict, RefuseLater) else "",
+            keeps_predecessor=isinstance(verdict, KeepPredecessor),
+        )
+        updates = self._venue.execute(command)
+        for update in updates:
+            if update.order.id == command.replacement_id:
+                return _json(dialect.acknowledgement(update.order, update.leg))
+        # It was refused, which is not for this answer to tell.
+        refused = self._exchange.orders[command.replacement_id]
+        entered = replace(refused, status=Status.NEW, failed_at=None, rejected_because="")
+        return _json(dialect.acknowledgement(entered, None))
 
     async def cancel(self, request: Request) -> Response:
         """Cancel an order."""
-        self._venue.execute(Cancel(self._venue.now(), request.path_params["id"]))
+        self._cancel(request.path_params["id"], _verdict(request))
         return Response(status_code=204)
 
-    async def cancel_all(self, _request: Request) -> Response:
+    async def cancel_all(self, request: Request) -> Response:
         """Cancel every open order."""
+        verdict = _verdict(request)
+        orders = self._exchange.orders
         answers: list[Json] = []
-        for order in self._exchange.orders.open():
-            canceled, *_ = self._venue.execute(Cancel(self._venue.now(), order.id))
-            answers.append({"id": order.id, "status": 200, "body": dialect.order(canceled.order)})
+        for order_id in [order.id for order in orders.open()]:
+            # It may have ended with the other order of its pair.
+            if orders[order_id].is_open:
+                self._cancel(order_id, verdict)
+            answers.append({"id": order_id, "status": 200, "body": dialect.order(orders[order_id])})
         return _json(answers, 207)
+
+    def _cancel(self, order_id: str, verdict: Verdict | None) -> None:
+        reason = verdict.reason if isinstance(verdict, RefuseLater) else ""
+        command = Cancel(self._venue.now(), order_id, reason)
+        if isinstance(verdict, Ignore):
+            check(self._exchange, command)
+        else:
+            self._venue.execute(command)
 
     async def list_orders(self, request: Request) -> Response:
         """List orders, newest first unless asked otherwise."""
         query = parameters(request.query_params, OrdersParameters).query()
-        return _json([dialect.order(order) for order in self._exchange.orders.listed(query)])
+        show = self._with_leg if query.nested else dialect.order
+        return _json([show(order) for order in self._exchange.orders.listed(query)])
 
     async def order(self, request: Request) -> Response:
         """One order by its id."""
         order = self._exchange.orders.get(request.path_params["id"])
         if order is None:
             raise OrderNotFound(request.path_params["id"])
-        return _json(dialect.order(order))
+        return _json(self._with_leg(order))
 
     async def order_by_client_order_id(self, request: Request) -> Response:
         """One order by the id its client gave it."""
@@ -124,7 +159,7 @@ class TradingApi:
         order = self._exchange.orders.by_client_order_id(client_order_id)
         if order is None:
             raise OrderNotFound(client_order_id)
-        return _json(dialect.order(order))
+        return _json(self._with_leg(order))
 
     async def account(self, _request: Request) -> Response:
         """The account."""
@@ -173,9 +208,24 @@ class TradingApi:
         self._venue.execute(command)
         return _json({"symbol": command.symbol, "price": plain(command.price)})
 
+    async def bust(self, request: Request) -> Response:
+        """Take an execution back; for operators and tests, not a part of Alpaca's API."""
+        return self._revise(body(await read(request), BustBody).command(self._venue.now()))
+
+    async def correct(self, request: Request) -> Response:
+        """Correct the quantity or the price of an execution; for operators and tests, not a part of Alpaca's API."""
+        return self._revise(body(await read(request), CorrectBody).command(self._venue.now()))
+
     async def health(self, _request: Request) -> Response:
         """The venue is up."""
         return _json({"status": "ok"})
+
+    def _with_leg(self, order: Order) -> Json:
+        return dialect.nested_order(order, self._exchange.orders.leg_of(order))
+
+    def _revise(self, command: Bust | Correct) -> Response:
+        revised, *_ = self._venue.execute(command)
+        return _json(dialect.update_data(revised))
 
     def _latest_trades(self, request: Request, render: Callable[[LastTrade], Json]) -> Response:
         names = [name for name in request.query_params.get("symbols", "").split(",") if name]
@@ -209,6 +259,11 @@ def _with_keys(endpoint: Endpoint) -> Endpoint:
         return await endpoint(request)
 
     return checked
+
+
+def _verdict(request: Request) -> Verdict | None:
+    verdict: Verdict | None = request.scope.get(VERDICT)
+    return verdict
 
 
 def _json(content: Any, status: int = 200) -> Response:  # noqa: ANN401 - whatever can be written as JSON

@@ -68,7 +68,7 @@ class Venue:
             self._journal.append(command)
         updates = self.exchange.apply(command)
         for update in updates:
-            self.reports.send(update.order, trade_update(update))
+            self.reports.send(update, trade_update(update))
         return updates
 
     def end_day(self) -> None:

@@ -16,10 +16,13 @@ from infrastructure.exchanges.paper.faults.rules import (
     AcceptThenTimeout,
     Answer,
     DropBeforeAccept,
+    Ignore,
+    KeepPredecessor,
     Malformed,
     Occasion,
     On,
     Refuse,
+    RefuseLater,
     Reject,
     RequestFault,
     UnknownFor,
@@ -27,6 +30,7 @@ from infrastructure.exchanges.paper.faults.rules import (
 from infrastructure.exchanges.paper.problems import answer
 from infrastructure.exchanges.paper.refusals import OrderNotFound
 from infrastructure.exchanges.paper.requests import BODY_SIZE_MAX
+from infrastructure.exchanges.paper.rest import VERDICT
 from infrastructure.exchanges.paper.venue import Venue
 
 HALF_AN_ANSWER: Final = b'{"id": "61e6'
@@ -104,8 +108,8 @@ class FaultyAnswers:
             case Refuse():
                 refusal: Json = {"code": fault.code, "message": fault.message}
                 await _json(encode(refusal), fault.status)(scope, receive, send)
-            case Reject():
-                await self._app({**scope, "rejected_because": fault.reason}, receive, send)
+            case Reject() | RefuseLater() | Ignore() | KeepPredecessor():
+                await self._app({**scope, VERDICT: fault}, receive, send)
             case UnknownFor():
                 response = await answer(Request(scope), OrderNotFound(str(occasion.client_order_id)))
                 await response(scope, receive, send)

@@ -17,7 +17,7 @@ from infrastructure.exchanges.paper.faults.rules import (
     On,
     ReorderReports,
 )
-from infrastructure.exchanges.paper.orders import Order
+from infrastructure.exchanges.paper.orders import Update
 
 HALF_A_REPORT: Final = b'{"stream":"trade_updates","data":{"event":"fi'
 
@@ -39,9 +39,10 @@ class FaultyReports:
         self._held: list[bytes] = []
         self._patience: asyncio.TimerHandle | None = None
 
-    def send(self, order: Order, report: bytes) -> None:
-        """Send a report of an order."""
-        occasion = Occasion(On.STREAM, frozenset({order.asset}), order.client_order_id)
+    def send(self, update: Update, report: bytes) -> None:
+        """Send the report of an update."""
+        order = update.order
+        occasion = Occasion(On.STREAM, frozenset({order.asset}), order.client_order_id, event=update.event)
         delay_seconds, fault = self._faults.on_report(occasion)
         match fault:
             case None:

@@ -1,7 +1,7 @@
 """The language of faults: a list of rules, the same in a file and at `/control/faults`.
 
 A rule says where it applies (`on`), how often (`times`, `every`, `probability` with its `seed`), to which orders
-(`symbol`, `client_order_id`), and what goes wrong (`fault`, with its parameters).
+(`symbol`, `client_order_id`) and reports (`event`), and what goes wrong (`fault`, with its parameters).
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Final, Literal
 import msgspec
 
 from infrastructure.exchanges.paper.assets import Asset, find_asset
+from infrastructure.exchanges.paper.orders import Event
 
 SECONDS_MAX: Final = 3_600
 
@@ -40,12 +41,14 @@ class Occasion:
         assets: What it is about.
         client_order_id: The order it is about, None when it is about none.
         age_seconds: How long ago that order was submitted, None when the exchange has no such order.
+        event: What a report says, None where there is no report.
     """
 
     on: On
     assets: frozenset[Asset] = frozenset()
     client_order_id: str | None = None
     age_seconds: float | None = None
+    event: Event | None = None
 
 
 class Rule(
@@ -61,6 +64,7 @@ class Rule(
         seed: The same rules meet the same occasions in the same way, again and again.
         symbol: Only on occasions about this asset.
         client_order_id: Only on occasions about this order.
+        event: Only on reports of this.
     """
 
     places: ClassVar[frozenset[On]] = frozenset(On)
@@ -72,9 +76,12 @@ class Rule(
     seed: int = 0
     symbol: str | None = None
     client_order_id: str | None = None
+    event: Event | None = None
 
     def __post_init__(self) -> None:
         """Refuse what could never fire."""
+        if self.event is not None and self.on is not On.STREAM:
+            raise ValueError(f"event goes with stream, not with {self.on}")
         if self.on not in self.places:
             places = " or ".join(place for place in On if place in self.places)
             raise ValueError(f"{self.__struct_config__.tag} goes with {places}, not with {self.on}")
@@ -87,6 +94,7 @@ class Rule(
             self.on in {On.ANY, occasion.on}
             and (self.symbol is None or find_asset(self.symbol) in occasion.assets)
             and self.client_order_id in {None, occasion.client_order_id}
+            and self.event in {None, occasion.event}
         )
 
 
@@ -155,6 +163,30 @@ class Reject(Rule, frozen=True, tag="reject"):
     reason: str = "rejected by a fault rule"
 
 
+class RefuseLater(Rule, frozen=True, tag="refuse_later"):
+    """A cancel or a replacement is answered as if it were met, and then refused on the stream; the order works on.
+
+    Attributes:
+        reason: As the stream tells it.
+    """
+
+    places: ClassVar[frozenset[On]] = frozenset({On.CANCEL, On.REPLACE})
+
+    reason: Annotated[str, msgspec.Meta(min_length=1)] = "TOO_LATE_TO_CANCEL"
+
+
+class Ignore(Rule, frozen=True, tag="ignore"):
+    """A cancel is answered as if it were met, and nothing is done."""
+
+    places: ClassVar[frozenset[On]] = frozenset({On.CANCEL})
+
+
+class KeepPredecessor(Rule, frozen=True, tag="keep_predecessor"):
+    """The replacement is accepted and works, and the order it should replace works on as well."""
+
+    places: ClassVar[frozenset[On]] = frozenset({On.REPLACE})
+
+
 class UnknownFor(Rule, frozen=True, tag="unknown_for"):
     """A query for one order answers "not found" although the order is there.
 
@@ -208,6 +240,9 @@ class CutStream(Rule, frozen=True, tag="cut_stream"):
     places: ClassVar[frozenset[On]] = frozenset({On.STREAM})
 
 
-RequestFault = AcceptThenTimeout | DropBeforeAccept | Answer | Refuse | Reject | UnknownFor | Malformed
+Verdict = Reject | RefuseLater | Ignore | KeepPredecessor
+"""What the exchange itself does, and not the way to it."""
+
+RequestFault = AcceptThenTimeout | DropBeforeAccept | Answer | Refuse | Verdict | UnknownFor | Malformed
 ReportFault = DuplicateReports | ReorderReports | DropReports | CutStream | Malformed
 Fault = Latency | DelayReports | RequestFault | ReportFault

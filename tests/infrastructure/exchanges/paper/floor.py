@@ -8,17 +8,20 @@ from uuid import UUID
 from infrastructure.exchanges.paper.book import Lifetime, Side
 from infrastructure.exchanges.paper.checks import check
 from infrastructure.exchanges.paper.commands import (
+    Bust,
     Cancel,
     Command,
+    Correct,
     EndDay,
     MovePrice,
     OrderType,
     Place,
     Replace,
     Start,
+    StopLeg,
 )
 from infrastructure.exchanges.paper.exchange import Exchange
-from infrastructure.exchanges.paper.orders import Order, Update
+from infrastructure.exchanges.paper.orders import Event, Order, Update
 
 OPENING = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
 
@@ -81,8 +84,48 @@ class Floor:
             ),
         )
 
-    def cancel(self, name: str) -> list[str]:
-        return self.do(lambda at: Cancel(at, self.id(name)))
+    def pair(
+        self,
+        side: str,
+        quantity: str,
+        limit: str,
+        stop: str,
+        tif: str = "gtc",
+        *,
+        rejected_because: str = "",
+        leg_name: str | None = None,
+    ) -> list[str]:
+        """Place a limit order and its leg, which are called by the next two numbers."""
+        number = len(self.exchange.orders) + 1
+        return self.do(
+            lambda at: Place(
+                at,
+                uuid(number),
+                f"o{number}",
+                "AAPL",
+                Side(side),
+                OrderType.LIMIT,
+                Decimal(quantity),
+                Lifetime(tif),
+                Decimal(limit),
+                rejected_because=rejected_because,
+                leg=StopLeg(uuid(number + 1), leg_name or f"o{number + 1}", Decimal(stop)),
+            ),
+        )
+
+    def cancel(self, name: str, refused_because: str = "") -> list[str]:
+        return self.do(lambda at: Cancel(at, self.id(name), refused_because))
+
+    def bust(self, execution: int) -> list[str]:
+        """Take back what the n-th entry of the fills tells of, counted from 1."""
+        return self.do(lambda at: Bust(at, self.execution_id(execution)))
+
+    def correct(self, execution: int, quantity: str | None = None, price: str | None = None) -> list[str]:
+        return self.do(lambda at: Correct(at, self.execution_id(execution), amount(quantity), amount(price)))
+
+    def execution_id(self, execution: int) -> str:
+        fills = self.exchange.fills
+        return fills[execution - 1].execution_id if execution <= len(fills) else uuid(0)
 
     def replace(
         self,
@@ -93,6 +136,8 @@ class Floor:
         *,
         tif: str | None = None,
         new_name: str | None = None,
+        refused_because: str = "",
+        keeps_predecessor: bool = False,
     ) -> list[str]:
         number = len(self.exchange.orders) + 1
         return self.do(
@@ -105,6 +150,8 @@ class Floor:
                 amount(limit),
                 amount(stop),
                 None if tif is None else Lifetime(tif),
+                refused_because,
+                keeps_predecessor,
             ),
         )
 
@@ -125,6 +172,8 @@ class Floor:
 
 
 def told(update: Update) -> str:
-    """`partial_fill o1 1000 @ 190.01`."""
+    """`partial_fill o1 1000 @ 190.01`, or `restated o2 7`."""
     words = f"{update.event} {update.order.client_order_id}"
+    if update.event is Event.RESTATED:
+        return f"{words} {update.order.quantity}"
     return words if update.fill is None else f"{words} {update.fill.quantity} @ {update.fill.price}"

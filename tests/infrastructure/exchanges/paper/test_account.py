@@ -55,3 +55,13 @@ def test_all_of_a_short_position_is_available() -> None:
     floor = Floor()
     floor.place("sell", "10")
     assert floor.exchange.account.available("AAPL") == Decimal(-10)
+
+
+def test_a_correction_books_every_trade_anew() -> None:
+    account = Account()
+    account.trade("AAPL", Decimal(10), Decimal(100), Decimal(0))
+    account.trade("AAPL", Decimal(10), Decimal(120), Decimal(0))
+    account.correct("AAPL", Decimal(100), [(Decimal(10), Decimal(100)), (Decimal(10), Decimal(110))])
+    assert (account.positions["AAPL"].cost, account.cash) == (Decimal(2100), OPENING_CASH - 2100)
+    account.correct("AAPL", Decimal(2100), [])
+    assert (account.positions, account.cash) == ({}, OPENING_CASH)

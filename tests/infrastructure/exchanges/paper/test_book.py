@@ -187,3 +187,34 @@ def test_depth_counts_no_further_than_it_is_wanted() -> None:
     assert book.depth(order("t buy 5 @ 102")) == Decimal(5)
     assert book.depth(order("t buy 9 @ 102")) == Decimal(6)
     assert book.depth(order("t buy 9 @ 100")) == Decimal(0)
+
+
+def test_an_order_that_was_resized_trades_what_it_wants_now() -> None:
+    book = given("a sell 5 @ 101", "b sell 5 @ 101")
+    book.resize("a", Decimal(2))
+    book.resize("b", Decimal(9))
+    assert book.submit(order("m buy 20")) == [trade("a", "m", "101", "2"), trade("b", "m", "101", "9"), drop("m", "9")]
+
+
+def test_an_order_that_wants_nothing_any_more_leaves() -> None:
+    book = given("a sell 5 @ 101")
+    book.resize("a", Decimal(0))
+    assert "a" not in book
+    with pytest.raises(KeyError):
+        book.resize("a", Decimal(1))
+
+
+def test_a_stop_order_that_was_resized_wakes_with_what_it_wants_now() -> None:
+    book = given("a buy 5 @ 97", "s sell 5 stop 98", "t sell 5 @ 97 stop 98")
+    book.resize("s", Decimal(2))
+    book.resize("t", Decimal(1))
+    book.last_price = Decimal(98)
+    assert book.trigger() == [Triggered("s"), trade("a", "s", "97", "2")]
+    assert book.trigger() == [Triggered("t"), trade("a", "t", "97", "1")]
+
+
+def test_what_is_not_there_may_be_discarded() -> None:
+    book = given("a sell 5 @ 101", "s sell 5 stop 98")
+    for order_id in ("a", "s", "none"):
+        book.discard(order_id)
+        assert order_id not in book

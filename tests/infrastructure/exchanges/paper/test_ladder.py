@@ -57,3 +57,11 @@ def test_a_level_without_orders_is_gone() -> None:
 def test_an_order_that_is_not_there_cannot_be_removed() -> None:
     with pytest.raises(KeyError):
         ladder(("a", "1", "5")).remove(Decimal(1), "b")
+
+
+def test_an_order_that_wants_less_keeps_its_place_and_one_that_wants_more_loses_it() -> None:
+    made = ladder(("a", "1", "5"), ("b", "1", "5"))
+    made.resize(Decimal(1), "a", Decimal(4))
+    assert list(made) == [Rest("a", Decimal(1), Decimal(4)), Rest("b", Decimal(1), Decimal(5))]
+    made.resize(Decimal(1), "a", Decimal(6))
+    assert list(made) == [Rest("b", Decimal(1), Decimal(5)), Rest("a", Decimal(1), Decimal(6))]

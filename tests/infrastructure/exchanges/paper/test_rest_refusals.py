@@ -12,6 +12,13 @@ Json = dict[str, Any]
 
 ORDER = {"symbol": "AAPL", "side": "buy", "type": "market", "time_in_force": "day", "qty": "1"}
 LIMIT = ORDER | {"type": "limit", "limit_price": "185"}
+PAIR = ORDER | {
+    "side": "sell",
+    "type": "limit",
+    "order_class": "oco",
+    "take_profit": {"limit_price": "195"},
+    "stop_loss": {"stop_price": "185"},
+}
 
 
 def test_the_venue_says_that_it_is_up_to_anyone(shared_venue: VenueAddress) -> None:
@@ -76,8 +83,41 @@ def test_an_oauth_token_will_do_as_well(shared_venue: VenueAddress) -> None:
         (ORDER | {"client_order_id": 5}, 422, 40010001, "Expected `str | null`, got `int` - at `$.client_order_id`"),
         (ORDER | {"colour": "red"}, 422, 40010001, "Object contains unknown field `colour`"),
         (ORDER | {"notional": "100"}, 422, 40010001, "notional is not supported"),
-        (ORDER | {"take_profit": {"limit_price": 1}}, 422, 40010001, "take_profit is not supported"),
-        (ORDER | {"order_class": "bracket"}, 422, 40010001, "only the order_class simple is supported"),
+        (LIMIT | {"legs": []}, 422, 40010001, "legs is not supported"),
+        (ORDER | {"take_profit": {"limit_price": 1}}, 422, 40010001, "take_profit requires the order_class oco"),
+        (ORDER | {"stop_loss": {"stop_price": 1}}, 422, 40010001, "stop_loss requires the order_class oco"),
+        (ORDER | {"stop_loss": {"stop": 1}}, 422, 40010001, "Object contains unknown field `stop` - at `$.stop_loss`"),
+        (
+            ORDER | {"order_class": "bracket"},
+            422,
+            40010001,
+            "order_class bracket is not supported, only simple and oco",
+        ),
+        (ORDER | {"order_class": "oto"}, 422, 40010001, "order_class oto is not supported, only simple and oco"),
+        (ORDER | {"order_class": "mleg"}, 422, 40010001, "order_class mleg is not supported, only simple and oco"),
+        (LIMIT | {"order_class": "oco"}, 422, 40010001, "oco orders require stop_loss.stop_price"),
+        (PAIR | {"type": "market"}, 422, 40010001, "oco orders must be limit orders"),
+        (PAIR | {"time_in_force": "ioc"}, 422, 40010001, "oco orders require a time_in_force of day or gtc"),
+        (PAIR | {"take_profit": None}, 422, 40010001, "oco orders require take_profit.limit_price"),
+        (PAIR | {"limit_price": "195.01"}, 422, 40010001, "limit_price and take_profit.limit_price are not the same"),
+        (PAIR | {"limit_price": "sNaN"}, 422, 40010001, "limit price must be > 0"),
+        (PAIR | {"take_profit": {"limit_price": "NaN"}}, 422, 40010001, "limit price must be > 0"),
+        (PAIR | {"stop_loss": {"stop_price": "NaN"}}, 422, 40010001, "stop price must be > 0"),
+        (
+            PAIR | {"stop_loss": {"stop_price": "195"}},
+            422,
+            40010001,
+            "take_profit.limit_price must be > stop_loss.stop",
+        ),
+        (PAIR | {"side": "buy"}, 422, 40010001, "take_profit.limit_price must be < stop_loss.stop_price"),
+        (PAIR | {"stop_price": "185"}, 422, 40010001, "limit orders require a limit price and no stop price"),
+        (
+            PAIR | {"stop_loss": {"stop_price": "185", "limit_price": "184"}},
+            422,
+            40010001,
+            "stop_loss.limit_price is not supported: the leg is a stop order",
+        ),
+        (PAIR | {"stop_loss": {"stop_price": "185.001"}}, 422, 42210000, "invalid stop_price 185.001."),
         ({"symbol": "AAPL"}, 422, 40010001, "Object missing required field `side`"),
     ],
 )
@@ -185,6 +225,24 @@ def test_a_request_that_leads_nowhere_is_told_so(
     response = shared_http.request(method, path)
     assert (response.status_code, response.json()["message"]) == (status, message)
     assert response.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "message"),
+    [
+        ("busts", {"execution_id": "none"}, 404, "execution not found for none"),
+        ("busts", {}, 422, "Object missing required field `execution_id`"),
+        ("busts", {"execution_id": "none", "qty": "1"}, 422, "Object contains unknown field `qty`"),
+        ("corrections", {"execution_id": "none", "qty": "1"}, 404, "execution not found for none"),
+        ("corrections", {"execution_id": "none", "qty": "0"}, 422, "qty must be > 0"),
+        ("corrections", {"execution_id": "none", "price": "NaN"}, 422, "price must be > 0"),
+    ],
+)
+def test_a_bust_that_makes_no_sense_is_refused(
+    shared_http: httpx2.Client, path: str, body: Json, status: int, message: str
+) -> None:
+    response = shared_http.post(f"/control/{path}", json=body)
+    assert (response.status_code, response.json()["message"]) == (status, message)
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-22"])
