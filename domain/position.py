@@ -10,8 +10,8 @@ from domain.values import ZERO, Money, Price, Quantity, Side, rounded_quotient
 class Position:
     """``quantity`` units bought for ``cost`` dollars in all; negative when facts from the venue left it short.
 
-    ``closed_at`` is the average price of what a trade closed last, None before. Nothing is lost to rounding: the cash all trades moved equals ``realised_pnl - cost`` exactly, and ``commission``
-    stands beside it.
+    ``closed_at`` is the average price of what a trade closed last, None before. Nothing is lost to rounding: the cash
+    all trades moved equals ``realised_pnl - cost`` exactly, and ``commission`` stands beside it.
     """
 
     quantity: Quantity = Quantity(ZERO)
@@ -49,7 +49,8 @@ class Position:
         """The position without a trade that the venue took back.
 
         What the trade had opened goes at its own price. What it had closed comes back at the average price of what is
-        held, or was held last: exactly the position from before it, unless other trades changed that average since.
+        held, or was held last: the position from before it, to the last decimal of an average, unless other trades
+        changed that average since.
         """
         signed = quantity if side is Side.BUY else -quantity
         opened = min(quantity, abs(self.quantity)) if self.quantity * signed > 0 else ZERO

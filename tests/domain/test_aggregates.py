@@ -1,17 +1,40 @@
 import pytest
 
 from domain.account import Account
-from domain.aggregates import evolve, initial
-from domain.events import TOPICS, Event, FundsDeposited, StreamId, account_stream, order_of, order_stream
+from domain.aggregates import VenueBook, evolve, initial
+from domain.events import (
+    TOPICS,
+    Event,
+    FundsDeposited,
+    StreamId,
+    UnknownOrderReported,
+    account_stream,
+    order_of,
+    order_stream,
+    venue_stream,
+)
 from domain.order import BrokenHistoryError
 from domain.values import ZERO, Money
-from tests.domain.orders import ALICE, ORDER_ID, placed
+from tests.domain.orders import ALICE, ORDER_ID, placed, units
 
 DEPOSITED = FundsDeposited(amount=Money(ZERO))
 
 
-def test_an_account_exists_from_the_start_and_an_order_does_not() -> None:
+def unknown(venue_order_id: str, status: str) -> UnknownOrderReported:
+    return UnknownOrderReported(
+        venue_order_id=venue_order_id,
+        client_order_id="somebody's",
+        symbol="ACME",
+        side="buy",
+        quantity=units(100),
+        filled_quantity=units(0),
+        venue_status=status,
+    )
+
+
+def test_accounts_and_venues_exist_from_the_start_and_an_order_does_not() -> None:
     assert initial(account_stream(ALICE)) == Account()
+    assert initial(venue_stream("paper")) == VenueBook()
     assert initial(order_stream(ORDER_ID)) is None
 
 
@@ -20,8 +43,17 @@ def test_events_belong_to_their_own_kind_of_stream() -> None:
         evolve(Account(), placed())
     with pytest.raises(BrokenHistoryError, match="FundsDeposited in an order's stream"):
         evolve(None, DEPOSITED)
+    with pytest.raises(BrokenHistoryError, match="OrderPlaced in a venue's stream"):
+        evolve(VenueBook(), placed())
     assert evolve(Account(), DEPOSITED) == Account()
     assert evolve(None, placed()) is not None
+
+
+def test_a_venue_book_keeps_each_order_that_is_not_ours_as_it_was_reported_last() -> None:
+    book = VenueBook()
+    for event in (unknown("v-1", "new"), unknown("v-2", "new"), unknown("v-1", "filled")):
+        book = evolve(book, event)
+    assert dict(book.unknown) == {"v-1": unknown("v-1", "filled"), "v-2": unknown("v-2", "new")}
 
 
 def test_streams_name_their_order() -> None:

@@ -23,6 +23,7 @@ from domain.events import (
     OrderReconciled,
     OrderRecovered,
     OrderRejected,
+    OrderSent,
     OrderUnresolved,
 )
 from domain.lifecycle import Flag, Status
@@ -111,7 +112,7 @@ def test_an_order_that_its_trader_wants_back_is_not_sent_again() -> None:
 
 
 def test_an_order_with_a_replacement_pending_may_be_sent_again() -> None:
-    again = orders.OrderSent(attempt=2, status=Status.PENDING_REPLACE)
+    again = OrderSent(attempt=2, status=Status.PENDING_REPLACE)
     given(placed(), sent(1), wished(1, 120)).when(RecordSent(2)).then(again)
 
 
@@ -209,7 +210,7 @@ def test_a_cancel_refusal_nobody_asked_for_says_nothing() -> None:
 def test_an_order_that_is_over_cannot_be_cancelled(end: OrderEvent) -> None:
     given(placed(), sent(), accepted(), end).when(CancelOrder()).then_refused(
         OrderNotCancellable,
-        f"The order is {end.status} and cannot be cancelled",  # type: ignore[union-attr] # ends have one
+        f"The order is {end.status} and cannot be cancelled",
     )
 
 

@@ -80,7 +80,7 @@ def test_an_overfill_is_booked_and_flagged() -> None:
 
 @pytest.mark.parametrize("end", OTHER_ENDS)
 def test_a_fill_after_the_end_is_booked_and_flagged(end: OrderEvent) -> None:
-    late = filled(40, 40, end.status, leaves=0, flags=(Flag.LATE_FILL,))  # type: ignore[union-attr] # ends have one
+    late = filled(40, 40, end.status, leaves=0, flags=(Flag.LATE_FILL,))
     given(placed(), sent(), accepted(), end).when(fill(40)).then(late)
 
 
@@ -179,9 +179,7 @@ def test_a_filled_order_stays_so_if_enough_is_left() -> None:
 
 @pytest.mark.parametrize("end", OTHER_ENDS)
 def test_other_ends_stand_whatever_is_taken_back(end: OrderEvent) -> None:
-    given(placed(), sent(), accepted(), PART, end).when(bust()).then(
-        busted(40, 0, end.status, leaves=0)  # type: ignore[union-attr] # ends have one
-    )
+    given(placed(), sent(), accepted(), PART, end).when(bust()).then(busted(40, 0, end.status, leaves=0))
 
 
 def test_a_fill_that_was_taken_back_before_it_came_never_counts() -> None:
@@ -269,7 +267,7 @@ def test_a_correction_may_fill_overfill_or_reopen_an_order() -> None:
 @pytest.mark.parametrize("end", OTHER_ENDS)
 def test_a_correction_after_another_end_is_no_late_fill(end: OrderEvent) -> None:
     given(placed(), sent(), accepted(), PART, end).when(correction(30)).then(
-        corrected((40, 10), (30, 10), 30, end.status, leaves=0)  # type: ignore[union-attr] # ends have one
+        corrected((40, 10), (30, 10), 30, end.status, leaves=0)
     )
 
 

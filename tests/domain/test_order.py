@@ -96,7 +96,7 @@ def test_history_that_contradicts_itself_is_not_folded() -> None:
         given(placed(), placed())
     with pytest.raises(BrokenHistoryError, match="OrderSent before OrderPlaced"):
         given(sent())
-    with pytest.raises(BrokenHistoryError, match="fill f-1 of order .* does not add up"):
+    with pytest.raises(BrokenHistoryError, match=r"fill f-1 of order .* does not add up"):
         given(placed(), sent(), filled(40, 41, Status.PARTIALLY_FILLED))
     with pytest.raises(BrokenHistoryError, match="does not add up"):
         given(placed(), sent(), PART, busted(40, 10, Status.PENDING))

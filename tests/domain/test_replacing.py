@@ -94,7 +94,7 @@ def test_an_order_that_may_be_at_the_venue_is_not_replaced_here() -> None:
 def test_an_order_that_is_over_cannot_be_replaced(end: OrderEvent) -> None:
     given(*WORKING, end).when(wish(quantity=200)).then_refused(
         OrderNotReplaceable,
-        f"The order is {end.status} and cannot be replaced",  # type: ignore[union-attr] # ends have one
+        f"The order is {end.status} and cannot be replaced",
     )
 
 
