@@ -147,7 +147,9 @@ CREATE TABLE public.orders (
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     created_position bigint NOT NULL,
-    is_open boolean GENERATED ALWAYS AS ((status <> ALL (ARRAY['FILLED'::text, 'CANCELLED'::text, 'REJECTED'::text, 'EXPIRED'::text]))) STORED NOT NULL
+    is_open boolean GENERATED ALWAYS AS ((status <> ALL (ARRAY['FILLED'::text, 'CANCELLED'::text, 'REJECTED'::text, 'EXPIRED'::text]))) STORED NOT NULL,
+    parent_order_id text COLLATE pg_catalog."C",
+    oco_order_id text COLLATE pg_catalog."C"
 )
 WITH (fillfactor='80');
 
@@ -160,7 +162,8 @@ CREATE TABLE public.positions (
     cost numeric NOT NULL,
     realised_pnl numeric NOT NULL,
     commission numeric NOT NULL,
-    "position" bigint NOT NULL
+    "position" bigint NOT NULL,
+    closed_at numeric
 )
 WITH (fillfactor='50');
 

@@ -20,19 +20,25 @@ from domain.commands import (
     RecordAcceptance,
     RecordCancellation,
     RecordCancelRefusal,
+    RecordDifference,
     RecordExpiry,
+    RecordNeverArrived,
     RecordRecovery,
     RecordRejection,
+    RecordReplacement,
+    RecordReplaceRefusal,
     RecordSent,
     RecordUnresolved,
+    ReplaceOrder,
     Withdraw,
 )
 from domain.events import Event, Metadata, OrderEvent, RecordedEvent, StreamId, account_stream, order_stream
-from domain.order import Order
+from domain.exits import concerned
+from domain.order import Order, evolve
 from domain.refusals import Refusal
 from domain.validation import OrderValidator
 from domain.values import Money, OrderId, Price, Quantity, Side, Symbol, TraderId, exactly
-from tests.domain.orders import ACME, ALICE, NOON, ORDER_ID, fill, place
+from tests.domain.orders import ACME, ALICE, NOON, ORDER_ID, bust, correction, fill, place, units
 
 BOB = TraderId("bob")
 
@@ -64,12 +70,18 @@ class History:
         order = self.orders.get(order_id)
         trader_id = order.trader_id if order else command.trader_id if isinstance(command, PlaceOrder) else ALICE
         account = self.accounts.get(trader_id, Account())
-        decision = desk.decide(order, account, command, OrderValidator())
+        others = concerned(order.terms, command) if order else ()
+        decision = desk.decide(
+            order, account, command, OrderValidator(), {other: self.orders.get(other) for other in others}
+        )
         for order_event in decision.order_events:
             self.record(order_stream(order_id), order_event, trader_id)
         for event in decision.account_events:
             self.record(account_stream(trader_id), event, trader_id)
             account = accounts.evolve(account, event)
+        for other, other_event in decision.other_events:
+            self.record(order_stream(other), other_event, trader_id)
+            self.orders[other] = evolve(self.orders.get(other), other_event)
         self.accounts[trader_id] = account
         if decision.order is not None:
             self.orders[order_id] = decision.order
@@ -99,15 +111,61 @@ _placements = st.builds(
     quantity=_quantities,
     price=_prices,
 )
+# Bought at 10 at most, in larger quantities than fills have, so that several fills bring exits.
+_brackets = st.builds(
+    place,
+    quantity=st.just(units(250)),
+    stop_loss=st.sampled_from([None, Price(Decimal(9))]),
+    take_profit=st.sampled_from([None, Price(Decimal(11))]),
+)
 _fills = st.builds(
     lambda quantity, price, number, commission: fill(str(quantity), f"f-{number}", str(price), commission),
     _quantities,
     _prices,
     st.integers(1, 9),
-    st.sampled_from(["0", "0.01", "1.5"]),
+    _commissions,
+)
+# Of fills, of earlier corrections, and of what was never heard of.
+_executions = st.sampled_from([f"{kind}-{number}" for kind in "ffc" for number in range(4)])
+_busts = st.builds(lambda busted, number: bust(busted, f"b-{number}"), _executions, st.integers(1, 5))
+_corrections = st.builds(
+    lambda quantity, price, corrected, number, commission: correction(
+        quantity, str(price), corrected, f"c-{number}", commission
+    ),
+    st.integers(1, 150),
+    _prices,
+    _executions,
+    st.integers(1, 3),
+    _commissions,
+)
+_wishes: st.SearchStrategy[OrderCommand] = st.builds(
+    ReplaceOrder, quantity=st.none() | _quantities, price=st.none() | _prices
+)
+_replacements: st.SearchStrategy[OrderCommand] = st.builds(
+    lambda number, quantity, price: RecordReplacement(
+        number=number, venue_order_id=f"v-{number}", quantity=quantity, price=price, stop_price=None
+    ),
+    st.integers(0, 3),
+    _quantities,
+    _prices,
+)
+_answers: st.SearchStrategy[OrderCommand] = st.sampled_from(
+    [
+        RecordReplaceRefusal(0, "the venue would not"),
+        RecordReplaceRefusal(1, "the venue would not"),
+        RecordDifference(
+            venue_order_id="v", venue_status="new", venue_filled_quantity=units(7), reason="the books differ"
+        ),
+    ]
 )
 _ends: st.SearchStrategy[OrderCommand] = st.sampled_from(
-    [RecordRejection("42", "no"), RecordCancellation("as asked"), RecordExpiry("the day is over"), CancelOrder()]
+    [
+        RecordRejection("42", "no"),
+        RecordNeverArrived("not found"),
+        RecordCancellation("as asked"),
+        RecordExpiry("the day is over"),
+        CancelOrder(),
+    ]
 )
 _reports: st.SearchStrategy[OrderCommand] = st.sampled_from(
     [
@@ -122,10 +180,11 @@ _reports: st.SearchStrategy[OrderCommand] = st.sampled_from(
 )
 # Most of an order's life is reports, and a list is as long as its minimum allows on average.
 _kinds: list[st.SearchStrategy[OrderCommand | AccountRequest]] = [
-    *[_cash, _placements, _placements, _fills, _fills],
-    *[_reports, _reports, _reports, _reports, _ends],
+    *[_cash, _placements, _brackets, _fills, _fills, _fills, _ends],
+    *[_reports, _reports, _reports, _reports, _busts, _corrections],
+    *[_wishes, _wishes, _replacements, _replacements, _answers],
 ]
-_steps = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(_kinds).flatmap(lambda kind: kind)), min_size=15)
+_steps = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(_kinds).flatmap(lambda kind: kind)), min_size=20)
 
 
 SETTINGS = settings(max_examples=50, deadline=None)

@@ -3,8 +3,7 @@ from decimal import Decimal
 from hypothesis import given
 
 from domain.commands import CancelOrder, Deposit, Withdraw
-from domain.events import FundsDeposited, FundsWithdrawn, TradeBooked
-from domain.lifecycle import FINAL
+from domain.events import FundsDeposited, FundsWithdrawn, TradeBooked, TradeCorrected
 from domain.values import Money, Side, TraderId, exactly
 from projections.accounts import ACCOUNTS, AccountRow
 from tests.domain.orders import ALICE, fill, place
@@ -68,6 +67,10 @@ def test_cash_is_deposits_less_withdrawals_less_what_trades_cost(history: Histor
                 case TradeBooked() as trade:
                     value = trade.quantity * trade.price
                     moved = (value if trade.side is Side.SELL else -value) - trade.commission
+                case TradeCorrected() as trade:
+                    value = trade.quantity * trade.price - trade.previous_quantity * trade.previous_price
+                    commission = trade.commission - trade.previous_commission
+                    moved = (value if trade.side is Side.SELL else -value) - commission
                 case _:
                     continue
             trader_id = recorded.metadata.trader_id
@@ -79,8 +82,5 @@ def test_cash_is_deposits_less_withdrawals_less_what_trades_cost(history: Histor
 @given(histories())
 def test_what_is_held_is_what_working_orders_may_still_cost(history: History) -> None:
     for trader_id, row in accounts(history).items():
-        working = [
-            order for order in history.orders.values() if order.trader_id == trader_id and order.status not in FINAL
-        ]
-        held = [order.leaves_quantity * (order.terms.reserve_price or 0) for order in working]
-        assert (row.reserved, row.open_orders) == (sum(held), len(working))
+        working = [order for order in history.orders.values() if order.trader_id == trader_id and not order.is_over]
+        assert (row.reserved, row.open_orders) == (sum(order.held.amount for order in working), len(working))

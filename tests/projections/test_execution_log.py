@@ -9,15 +9,46 @@ from domain.events import (
     OrderCancelRequested,
     OrderEvent,
     OrderExpired,
+    OrderReconciled,
     OrderRecovered,
     OrderRejected,
+    OrderUnprotected,
     OrderUnresolved,
     order_of,
 )
 from domain.lifecycle import Flag, Status
 from projections.execution_log import ACTIONS, EXECUTION_LOG, ExecutionLogRow, entries
-from tests.domain.orders import ALICE, ORDER_ID, accepted, filled, placed, sent
+from tests.domain.orders import (
+    ALICE,
+    ORDER_ID,
+    accepted,
+    busted,
+    corrected,
+    filled,
+    placed,
+    replace_refused,
+    replaced,
+    sent,
+    units,
+    wished,
+)
 from tests.projections.histories import SETTINGS, History, histories, log_of
+
+RECONCILED = OrderReconciled(
+    venue_order_id="v-1",
+    venue_status="filled",
+    venue_filled_quantity=units(100),
+    filled_quantity=units(0),
+    reason="the books differ",
+    status=Status.ACCEPTED,
+)
+UNPROTECTED = OrderUnprotected(
+    fill_id=None,
+    exit_order_id=ORDER_ID,
+    reason="its exit is REJECTED: no",
+    status=Status.FILLED,
+    flags=(Flag.UNPROTECTED,),
+)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +65,13 @@ from tests.projections.histories import SETTINGS, History, histories, log_of
         (OrderCancelRefused(reason="late", status=Status.ACCEPTED), "CANCEL_REFUSED", "late", None),
         (OrderCancelled(reason="asked", status=Status.CANCELLED), "CANCELLED", "asked", None),
         (OrderExpired(reason="day", status=Status.EXPIRED), "EXPIRED", "day", None),
+        (busted(40, 0, Status.ACCEPTED, reason="odd"), "BUSTED", "odd", None),
+        (corrected((40, 10), (30, 9), 30, Status.PARTIALLY_FILLED), "CORRECTED", None, None),
+        (wished(1, price=9), "REPLACE_REQUESTED", None, None),
+        (replaced(1, Status.ACCEPTED, price=9), "REPLACED", None, None),
+        (replace_refused(1, Status.ACCEPTED, "late"), "REPLACE_REFUSED", "late", None),
+        (RECONCILED, "RECONCILED", "the books differ", None),
+        (UNPROTECTED, "UNPROTECTED", "its exit is REJECTED: no", None),
     ],
 )
 def test_every_event_of_an_order_is_an_entry(

@@ -11,15 +11,28 @@ from domain.events import (
     OrderExpired,
     OrderRecovered,
     OrderRejected,
+    OrderUnprotected,
     OrderUnresolved,
     RecordedEvent,
     order_of,
 )
 from domain.lifecycle import FINAL, Flag, Status
 from domain.order import BrokenHistoryError, Order, evolve
-from domain.values import OrderId, Quantity, exactly
+from domain.values import FillId, OrderId, Quantity, exactly
 from projections.orders import ORDERS, OrderRow, page
-from tests.domain.orders import ORDER_ID, accepted, filled, placed, sent
+from tests.domain.orders import (
+    ORDER_ID,
+    accepted,
+    busted,
+    corrected,
+    filled,
+    placed,
+    replace_refused,
+    replaced,
+    sent,
+    units,
+    wished,
+)
 from tests.projections.histories import SETTINGS, History, histories, log_of
 
 UNRESOLVED = OrderUnresolved(reason="no answer", status=Status.PENDING, flags=(Flag.UNRESOLVED,))
@@ -45,6 +58,8 @@ def test_an_order_is_pending_with_all_its_terms_when_it_was_placed() -> None:
         time_in_force=placed().time_in_force,
         stop_loss=None,
         take_profit=None,
+        parent_order_id=None,
+        oco_order_id=None,
         status=Status.PENDING,
         filled_quantity=Quantity(Decimal(0)),
         leaves_quantity=placed().quantity,
@@ -103,6 +118,50 @@ def test_a_refused_cancel_gives_its_reason_and_the_status_of_before() -> None:
     assert (row.status, row.reason, row.leaves_quantity) == (Status.ACCEPTED, "too late", Decimal(100))
 
 
+def test_a_replaced_order_asks_for_what_it_was_replaced_with() -> None:
+    part = filled(40, 40, Status.PARTIALLY_FILLED)
+    asked = wished(1, quantity=80, price=9)
+    row = row_after(placed(), accepted(), part, asked)
+    assert (row.status, row.quantity, row.price) == (Status.PENDING_REPLACE, Decimal(100), Decimal(10))
+    row = row_after(
+        placed(), accepted(), part, asked, replaced(1, Status.PARTIALLY_FILLED, quantity=80, price=9, leaves=40)
+    )
+    assert (row.status, row.quantity, row.price) == (Status.PARTIALLY_FILLED, Decimal(80), Decimal(9))
+    assert (row.filled_quantity, row.leaves_quantity) == (Decimal(40), Decimal(40))
+
+
+def test_a_refused_replacement_gives_its_reason_and_changes_nothing_else() -> None:
+    row = row_after(placed(), accepted(), wished(1, price=9), replace_refused(1, Status.ACCEPTED, "would cross"))
+    assert (row.status, row.reason, row.price) == (Status.ACCEPTED, "would cross", Decimal(10))
+
+
+def test_a_fill_that_was_taken_back_or_changed_is_reckoned_with() -> None:
+    full = filled(100, 100, Status.FILLED)
+    row = row_after(placed(), accepted(), full, corrected((100, 10), (60, 9), 60, Status.PARTIALLY_FILLED))
+    assert (row.status, row.filled_quantity, row.leaves_quantity) == (Status.PARTIALLY_FILLED, units(60), units(40))
+    assert row.average_fill_price == Decimal(9)
+    row = row_after(placed(), accepted(), full, busted(100, 0, Status.ACCEPTED))
+    assert (row.status, row.filled_quantity, row.leaves_quantity) == (Status.ACCEPTED, units(0), units(100))
+    assert row.average_fill_price is None
+
+
+def test_an_unprotected_order_is_flagged_and_says_why() -> None:
+    unprotected = OrderUnprotected(
+        fill_id=FillId("f-1"),
+        exit_order_id=None,
+        reason="its exits need 100 ACME; available: 40",
+        status=Status.FILLED,
+        flags=(Flag.UNPROTECTED,),
+    )
+    row = row_after(placed(), filled(100, 100, Status.FILLED), unprotected)
+    assert (row.flags, row.reason) == ((Flag.UNPROTECTED,), "its exits need 100 ACME; available: 40")
+
+
+def test_an_exit_names_the_order_it_protects_and_the_other_exit() -> None:
+    row = row_after(placed(parent_order_id=OrderId("entry"), oco_order_id=OrderId("other")))
+    assert (row.parent_order_id, row.oco_order_id) == ("entry", "other")
+
+
 def test_an_order_cannot_be_placed_twice() -> None:
     with pytest.raises(BrokenHistoryError, match="placed twice"):
         row_after(placed(), placed())
@@ -138,13 +197,15 @@ def expected(stream: list[RecordedEvent]) -> OrderRow:
         trader_id=order.trader_id,
         symbol=terms.symbol,
         side=terms.side,
-        quantity=terms.quantity,
+        quantity=order.current.quantity,
         order_type=terms.order_type,
-        price=terms.price,
-        stop_price=terms.stop_price,
+        price=order.current.price,
+        stop_price=order.current.stop_price,
         time_in_force=terms.time_in_force,
         stop_loss=terms.stop_loss,
         take_profit=terms.take_profit,
+        parent_order_id=terms.parent_order_id,
+        oco_order_id=terms.oco_order_id,
         status=order.status,
         filled_quantity=order.filled_quantity,
         leaves_quantity=order.leaves_quantity,
