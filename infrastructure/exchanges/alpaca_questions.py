@@ -96,14 +96,14 @@ class Questions:
         """The executions of these orders, each once.
 
         Servers older than July 2026 ignore ``order_id`` and list everybody's; there, pages are read, oldest first, until
-        all that the orders say they have filled has been found.
+        just what the orders say they have filled has been found.
         """
         ids = {order.id for order in orders}
         filled = max(order.filled for order in orders)
 
         def enough(listed: Iterable[Execution]) -> bool:
             ours = [one for one in listed if one.venue_order_id in ids]
-            return len(ours) < len(list(listed)) and net_quantity(ours) >= filled
+            return len(ours) < len(list(listed)) and net_quantity(ours) == filled
 
         found: dict[object, Execution] = {}
         for order in orders:

@@ -1,133 +1,44 @@
-"""What every venue adapter promises, tried on a real venue: the paper venue, over real HTTP and a real stream."""
+"""What every venue adapter promises of an order from its submission to its end."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from uuid import NAMESPACE_OID, uuid5
 
 import pytest
 
 from application.ports import (
+    Sought,
     Venue,
-    VenueFill,
-    VenueOrder,
     VenueOutcomeUnknownError,
     VenueRefusedError,
     VenueReport,
     VenueUnreachableError,
 )
-from domain.values import OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce
-from infrastructure.exchanges.alpaca import AlpacaVenue
-from tests.venue_server import VenueAddress, running_venue, venue_process
+from domain.values import OrderId, OrderType, Price, Quantity, Symbol, TimeInForce
+from tests.contracts.venues import (
+    RESTING,
+    NewOrder,
+    about,
+    alpaca_at,
+    eventually,
+    fills,
+    listening,
+    sought,
+    statuses,
+)
+from tests.venue_server import venue_process
 
 UNKNOWN = OrderId("00000000-0000-4000-8000-000000000000")
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[VenueAddress]:
-    """A venue that is not restarted."""
-    with running_venue(commission="0.005") as running:
-        yield running
-
-
-@pytest.fixture
-async def venue(address: VenueAddress) -> AsyncIterator[Venue]:
-    """The adapter under test; whoever adds another adds it here."""
-    async with alpaca_at(address) as adapter:
-        yield adapter
-
-
-@pytest.fixture
-def new_order(request: pytest.FixtureRequest) -> Callable[..., VenueOrder]:
-    """Market orders for one AAPL under ids that are the test's own, with whatever terms the test changes."""
-    placed: list[OrderId] = []
-
-    def build(**terms: object) -> VenueOrder:
-        placed.append(OrderId(str(uuid5(NAMESPACE_OID, f"{request.node.nodeid} {len(placed)}"))))
-        order = VenueOrder(
-            client_order_id=placed[-1],
-            symbol=Symbol("AAPL"),
-            side=Side.BUY,
-            quantity=Quantity(Decimal(1)),
-            order_type=OrderType.MARKET,
-            price=None,
-            stop_price=None,
-            time_in_force=TimeInForce.DAY,
-        )
-        return replace(order, **terms)  # type: ignore[arg-type]  # the tests name real fields
-
-    return build
-
-
-NewOrder = Callable[..., VenueOrder]
-RESTING = {"order_type": OrderType.LIMIT, "price": Price(Decimal("1.5")), "time_in_force": TimeInForce.GTC}
-
-
-def alpaca_at(address: VenueAddress) -> AlpacaVenue:
-    return AlpacaVenue(
-        base_url=address.url,
-        stream_url=address.stream_url,
-        data_url=address.url,
-        key_id="any",
-        secret="any",
-        timeout_seconds=5,
-    )
-
-
-@asynccontextmanager
-async def listening(venue: Venue) -> AsyncIterator[list[VenueReport]]:
-    """What the stream says, from the moment in which it is live."""
-    said: list[VenueReport] = []
-    live = asyncio.Event()
-
-    async def listen() -> None:
-        async for report in venue.reports():
-            if report.status == "listening":
-                assert (report.client_order_id, report.venue_order_id) == ("", "")
-                live.set()
-            else:
-                said.append(report)
-
-    listener = asyncio.create_task(listen())
-    try:
-        async with asyncio.timeout(5):
-            await live.wait()
-        yield said
-    finally:
-        listener.cancel()
-        await asyncio.gather(listener, return_exceptions=True)
-
-
-async def eventually(ask: Callable[[], Awaitable[list[VenueReport]]], status: str) -> list[VenueReport]:
-    """Ask until a report has this status."""
-    async with asyncio.timeout(5):
-        while True:
-            reports = await ask()
-            if any(report.status == status for report in reports):
-                return reports
-            await asyncio.sleep(0.01)
-
-
-def about(order: VenueOrder, reports: list[VenueReport]) -> list[VenueReport]:
-    return [report for report in reports if report.client_order_id == order.client_order_id]
-
-
-def fills(reports: list[VenueReport]) -> list[VenueFill]:
-    return [report.fill for report in reports if report.fill is not None]
-
-
 async def test_an_order_the_venue_does_not_know_is_not_found(venue: Venue) -> None:
-    assert await venue.find(UNKNOWN) == []
+    assert await venue.find(Sought(client_order_id=UNKNOWN)) == []
 
 
 async def test_a_submitted_order_is_accepted_and_found(venue: Venue, new_order: NewOrder) -> None:
     order = new_order(**RESTING)
     [accepted] = await venue.submit(order)
     assert (accepted.status, accepted.client_order_id) == ("accepted", order.client_order_id)
-    assert await venue.find(order.client_order_id) == [accepted]
+    assert await venue.find(sought(order)) == [accepted]
 
 
 async def test_a_fill_has_the_same_identity_by_stream_and_by_query(venue: Venue, new_order: NewOrder) -> None:
@@ -139,7 +50,7 @@ async def test_a_fill_has_the_same_identity_by_stream_and_by_query(venue: Venue,
     async with listening(venue) as said:
         await venue.submit(order)
         by_stream = fills(about(order, await eventually(streamed, "filled")))
-    by_query = fills(list(await venue.find(order.client_order_id)))
+    by_query = fills(await venue.find(sought(order)))
     assert len(by_stream) > 1
     assert by_stream == by_query
     assert len({fill.fill_id for fill in by_stream}) == len(by_stream)
@@ -152,7 +63,7 @@ async def test_an_order_that_is_sent_again_is_the_order_the_venue_has(venue: Ven
     [accepted] = await venue.submit(order)
     again = list(await venue.submit(order))
     assert again[0] == accepted
-    assert again == await venue.find(order.client_order_id)
+    assert again == await venue.find(sought(order))
     assert [fill.quantity for fill in fills(again)] == [order.quantity]
 
 
@@ -166,8 +77,8 @@ async def test_a_cancelled_order_ends_by_stream_and_by_query(venue: Venue, new_o
         [accepted] = await venue.submit(order)
         await venue.cancel(accepted.venue_order_id)
         reports = await eventually(streamed, "cancelled")
-    assert [report.status for report in reports] == ["accepted", "cancelled"]
-    assert [report.status for report in await venue.find(order.client_order_id)] == ["accepted", "cancelled"]
+    assert statuses(reports) == ["accepted", "cancelled"]
+    assert statuses(await venue.find(sought(order))) == ["accepted", "cancelled"]
     assert {report.venue_order_id for report in reports} == {accepted.venue_order_id}
 
 
@@ -175,6 +86,13 @@ async def test_a_cancel_of_an_order_that_is_over_is_refused(venue: Venue, new_or
     [accepted] = await venue.submit(new_order())
     with pytest.raises(VenueRefusedError):
         await venue.cancel(accepted.venue_order_id)
+
+
+async def test_the_venue_says_whose_order_it_is(venue: Venue, new_order: NewOrder) -> None:
+    order = new_order(**RESTING)
+    [accepted] = await venue.submit(order)
+    assert await venue.client_order_id(accepted.venue_order_id) == order.client_order_id
+    assert await venue.client_order_id(str(UNKNOWN)) is None
 
 
 async def test_a_cancel_of_an_unknown_order_is_refused(venue: Venue) -> None:
@@ -187,11 +105,11 @@ async def test_an_order_nobody_could_pay_is_refused_and_not_there(venue: Venue, 
     with pytest.raises(VenueRefusedError) as raised:
         await venue.submit(order)
     assert (raised.value.code, raised.value.reason) == ("40310000", "insufficient buying power")
-    assert await venue.find(order.client_order_id) == []
+    assert await venue.find(sought(order)) == []
 
 
 @pytest.mark.parametrize(
-    ("terms", "statuses"),
+    ("terms", "expected"),
     [
         ({"time_in_force": TimeInForce.GTC}, ["accepted", "filled"]),
         ({**RESTING, "time_in_force": TimeInForce.IOC}, ["accepted", "cancelled"]),
@@ -209,11 +127,11 @@ async def test_an_order_nobody_could_pay_is_refused_and_not_there(venue: Venue, 
     ],
 )
 async def test_every_kind_of_order_is_understood(
-    venue: Venue, new_order: NewOrder, terms: dict[str, object], statuses: list[str]
+    venue: Venue, new_order: NewOrder, terms: dict[str, object], expected: list[str]
 ) -> None:
     order = new_order(**terms)
     await venue.submit(order)
-    assert [report.status for report in await venue.find(order.client_order_id)] == statuses
+    assert statuses(await venue.find(sought(order))) == expected
 
 
 async def test_fractions_of_a_coin_keep_all_their_digits(venue: Venue, new_order: NewOrder) -> None:
@@ -221,7 +139,7 @@ async def test_fractions_of_a_coin_keep_all_their_digits(venue: Venue, new_order
         symbol=Symbol("BTC/USD"), quantity=Quantity(Decimal("0.000000001")), time_in_force=TimeInForce.GTC
     )
     await venue.submit(order)
-    [fill] = fills(list(await venue.find(order.client_order_id)))
+    [fill] = fills(await venue.find(sought(order)))
     assert (fill.quantity, fill.commission) == (order.quantity, Decimal("0.000000000005"))
 
 
@@ -239,17 +157,17 @@ async def test_a_venue_that_was_killed_tells_the_same_afterwards(tmp_path: Path,
         port = first.address.url.rpartition(":")[2]
         async with alpaca_at(first.address) as venue:
             await venue.submit(order)
-            before = await venue.find(order.client_order_id)
+            before = await venue.find(sought(order))
             stream = venue.reports()
             assert (await anext(stream)).status == "listening"
             first.kill()
             with pytest.raises(VenueOutcomeUnknownError):
                 await anext(stream)
-            for attempt in (venue.submit(order), venue.find(order.client_order_id)):
+            for attempt in (venue.submit(order), venue.find(sought(order))):
                 with pytest.raises(VenueUnreachableError):
                     await attempt
             with venue_process(*journal, "--port", port):
-                assert await venue.find(order.client_order_id) == before
+                assert await venue.find(sought(order)) == before
                 assert await venue.submit(order) == before
                 async with listening(venue) as said:
                     assert said == []  # a stream tells what happens from now on

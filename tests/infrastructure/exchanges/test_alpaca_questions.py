@@ -137,7 +137,7 @@ async def test_where_only_this_orders_executions_are_listed_all_pages_are_read()
 # ── Orders that work ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def working(number: int, submitted_at: str = "2026-11-20T15:00:00.5Z", **fields: Any) -> dict[str, Any]:
+def working(number: int, submitted_at: str | None = "2026-11-20T15:00:00.5Z", **fields: Any) -> dict[str, Any]:
     """An order in the list."""
     terms = {"id": f"venue-{number}", "client_order_id": f"name-{number}", "symbol": "AAPL", "side": "sell", "qty": "3"}
     return order(**{**terms, "submitted_at": submitted_at, **fields})
