@@ -20,6 +20,7 @@ from cli.main import COMMANDS, app
 from domain.events import TOPICS
 from domain.lifecycle import Flag, Status
 from infrastructure.settings import Settings
+from projections.execution_log import ACTIONS
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 
@@ -89,6 +90,15 @@ def test_an_event_is_described_with_all_its_fields(topic: str) -> None:
 @pytest.mark.parametrize("event", MESSAGE_NAMES)
 def test_an_order_event_is_described_with_its_name_on_streams(event: type[Any]) -> None:
     assert f"| `{MESSAGE_NAMES[event]}` |" in row("events", event.__name__)
+
+
+@pytest.mark.parametrize("event", ACTIONS)
+def test_an_order_event_is_described_with_its_action_in_the_execution_log(event: type[Any]) -> None:
+    assert f"| `{ACTIONS[event]}` |" in row("events", event.__name__)
+
+
+def test_an_order_that_never_arrived_is_described_with_its_name_on_streams() -> None:
+    assert "`order.error`" in text("endpoints")
 
 
 @pytest.mark.parametrize("name", [*Status, *Flag])

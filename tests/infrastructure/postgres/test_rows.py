@@ -42,13 +42,13 @@ def test_the_migrated_tables_have_the_columns_of_the_rows(connection: Connection
     for projection in PROJECTIONS:
         found = connection.execute(
             "SELECT column_name, data_type, is_nullable FROM information_schema.columns"
-            " WHERE table_name = %s AND is_generated = 'NEVER' ORDER BY ordinal_position",
+            " WHERE table_name = %s AND is_generated = 'NEVER' ORDER BY column_name COLLATE \"C\"",
             [projection.name],
         )
         hints = get_type_hints(projection.row)
         assert found.fetchall() == [
             (name, long.get(each, each), "YES" if type(None) in get_args(hints[name]) else "NO")
-            for name, each in columns(projection.row).items()
+            for name, each in sorted(columns(projection.row).items())
         ]
 
 
