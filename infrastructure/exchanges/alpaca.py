@@ -174,12 +174,14 @@ class AlpacaVenue:
         except NO_ANSWER as error:
             problem = f"the venue could not be asked what became of the replacement: {error}"
             raise VenueOutcomeUnknownError(problem) from error
-        if any(order.client_order_id == name for order in orders):
+        is_shown = any(order.client_order_id == name for order in orders)
+        was_replaced = bool(orders) and orders[-1].status == "replaced"  # by what the venue does not show
+        if is_shown or was_replaced:
             executions = await self._executions_so_far(orders)
             return tell(replacement.client_order_id, orders, executions, replacement=replacement.number)
-        if answer.refused and not _DUPLICATE.search(answer.body):
-            raise answer.refusal()
-        raise VenueOutcomeUnknownError("the venue says that it has the replacement, and that it does not")
+        if not answer.refused or _DUPLICATE.search(answer.body):
+            raise VenueHasOrderError("the venue says that it has the replacement, and that it does not")
+        raise answer.refusal()
 
     async def working_orders(self) -> Sequence[WorkingOrder]:
         """Every order of the account that works right now; what cannot be read is logged as an error and left out.

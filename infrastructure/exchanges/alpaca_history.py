@@ -59,12 +59,15 @@ def tell(
         replacement: The number of a replacement whose fate is asked for.
 
     Raises:
-        VenueOutcomeUnknownError: the venue has that replacement, and has not decided on it yet.
+        VenueOutcomeUnknownError: the venue has not decided on that replacement yet, or does not show what replaced the
+            order.
     """
     line, refused, undecided = _succession(orders)
     if any(replacement and named(each.client_order_id)[1] == replacement for each in undecided):
         raise VenueOutcomeUnknownError(f"the venue has not decided on replacement {replacement} of {order_id} yet")
     first, last = line[0], line[-1]
+    if replacement and last.status == "replaced":
+        raise VenueOutcomeUnknownError(f"the venue has replaced {order_id}, and does not show by what")
     booked = sorted(executions, key=lambda one: one.at)
     superseded = [order for order in line[:-1] if order.status not in _LEAVING]
     reports = [] if first.status == "rejected" else [report(first, order_id, "accepted")]

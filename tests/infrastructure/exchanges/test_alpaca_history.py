@@ -111,6 +111,12 @@ def test_a_replacement_that_may_still_be_refused_is_not_told_and_unknown_to_who_
         tell(ORDER_ID, orders, [], replacement=1)
 
 
+def test_a_replacement_is_unknown_where_the_venue_does_not_show_what_replaced_the_order() -> None:
+    assert kinds(tell(ORDER_ID, [first()], [])) == [ONE]
+    with pytest.raises(VenueOutcomeUnknownError):
+        tell(ORDER_ID, [first()], [], replacement=1)
+
+
 def test_an_end_waits_for_the_fills_of_all_orders() -> None:
     orders = [first("replaced", "1"), replacement(1, "canceled", "3")]
     with capture_logs() as logs:

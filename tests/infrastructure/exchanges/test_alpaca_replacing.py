@@ -9,6 +9,7 @@ import pytest
 
 from application.ports import (
     VenueBusyError,
+    VenueHasOrderError,
     VenueOutcomeUnknownError,
     VenueRefusedError,
     VenueReport,
@@ -126,8 +127,15 @@ async def test_an_answer_that_cannot_be_looked_into_proves_nothing(answer: Play,
 
 
 @pytest.mark.parametrize("answer", [PLACED, says(422, DUPLICATE)])
-async def test_a_replacement_that_the_venue_says_it_has_and_does_not_show_is_unknown(answer: Play) -> None:
-    async with showing(order(), to={"PATCH": answer}) as venue, venue_at(venue.url) as adapter:
+async def test_a_replacement_that_the_venue_says_it_has_and_does_not_show_is_there(answer: Play) -> None:
+    for orders in ([order()], []):
+        async with showing(*orders, to={"PATCH": answer}) as venue, venue_at(venue.url) as adapter:
+            with pytest.raises(VenueHasOrderError):
+                await adapter.replace(REPLACEMENT)
+
+
+async def test_a_refusal_proves_nothing_while_the_venue_does_not_show_what_replaced_the_order() -> None:
+    async with showing(FIRST, to={"PATCH": NOT_REPLACEABLE}) as venue, venue_at(venue.url) as adapter:
         with pytest.raises(VenueOutcomeUnknownError):
             await adapter.replace(REPLACEMENT)
 
