@@ -2,7 +2,6 @@
 
 import logging
 
-from application.booking import pauses
 from application.inquiries import NO_ANSWER, Inquiries
 from application.ports import Clock, Venue, VenueReport
 from application.reconciliation import Reconciler
@@ -51,6 +50,9 @@ class VenueListener:
         self._tasks.spawn(self._reconciler.reconcile() if is_live else self._inquiries.take([report]))
 
     async def _reconcile(self) -> None:
-        for pause_seconds in pauses(self._reconcile_seconds):
-            await self._clock.sleep(pause_seconds)
-            await self._reconciler.reconcile()
+        while True:
+            await self._clock.sleep(self._reconcile_seconds)
+            try:
+                await self._reconciler.reconcile()
+            except Exception:
+                log.exception("the books could not be compared; they will be the next time")

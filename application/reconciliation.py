@@ -99,14 +99,13 @@ class Reconciler:
     async def _settle(self, suspects: _Suspects, working: _Working) -> None:
         unchanged = []
         for before in suspects.ours:
-            now = self._open_orders.order(before.state.order_id)
+            now = await self._booking.order(before.state.order_id)
             if now is not None and now.version == before.version and _differs(now.state, working):
                 await self._record(now.state, working)
                 unchanged.append(now)
         await self._ask_all(unchanged)
-        for venue_order_id in suspects.theirs & working.keys():
-            order = working[venue_order_id]
-            if not self._is_open(order):
+        for order in working.values():
+            if order.venue_order_id in suspects.theirs and not self._is_open(order):
                 await self._look_into(order)
 
     async def _ask_all(self, snapshots: Sequence[Snapshot[Order]]) -> None:
@@ -147,7 +146,7 @@ class Reconciler:
                     venue_order_id=order.venue_order_id,
                     client_order_id=order.client_order_id,
                     symbol=order.symbol,
-                    side=order.side,
+                    side=order.side.value,
                     quantity=order.terms.quantity,
                     filled_quantity=Quantity(order.filled_quantity),
                     venue_status=order.status,

@@ -47,25 +47,24 @@ class Replacer:
         self._busy.add(order_id)
         try:
             while (order := await self._pending(order_id)) is not None:
-                await self._carry_out(order_id, order.replacements[0].number)
+                await self._carry_out(order, order.replacements[0].number)
         finally:
             self._busy.discard(order_id)
 
-    async def _carry_out(self, order_id: OrderId, number: int) -> None:
+    async def _carry_out(self, order: Order, number: int) -> None:
         for attempt, pause_seconds in enumerate(self._backoff, start=1):
-            await self._try(order_id, number)
-            if await self._pending(order_id, number) is None:
+            await self._try(order.order_id, number)
+            if await self._pending(order.order_id, number) is None:
                 return
             await self._clock.sleep(pause_seconds)
-            if await self._is_answered(order_id, number, NOT_FOUND_PROOF if attempt >= len(self._backoff) else 1):
+            proof = NOT_FOUND_PROOF if attempt >= len(self._backoff) else 1
+            if await self._is_answered(order.order_id, number, proof):
                 return
-        order = await self._pending(order_id, number)
-        if order is not None:
-            reason = f"the venue did not replace the order in {len(self._backoff)} attempts"
-            await self._booking.record(order, RecordReplaceRefusal(number, reason), "engine")
+        reason = f"the venue did not replace the order in {len(self._backoff)} attempts"
+        await self._booking.record(order, RecordReplaceRefusal(number, reason), "engine")
 
     async def _try(self, order_id: OrderId, number: int) -> None:
-        """One attempt; what the venue answers is booked."""
+        """One attempt; what the venue answers is booked. The stream may have answered before."""
         while (order := await self._pending(order_id, number)) is not None:
             replacement = _to_venue(order, order.replacements[0])
             try:
@@ -105,11 +104,9 @@ class Replacer:
     async def _pending(self, order_id: OrderId, number: int = 0) -> Order | None:
         """The order if this replacement, or any, is the next that the venue has to answer; None otherwise."""
         snapshot = await self._booking.order(order_id)
-        if snapshot is None:
-            return None
-        order = snapshot.state
-        can_be = order.status is Status.PENDING_REPLACE and order.is_acknowledged
-        return order if can_be and number in {0, order.replacements[0].number} else None
+        order = snapshot.state if snapshot else None
+        can_be = order is not None and order.status is Status.PENDING_REPLACE and order.is_acknowledged
+        return order if can_be and order and number in {0, order.replacements[0].number} else None
 
 
 def _to_venue(order: Order, replacement: Replacement) -> VenueReplacement | None:

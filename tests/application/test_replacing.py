@@ -13,6 +13,7 @@ from tests.application.floor import DOWN, LISTENING, TIMEOUT, Floor
 from tests.application.world import (
     ALICE,
     CALLER,
+    FastClock,
     ScriptedVenue,
     accepted,
     cancel,
@@ -191,6 +192,37 @@ async def test_a_busy_venue_is_waited_for_and_that_is_no_attempt_to_replace(floo
     await until(floor.engine.store, "OrderReplaced")
     assert 7.5 in floor.clock.slept
     assert not [seconds for seconds in floor.clock.slept if seconds == 2.0]
+
+
+async def test_the_stream_may_answer_while_a_busy_venue_is_waited_for(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = FastClock.sleep
+
+    async def sleep(clock: FastClock, seconds: float) -> None:
+        if seconds == 7.5:
+            answer = await floor.venue.replace(floor.venue.replacements[0])
+            floor.venue.stream.put_nowait(answer[-1])
+            await until(floor.engine.store, "OrderReplaced")
+        await usual(clock, seconds)
+
+    order_id = await accept(floor)
+    monkeypatch.setattr(FastClock, "sleep", sleep)
+    floor.venue.replaces.append(VenueBusyError(7.5))
+    await replace(floor, order_id, quantity=20)
+    await until(floor.engine.store, "OrderReplaced")
+    await asyncio.sleep(0.02)
+    assert floor.venue.count("replace") == 2
+
+
+async def test_an_order_refused_by_stream_works_on_as_it_was(floor: Floor) -> None:
+    order_id = await accept(floor)
+    floor.venue.replaces.append(TIMEOUT)
+    floor.venue.finds.extend([TIMEOUT] * 100_000)
+    await replace(floor, order_id, quantity=20)
+    floor.venue.stream.put_nowait(ended(order_id, "replace_refused", "not now"))
+    await until(floor.engine.store, "OrderReplaceRefused")
+    assert (await floor.order(order_id)).reason == "not now"
 
 
 async def test_a_replacement_before_the_acknowledgement_waits_for_the_venue_s_id(floor: Floor) -> None:

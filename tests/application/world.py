@@ -130,7 +130,7 @@ class ScriptedVenue:
         self.calls.append(("submit", order.client_order_id))
         self.submitted.append(order)
         answer = self.submits.popleft() if self.submits else "ok"
-        if answer in {"ok", "lost"}:
+        if isinstance(answer, str) and answer in {"ok", "lost"}:
             self.orders.setdefault(order.client_order_id, [accepted(order.client_order_id)])
         if answer == "lost":
             raise VenueOutcomeUnknownError("timeout")
@@ -145,7 +145,7 @@ class ScriptedVenue:
         self.replacements.append(replacement)
         answer = self.replaces.popleft() if self.replaces else "ok"
         known = self.orders.setdefault(replacement.client_order_id, [accepted(replacement.client_order_id)])
-        if answer in {"ok", "lost"}:
+        if isinstance(answer, str) and answer in {"ok", "lost"}:
             before = [each.terms for each in known if each.terms]
             known.append(replaced(replacement, *before[-1:]))
         if answer == "lost":
@@ -186,7 +186,7 @@ class ScriptedVenue:
     def _play(self, answer: Answer, usual: Sequence[VenueReport]) -> Sequence[VenueReport]:
         if isinstance(answer, Exception):
             raise answer
-        return usual if isinstance(answer, str) else answer
+        return list(usual) if isinstance(answer, str) else answer
 
     def count(self, call: str) -> int:
         return sum(1 for name, _ in self.calls if name == call)

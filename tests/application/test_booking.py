@@ -1,0 +1,29 @@
+"""What is remembered of the log, so that reports need no look-up."""
+
+from dataclasses import replace
+
+import pytest
+
+from application import booking as bookings
+from application.booking import Booking
+from domain.commands import RecordAcceptance
+from domain.values import OrderId
+from tests.application.floor import Engine
+from tests.application.world import ALICE, BUY_TEN, CALLER, FastClock, accepted, filled, report
+
+
+async def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_looked_up(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bookings, "_REMEMBERED", 1)
+    booking = Booking(engine.trading, FastClock(), "scripted")
+    first, second = [(await engine.trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id for _ in range(2)]
+    await report(engine.trading, first, RecordAcceptance("v-1"))
+    for each in await engine.store.read(0, 100):
+        if each.stream_id.startswith("order-"):
+            booking.note(OrderId(each.stream_id.removeprefix("order-")), each.event)  # type: ignore[arg-type]
+    assert booking.order_known_as("v-1") == first
+    assert await booking.book([filled(first, 1), filled(second, 1)]) == []
+    unnamed = replace(filled(OrderId(""), 2, "f-2"), venue_order_id=f"v-{second}")
+    stranger = accepted(OrderId("stranger"))
+    assert await booking.book([unnamed, stranger]) == [unnamed, stranger]
