@@ -44,6 +44,7 @@ class Exchange:
         orders: Every order of the account.
         executions: Every trade of the account as it stands now.
         fills: Every update that carries a fill, also one that takes it back or corrects it, in order.
+        fills_by_order: The same by the id of the order.
         markets: The assets that trade here, by symbol.
         opened_at: When the venue first went up.
         last_at: The time of the latest command, or of the latest order that came with it.
@@ -54,6 +55,7 @@ class Exchange:
         self.orders = Registry()
         self.executions = Executions()
         self.fills: list[Update] = []
+        self.fills_by_order: dict[str, list[Update]] = {}
         self.markets = {asset.symbol: Market(asset) for asset in ASSETS}
         self.opened_at = NEVER
         self.last_at = NEVER
@@ -266,7 +268,7 @@ class Exchange:
         told = wrong if right.is_busted else right
         fill = Fill(told.price, told.quantity, told.commission, self.account.quantity(right.symbol))
         update = self._changed(event, after[0], at, fill, previous_execution_id=wrong.id)
-        self.fills.append(update)
+        self._list(update)
         self.executions.put(replace(right, id=update.execution_id))
         yield update
         for order in after[1:]:
@@ -338,10 +340,14 @@ class Exchange:
         fill = Fill(trade.price, trade.quantity, commission, self.account.quantity(symbol))
         event = Event.FILL if order.status is Status.FILLED else Event.PARTIAL_FILL
         update = self._changed(event, order, at, fill)
-        self.fills.append(update)
+        self._list(update)
         self.executions.add(update.execution_id, order, fill)
         yield update
         yield from self._align_sibling(order, at)
+
+    def _list(self, update: Update) -> None:
+        self.fills.append(update)
+        self.fills_by_order.setdefault(update.order.id, []).append(update)
 
     def _changed(
         self,

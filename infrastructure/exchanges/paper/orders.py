@@ -147,7 +147,8 @@ class Order:
             status=status,
             filled_quantity=filled_quantity,
             filled_value=self.filled_value + value,
-            filled_at=(at if quantity > ZERO else self.filled_at) if filled_quantity else None,
+            # It stays when all was taken back, and tells that there is something to ask for.
+            filled_at=at if quantity > ZERO else self.filled_at,
             updated_at=at,
             # The sibling of what was filled is over and holds nothing back.
             is_covered=self.is_covered and self.is_open,

@@ -263,6 +263,7 @@ class ActivitiesParameters(msgspec.Struct):
     direction: Literal["asc", "desc"] = "desc"
     page_size: Annotated[int, msgspec.Meta(ge=1, le=100)] = 100
     page_token: str | None = None
+    order_id: str | None = None
 
     @property
     def wants_fills(self) -> bool:

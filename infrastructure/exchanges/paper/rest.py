@@ -235,7 +235,10 @@ class TradingApi:
         return _json({"trades": {name: render(markets[name].last_trade) for name in names if name in markets}})
 
     def _fills(self, wish: ActivitiesParameters) -> list[Update]:
-        fills = self._exchange.fills if wish.wants_fills else []
+        exchange = self._exchange
+        fills = exchange.fills if wish.order_id is None else exchange.fills_by_order.get(wish.order_id, [])
+        if not wish.wants_fills:
+            return []
         after, until = wish.times
         first = 0 if after is None else bisect_right(fills, after, key=lambda fill: fill.at)
         end = len(fills) if until is None else bisect_left(fills, until, key=lambda fill: fill.at)

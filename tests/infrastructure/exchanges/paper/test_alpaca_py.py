@@ -17,7 +17,7 @@ with warnings.catch_warnings():
     from alpaca.data.historical import CryptoHistoricalDataClient, StockHistoricalDataClient
     from alpaca.data.requests import CryptoLatestTradeRequest, StockLatestTradeRequest
     from alpaca.trading.client import TradingClient
-    from alpaca.trading.enums import OrderSide, OrderStatus, QueryOrderStatus, TimeInForce
+    from alpaca.trading.enums import OrderClass, OrderSide, OrderStatus, QueryOrderStatus, TimeInForce
     from alpaca.trading.models import Order, TradeUpdate
     from alpaca.trading.requests import (
         GetOrdersRequest,
@@ -25,11 +25,14 @@ with warnings.catch_warnings():
         MarketOrderRequest,
         ReplaceOrderRequest,
         StopLimitOrderRequest,
+        StopLossRequest,
         StopOrderRequest,
+        TakeProfitRequest,
     )
     from alpaca.trading.stream import TradingStream
 
 from infrastructure.exchanges.paper.server import random_id
+from tests.infrastructure.exchanges.paper.conftest import client_of
 from tests.venue_server import VenueAddress
 
 # The client's types leave open whether it answers with models or with raw JSON; here it answers with models.
@@ -53,6 +56,18 @@ def limit(price: float, qty: float = 10) -> LimitOrderRequest:
         time_in_force=TimeInForce.GTC,
         limit_price=price,
         client_order_id=random_id(),
+    )
+
+
+def exits() -> LimitOrderRequest:
+    return LimitOrderRequest(
+        symbol="AAPL",
+        qty=10,
+        side=OrderSide.SELL,
+        time_in_force=TimeInForce.GTC,
+        order_class=OrderClass.OCO,
+        take_profit=TakeProfitRequest(limit_price=190),
+        stop_loss=StopLossRequest(stop_price=185),
     )
 
 
@@ -101,6 +116,19 @@ def test_stop_and_stop_limit_orders_rest(client: Client) -> None:
     stop_limit = client.submit_order(StopLimitOrderRequest(**sell, stop_price=180, limit_price=179.5))
     assert [refreshed(client, order).status for order in (stop, stop_limit)] == [OrderStatus.NEW, OrderStatus.NEW]
     assert [(answer.id, answer.status) for answer in client.cancel_orders()] == [(stop.id, 200), (stop_limit.id, 200)]
+
+
+def test_a_pair_of_exits_is_placed_listed_and_cancelled(client: Client) -> None:
+    main = client.submit_order(exits())
+    assert main.order_class is OrderClass.OCO
+    (leg,) = main.legs
+    (nested,) = client.get_orders(GetOrdersRequest(nested=True))
+    assert (nested.id, [one.id for one in nested.legs]) == (main.id, [leg.id])
+    assert {order.id for order in client.get_orders()} == {main.id, leg.id}
+    moved = client.replace_order_by_id(leg.id, ReplaceOrderRequest(stop_price=186))
+    assert [one.id for one in refreshed(client, main).legs or []] == [moved.id]
+    client.cancel_order_by_id(main.id)
+    assert refreshed(client, moved).status is OrderStatus.CANCELED
 
 
 def test_positions_follow_the_fills(client: Client) -> None:
@@ -193,3 +221,22 @@ def test_the_stream_brings_every_update(client: Client, listener: Listener) -> N
     assert (full.qty, full.price, full.position_qty) == (500, 190.02, 1500)
     assert full.order.status is OrderStatus.FILLED
     assert len({update.execution_id for update in updates}) == 7
+
+
+def test_the_stream_brings_what_happens_to_pairs_and_executions(
+    paper_venue: VenueAddress, client: Client, listener: Listener
+) -> None:
+    main = client.submit_order(exits())
+    client.submit_order(
+        LimitOrderRequest(symbol="AAPL", qty=3, side=OrderSide.BUY, time_in_force=TimeInForce.DAY, limit_price=190)
+    )
+    updates = [listener.next() for _ in range(6)]
+    assert [update.event for update in updates] == ["new", "new", "new", "partial_fill", "restated", "fill"]
+    opened, partial, restated = updates[0], updates[3], updates[4]
+    assert [leg.id for leg in opened.order.legs or []] == [main.legs[0].id] == [restated.order.id]
+    assert (partial.order.qty, restated.order.qty, restated.order.filled_qty) == ("10", "7", "0")
+    with client_of(paper_venue) as http:
+        assert http.post("/control/busts", json={"execution_id": str(partial.execution_id)}).status_code == 200
+    bust, again = listener.next(), listener.next()
+    assert (bust.event, bust.order.id, bust.order.filled_qty, bust.qty) == ("trade_bust", main.id, "0", 3)
+    assert (again.event, again.order.qty) == ("restated", "10")

@@ -69,6 +69,22 @@ def test_an_ioc_order_away_from_the_price_is_cancelled(floor: Floor) -> None:
     assert floor.order("o1").canceled_at == OPENING.replace(second=1)
 
 
+def test_an_ioc_order_is_cancelled_with_what_it_got(floor: Floor) -> None:
+    assert floor.place("buy", "1500", limit="190.01", tif="ioc") == [
+        "new o1",
+        "partial_fill o1 1000 @ 190.01",
+        "canceled o1",
+    ]
+    assert floor.order("o1").filled_quantity == 1000
+
+
+def test_a_gtc_order_outlives_its_day_and_fills_on_another(floor: Floor) -> None:
+    floor.place("buy", "5", limit="185", tif="gtc")
+    for day in (1, 2, 3):
+        assert floor.end_day(day) == []
+    assert floor.move("184") == ["fill o1 5 @ 185"]
+
+
 def test_a_fok_order_that_cannot_be_filled_is_cancelled_without_a_fill(floor: Floor) -> None:
     assert floor.place("buy", "1001", limit="190.01", tif="fok") == ["new o1", "canceled o1"]
     assert floor.place("buy", "1000", limit="190.01", tif="fok") == ["new o2", "fill o2 1000 @ 190.01"]

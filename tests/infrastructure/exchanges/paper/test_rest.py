@@ -230,6 +230,16 @@ def test_activities_are_filtered_by_time_and_type(http: httpx2.Client) -> None:
     assert get(http, "/v2/account/activities/DIV") == []
 
 
+def test_activities_are_filtered_by_order(http: httpx2.Client) -> None:
+    first, second = place(http, qty="1500"), place(http)
+    path = "/v2/account/activities/FILL"
+    assert [entry["order_id"] for entry in get(http, path, order_id=second["id"])] == [second["id"]]
+    newest, oldest = get(http, path, order_id=first["id"])
+    assert get(http, path, order_id=first["id"], page_token=newest["id"]) == [oldest]
+    assert get(http, path, order_id="none") == []
+    assert get(http, "/v2/account/activities/DIV", order_id=first["id"]) == []
+
+
 def test_the_latest_trades_are_market_data(http: httpx2.Client) -> None:
     opening = get(http, "/v2/stocks/trades/latest", symbols="AAPL,MSFT,NONE")["trades"]
     assert {symbol: trade["p"] for symbol, trade in opening.items()} == {"AAPL": 190, "MSFT": 420}

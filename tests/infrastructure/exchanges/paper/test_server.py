@@ -50,6 +50,47 @@ def test_nothing_is_lost_when_the_venue_is_killed(process: VenueProcess, journal
         assert taken.json()["message"] == "client_order_id must be unique"
 
 
+def test_pairs_busts_and_mishaps_are_as_before_when_the_venue_is_killed(process: VenueProcess, journal: Path) -> None:
+    paths = (
+        "/v2/orders?status=all",
+        "/v2/orders?status=open&nested=true",
+        "/v2/account",
+        "/v2/positions",
+        "/v2/account/activities/FILL",
+    )
+    limit = {"type": "limit", "limit_price": "190", "qty": "10"}
+    pair = ORDER | limit | {"side": "sell", "order_class": "oco", "stop_loss": {"stop_price": "185"}}
+    with client_of(process.address) as http:
+        mains = [http.post("/v2/orders", json=pair | {"client_order_id": f"pair{n}"}).json() for n in range(2)]
+        assert http.post("/v2/orders", json=ORDER | limit | {"qty": "4"}).status_code == 200
+        newest, oldest = http.get("/v2/account/activities/FILL").json()
+        assert http.post("/control/busts", json={"execution_id": newest["id"].partition("::")[2]}).status_code == 200
+        body = {"execution_id": oldest["id"].partition("::")[2], "price": "190.5"}
+        correction = http.post("/control/corrections", json=body).json()
+        for on, fault in (("replace", "keep_predecessor"), ("replace", "refuse_later"), ("cancel", "refuse_later")):
+            http.put("/control/faults", json=[{"on": on, "fault": fault}])
+            leg = f"/v2/orders/{mains[1]['legs'][0]['id']}"
+            answer = http.delete(leg) if on == "cancel" else http.patch(leg, json={"stop_price": "186"})
+            assert answer.status_code in {200, 204}
+        before = [http.get(path).json() for path in paths]
+        process.kill()
+    with (
+        venue_process("--journal", str(journal), "--commission-per-share", "0.01") as again,
+        client_of(again.address) as http,
+    ):
+        assert [http.get(path).json() for path in paths] == before
+        assert http.get("/control/faults").json() == []
+        assert http.put("/control/prices/AAPL", json={"price": "185"}).status_code == 200
+        sold = [order for order in http.get("/v2/orders?status=all&side=sell").json() if order["type"] == "stop"]
+        assert sorted((order["status"], order["qty"]) for order in sold) == [
+            ("filled", "10"),  # the leg of the second pair, which had taken the place of ...
+            ("filled", "10"),  # ... its predecessor, which had stayed
+            ("filled", "2"),  # the leg of the first pair: the busted buyer came back and bought once more
+            ("rejected", "10"),
+        ]
+        assert http.post("/control/busts", json={"execution_id": correction["execution_id"]}).status_code == 200
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly_even_with_an_open_stream(process: VenueProcess, number: signal.Signals) -> None:
     with connect(process.address.stream_url):

@@ -16,6 +16,7 @@ from infrastructure.exchanges.paper.faults.rules import (
     On,
     UnknownFor,
 )
+from infrastructure.exchanges.paper.orders import Event
 
 
 def occasion(
@@ -76,6 +77,13 @@ def test_a_rule_for_an_order_fires_only_for_that() -> None:
         False,
         False,
     ]
+
+
+def test_a_rule_for_an_event_fires_only_on_reports_of_it() -> None:
+    faults = armed(DropReports(on=On.STREAM, event=Event.FILL))
+    events = [Event.NEW, Event.FILL, Event.TRADE_BUST, None]
+    fired = [faults.on_report(Occasion(On.STREAM, event=event))[1] is not None for event in events]
+    assert fired == [False, True, False, False]
 
 
 def test_an_occasion_of_another_kind_does_not_count() -> None:

@@ -56,6 +56,24 @@ def test_no_rules_are_rules_too() -> None:
             "rule 1: nothing called 'NONE' trades here",
         ),
         ({"on": "cancel", "fault": "reject"}, "rule 1: reject goes with submit, not with cancel"),
+        ({"on": "replace", "fault": "ignore"}, "rule 1: ignore goes with cancel, not with replace"),
+        (
+            {"on": "submit", "fault": "refuse_later"},
+            "rule 1: refuse_later goes with cancel or replace, not with submit",
+        ),
+        (
+            {"on": "cancel", "fault": "refuse_later", "reason": ""},
+            "rule 1: Expected `str` of length >= 1 - at `$.reason`",
+        ),
+        ({"on": "any", "fault": "keep_predecessor"}, "rule 1: keep_predecessor goes with replace, not with any"),
+        (
+            {"on": "submit", "fault": "drop_before_accept", "event": "fill"},
+            "rule 1: event goes with stream, not with submit",
+        ),
+        (
+            {"on": "stream", "fault": "drop_reports", "event": "party"},
+            "rule 1: Invalid enum value 'party' - at `$.event`",
+        ),
         ({"on": "submit", "fault": "unknown_for"}, "rule 1: unknown_for goes with find, not with submit"),
         ({"on": "any", "fault": "cut_stream"}, "rule 1: cut_stream goes with stream, not with any"),
         (
@@ -105,7 +123,18 @@ RULES = st.fixed_dictionaries(
     {"on": st.sampled_from([*On, "nowhere"]), "fault": st.sampled_from([*FAULTS, "fire"])},
     optional={
         name: VALUES | st.lists(VALUES, max_size=3) | st.sampled_from([1, 0.5, 503, "AAPL", [0, 1]])
-        for name in ("seconds", "times", "every", "probability", "seed", "symbol", "status", "after_acting", "reason")
+        for name in (
+            "seconds",
+            "times",
+            "every",
+            "probability",
+            "seed",
+            "symbol",
+            "status",
+            "after_acting",
+            "reason",
+            "event",
+        )
     },
 )
 

@@ -147,3 +147,26 @@ def test_a_stream_opens_late(shared_venue: VenueAddress, arm: Arm, place: Place)
         assert time.monotonic() - before >= 0.1
         trade(place, "in time")
         assert hear(late, 2) == ["new in time", "fill in time"]
+
+
+def test_a_bust_is_told_before_the_fill_it_takes_back(
+    http: httpx2.Client, stream: ClientConnection, arm: Arm, place: Place
+) -> None:
+    arm({"on": "stream", "fault": "reorder_reports", "event": "fill", "seconds": 60, "times": 1})
+    trade(place, "busted early")
+    assert hear(stream, 1) == ["new busted early"]
+    fill = http.get("/v2/account/activities/FILL", params={"page_size": "1"}).json()[0]
+    execution_id = fill["id"].partition("::")[2]
+    assert http.post("/control/busts", json={"execution_id": execution_id}).status_code == 200
+    bust, late = (json.loads(stream.recv(timeout=5))["data"] for _ in range(2))
+    assert (bust["event"], bust["previous_execution_id"]) == ("trade_bust", execution_id)
+    assert (late["event"], late["execution_id"]) == ("fill", execution_id)
+    # A market order that lacks something again takes it at once.
+    assert hear(stream, 1) == ["fill busted early"]
+
+
+def test_only_reports_of_one_event_are_lost(stream: ClientConnection, arm: Arm, place: Place) -> None:
+    arm({"on": "stream", "fault": "drop_reports", "event": "fill"})
+    trade(place, "never filled")
+    place(client_order_id="next")
+    assert hear(stream, 2) == ["new never filled", "new next"]
