@@ -1,6 +1,7 @@
 """Replacements on their way to the venue and back."""
 
 import asyncio
+from dataclasses import replace as replace_in
 from decimal import Decimal
 
 import pytest
@@ -334,3 +335,28 @@ async def test_a_predecessor_that_works_on_beside_its_replacement_is_cancelled(f
     await asyncio.sleep(0.01)
     assert [call for call in floor.venue.calls if call[0] == "cancel"] == [("cancel", old)] * 2
     assert (await floor.order(order_id)).status == "ACCEPTED"
+
+
+@pytest.mark.parametrize("status", ["cancelled", "expired", "rejected", "cancel_refused"])
+async def test_the_end_of_what_was_replaced_is_not_the_order_s(floor: Floor, status: str) -> None:
+    order_id = await accept(floor)
+    await replace(floor, order_id, quantity=20)
+    await until(floor.engine.store, "OrderReplaced")
+    floor.venue.stream.put_nowait(ended(order_id, status))
+    floor.venue.stream.put_nowait(filled(order_id, 5))
+    await until(floor.engine.store, "OrderReplaced", "OrderFilled")
+    assert state(await floor.order(order_id)) == ("PARTIALLY_FILLED", Decimal(5), ())
+
+
+async def test_the_end_of_what_was_replaced_before_a_restart_is_not_the_order_s_either(floor: Floor) -> None:
+    order_id = await accept(floor)
+    await replace(floor, order_id, quantity=20)
+    await until(floor.engine.store, "OrderReplaced")
+    await floor.close()
+    floor.open([order_id], await floor.engine.store.position())
+    await asyncio.sleep(0.02)
+    floor.venue.stream.put_nowait(ended(order_id, "cancelled"))
+    floor.venue.stream.put_nowait(filled(order_id, 5))
+    await until(floor.engine.store, "OrderReplaced", "OrderFilled")
+    floor.venue.stream.put_nowait(replace_in(ended(order_id, "cancelled"), venue_order_id=f"v-{order_id}.1"))
+    await until(floor.engine.store, "OrderCancelled")
