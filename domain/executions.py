@@ -47,16 +47,19 @@ def bust(order: Order, report: RecordBust) -> list[OrderEvent]:
 def correct(order: Order, report: RecordCorrection) -> list[OrderEvent]:
     """A changed fill. If the fill has not come yet, it is booked as corrected, and its own report will bring nothing.
 
-    If what became of the correction came before it, it only says that the fill itself no longer counts.
+    If what became of the correction, or of the fill, came before it, it only says what does not count.
     """
-    if report.fill_id in order.busted:
-        return []
     fill, later = order.fill_known_as(report.fill_id), order.fill_known_as(report.execution_id)
-    if later is not None and later is fill:
+    is_fill_busted, is_busted = report.fill_id in order.busted, report.execution_id in order.busted
+    if (later is not None and later is fill) or (is_fill_busted and is_busted):
         return []
-    if later is not None or report.execution_id in order.busted:
-        superseded = RecordBust(fill_id=report.fill_id, execution_id=report.fill_id, reason="corrected before")
-        return [_taken_back(order, superseded)]
+    if is_fill_busted:
+        gone = RecordBust(fill_id=report.execution_id, execution_id=report.fill_id, reason="its fill was taken back")
+        return [_taken_back(order, gone)]
+    if later is not None or is_busted:
+        why = "its correction was taken back" if is_busted else "its correction was corrected"
+        gone = RecordBust(fill_id=report.fill_id, execution_id=report.execution_id, reason=why)
+        return [_taken_back(order, gone)]
     cumulative = Quantity(tidy(_cumulative(order, fill) + report.quantity))
     value = _value(order, fill) + report.quantity * report.price
     status = _status(order, cumulative)

@@ -37,7 +37,7 @@ class BrokenHistoryError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
-    """One execution of an order, as booked. ``corrections`` are the ids of what the venue corrected it with."""
+    """One execution of an order, as booked. ``corrections`` are the ids of its corrections, and of what it corrected."""
 
     fill_id: FillId
     quantity: Quantity
@@ -48,7 +48,7 @@ class Fill:
     corrections: tuple[FillId, ...] = ()
 
     def is_known_as(self, execution_id: FillId) -> bool:
-        """Whether the id is the fill's own or that of a correction of it."""
+        """Whether the id is one of the fill's own."""
         return execution_id == self.fill_id or execution_id in self.corrections
 
 
@@ -268,13 +268,19 @@ def _traded(order: Order, event: OrderFilled | OrderFillCorrected | OrderFillBus
             earlier = known.corrections if known else ()
             after = (_fill(event, (*earlier, event.execution_id)),)
         case OrderFillBusted():
-            busted = (*busted, event.fill_id, event.execution_id, *(known.corrections if known else ()))
+            gone = (event.fill_id, *(known.corrections if known else ()))
+            later = order.fill_known_as(event.execution_id)
+            if later is not None and later is not known:
+                # What it was corrected with is booked already, and answers to all of its names from now on.
+                before, after = (*before, later), (replace(later, corrections=(*later.corrections, *gone)),)
+            else:
+                busted = (*busted, *gone, event.execution_id)
         case _:
             assert_never(event)
     filled = order.filled_quantity + _sum(after).quantity - _sum(before).quantity
     if event.filled_quantity != filled:
         raise BrokenHistoryError(f"fill {event.fill_id} of order {order.order_id} does not add up")
-    kept = tuple(fill for fill in order.fills if fill is not known) if before else order.fills
+    kept = tuple(fill for fill in order.fills if all(fill is not each for each in before))
     return replace(
         order,
         status=event.status,

@@ -1,5 +1,6 @@
 """Orders and accounts driven together: whatever the trader asks and the venue reports, the books balance."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -9,33 +10,55 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 
 from domain import account as accounts
 from domain import desk
-from domain import order as orders
 from domain.account import Account
 from domain.commands import (
     CancelOrder,
     Deposit,
-    OrderCommand,
+    OrderReport,
     RecordAcceptance,
     RecordCancellation,
     RecordCancelRefusal,
+    RecordDifference,
     RecordExpiry,
     RecordNeverArrived,
     RecordRecovery,
     RecordRejection,
+    RecordReplacement,
+    RecordReplaceRefusal,
     RecordSent,
     RecordUnresolved,
+    ReplaceOrder,
     Withdraw,
 )
-from domain.lifecycle import FINAL, Flag
-from domain.order import Order
-from domain.refusals import InsufficientFunds, Refusal
-from domain.validation import OrderValidator
-from domain.values import Money, OrderId, OrderType, Price, Quantity, Side, exactly
-from tests.domain.orders import ACME, fill, place
+from domain.exits import exits_of
+from domain.lifecycle import Flag, Status
+from domain.refusals import InsufficientFunds, OrderNotReplaceable, Refusal
+from domain.validation import Limits, OrderValidator
+from domain.values import Money, OrderId, OrderType, Price, Quantity, Side
+from tests.domain.conftest import after
+from tests.domain.orders import (
+    accepted,
+    bust,
+    correction,
+    dollars,
+    fill,
+    filled,
+    place,
+    placed,
+    price_of,
+    replacement,
+    sent,
+    units,
+    wish,
+)
+from tests.domain.trader import Execution, Trader, name_of
 
 quantities = st.decimals("0.5", "200", places=1).map(Quantity)
 prices = st.decimals("0.01", "300", places=2).map(Price)
+amounts = st.decimals("1", "50000", places=2).map(Money)
 order_types = st.sampled_from([OrderType.LIMIT, OrderType.MARKET, OrderType.STOP, OrderType.STOP_LIMIT])
+numbers = st.integers(1, 4)
+executions = st.builds(Execution, quantities, prices, st.decimals("0", "2", places=2))
 
 
 class Desk(RuleBasedStateMachine):
@@ -45,47 +68,35 @@ class Desk(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.account = Account()
-        self.orders: dict[OrderId, Order] = {}
-        self.fills: dict[OrderId, dict[str, tuple[Decimal, Decimal]]] = {}
-        self.external = Decimal(0)
-        self.commission = Decimal(0)
+        self.trader = Trader()
 
-    def carry_out(self, order_id: OrderId, command: OrderCommand) -> bool:
-        with exactly():
-            try:
-                decision = desk.decide(self.orders.get(order_id), self.account, command, OrderValidator())
-            except Refusal:
-                return False
-            for event in decision.account_events:
-                self.account = accounts.evolve(self.account, event)
-            assert decision.order is not None
-            self.orders[order_id] = decision.order
-            if not isinstance(command, CancelOrder) or not decision.order.is_over:
-                again = desk.decide(decision.order, self.account, command, OrderValidator())
-                assert (again.order_events, again.account_events) == ((), ())
-        return True
-
-    @rule(amount=st.decimals("1", "50000", places=2).map(Money))
+    @rule(amount=amounts)
     def deposit(self, amount: Money) -> None:
-        (event,) = accounts.decide(self.account, Deposit(amount))
-        self.account = accounts.evolve(self.account, event)
-        self.external += amount
+        (event,) = accounts.decide(self.trader.account, Deposit(amount))
+        self.trader.account = accounts.evolve(self.trader.account, event)
+        self.trader.external += amount
 
-    @rule(amount=st.decimals("1", "50000", places=2).map(Money))
+    @rule(amount=amounts)
     def withdraw(self, amount: Money) -> None:
-        available = self.account.available
+        available = self.trader.account.available
         try:
-            (event,) = accounts.decide(self.account, Withdraw(amount))
+            (event,) = accounts.decide(self.trader.account, Withdraw(amount))
         except Refusal:
             assert amount > available
         else:
-            self.account = accounts.evolve(self.account, event)
-            self.external -= amount
+            self.trader.account = accounts.evolve(self.trader.account, event)
+            self.trader.external -= amount
 
-    @rule(target=order_ids, side=st.sampled_from(Side), kind=order_types, quantity=quantities, price=prices)
-    def place(self, side: Side, kind: OrderType, quantity: Quantity, price: Price) -> object:
-        order_id = OrderId(f"order {len(self.orders)}")
+    @rule(
+        target=order_ids,
+        side=st.sampled_from([Side.BUY, Side.BUY, Side.SELL]),
+        kind=order_types,
+        quantity=quantities,
+        price=prices,
+        protection=st.sampled_from(["none", "stop-loss", "take-profit", "both"]),
+    )
+    def place(self, side: Side, kind: OrderType, quantity: Quantity, price: Price, protection: str) -> object:
+        order_id = OrderId(f"order {len(self.trader.orders)}")
         limited = kind in {OrderType.LIMIT, OrderType.STOP_LIMIT}
         stopped = kind in {OrderType.STOP, OrderType.STOP_LIMIT}
         order = place(
@@ -96,17 +107,53 @@ class Desk(RuleBasedStateMachine):
             price=price if limited else None,
             stop_price=price if stopped else None,
             reference_price=price,
+            stop_loss=Price(price / 2) if protection in {"stop-loss", "both"} else None,
+            take_profit=Price(price * 2) if protection in {"take-profit", "both"} else None,
         )
-        if not self.carry_out(order_id, order):
+        try:
+            self.trader.carry_out(order_id, order)
+        except Refusal:
             return multiple()
-        assert self.account.available >= 0 or side is Side.SELL
-        self.fills[order_id] = {}
+        assert self.trader.account.available >= 0 or side is Side.SELL
         return order_id
 
     @rule(order_id=order_ids)
     def cancel(self, order_id: OrderId) -> None:
-        was_over = self.orders[order_id].is_over
-        assert self.carry_out(order_id, CancelOrder()) is not was_over
+        was_over = self.trader.orders[order_id].is_over
+        try:
+            self.trader.carry_out(order_id, CancelOrder())
+        except Refusal:
+            assert was_over
+        else:
+            assert not was_over
+
+    @rule(
+        order_id=order_ids,
+        quantity=st.none() | quantities,
+        price=st.none() | prices,
+        stop_price=st.none() | prices,
+    )
+    def replace(
+        self, order_id: OrderId, quantity: Quantity | None, price: Price | None, stop_price: Price | None
+    ) -> None:
+        before = self.trader.orders[order_id]
+        try:
+            self.trader.carry_out(order_id, ReplaceOrder(quantity=quantity, price=price, stop_price=stop_price))
+        except OrderNotReplaceable:
+            assert before.is_over or before.status is Status.PENDING_CANCEL
+        except Refusal:
+            assert not before.is_over
+        else:
+            more = self.trader.orders[order_id].held.amount > before.held.amount
+            assert self.trader.account.available >= 0 or not more
+
+    def tell(self, order_id: OrderId, report: OrderReport) -> list[OrderId]:
+        """A fact is never refused, and brings an order back only if that was filled and no longer is."""
+        before = self.trader.orders[order_id]
+        born = self.trader.carry_out(order_id, report)
+        after = self.trader.orders[order_id]
+        assert after.status is before.status or not before.is_over or before.status is Status.FILLED
+        return born
 
     @rule(
         order_id=order_ids,
@@ -114,10 +161,10 @@ class Desk(RuleBasedStateMachine):
             [
                 RecordSent(1),
                 RecordSent(2),
-                RecordRecovery(1, "v"),
+                RecordRecovery(1, "v-1"),
                 RecordUnresolved("?"),
                 RecordNeverArrived("gone"),
-                RecordAcceptance("v"),
+                RecordAcceptance("v-1"),
                 RecordRejection("1", "no"),
                 RecordCancelRefusal("no"),
                 RecordCancellation("x"),
@@ -125,65 +172,124 @@ class Desk(RuleBasedStateMachine):
             ]
         ),
     )
-    def report(self, order_id: OrderId, report: OrderCommand) -> None:
-        before = self.orders[order_id]
-        assert self.carry_out(order_id, report)
-        after = self.orders[order_id]
-        assert after.status is before.status or not before.is_over
+    def report(self, order_id: OrderId, report: OrderReport) -> None:
+        self.tell(order_id, report)
 
     @rule(
         order_id=order_ids,
-        number=st.integers(1, 4),
+        number=st.integers(0, 3),
+        venue_order_id=st.sampled_from(["v-1", "v-2", "v-3"]),
         quantity=quantities,
-        price=prices,
-        commission=st.decimals("0", "2", places=2),
+        price=st.none() | prices,
     )
-    def filled(self, order_id: OrderId, number: int, quantity: Quantity, price: Price, commission: Decimal) -> None:
-        fact = fill(str(quantity), f"f-{number}", str(price), str(commission))
-        known = fact.fill_id in self.fills[order_id]
-        assert self.carry_out(order_id, fact)
-        if not known:
-            self.fills[order_id][fact.fill_id] = (quantity, price)
-            self.commission += commission
+    def replaced(
+        self, order_id: OrderId, number: int, venue_order_id: str, quantity: Quantity, price: Price | None
+    ) -> None:
+        """As it was asked for if ``price`` is None and it was asked for, else as the venue likes; also stale."""
+        order = self.trader.orders[order_id]
+        asked = {each.number: each.terms for each in order.replacements}
+        terms = asked.get(number, order.current) if price is None else order.current._replace(quantity=quantity)
+        has_price, has_stop = order.current.price is not None, order.current.stop_price is not None
+        report = RecordReplacement(
+            number=number,
+            venue_order_id=venue_order_id,
+            quantity=terms.quantity,
+            price=price if has_price and price is not None else terms.price,
+            stop_price=price if has_stop and price is not None else terms.stop_price,
+        )
+        self.tell(order_id, report)
+
+    @rule(order_id=order_ids, number=st.integers(0, 3))
+    def replace_refused(self, order_id: OrderId, number: int) -> None:
+        self.tell(order_id, RecordReplaceRefusal(number, "no"))
+
+    @rule(order_id=order_ids, status=st.sampled_from(["filled", "new"]), quantity=quantities)
+    def differs(self, order_id: OrderId, status: str, quantity: Quantity) -> None:
+        self.tell(
+            order_id,
+            RecordDifference(venue_order_id="v-1", venue_status=status, venue_filled_quantity=quantity, reason="?"),
+        )
+
+    @rule(target=order_ids, order_id=order_ids, number=numbers, execution=executions)
+    def filled(self, order_id: OrderId, number: int, execution: Execution) -> object:
+        ledger = self.trader.ledgers[order_id]
+        was_known = any(each == number for each, _ in ledger.facts) or (number, 0) in ledger.busted
+        fact = ledger.facts.setdefault((number, 0), execution)
+        name = name_of(number, 0)
+        born = self.tell(order_id, fill(str(fact.quantity), name, str(fact.price), str(fact.commission)))
+        assert not was_known or not born
+        self.exits_are_those_of(order_id, number, born, fact.quantity)
+        return multiple(*born)
+
+    @rule(target=order_ids, order_id=order_ids, number=numbers, level=st.integers(1, 2), execution=executions)
+    def corrected(self, order_id: OrderId, number: int, level: int, execution: Execution) -> object:
+        ledger = self.trader.ledgers[order_id]
+        level = level if (number, 1) in ledger.facts else 1
+        had = [each.quantity for each in ledger.standing()]
+        fact = ledger.facts.setdefault((number, level), execution)
+        refers_to = self.known_name(order_id, number, level - 1)
+        name = name_of(number, level)
+        report = correction(1, str(fact.price), refers_to, name, str(fact.commission))
+        born = self.tell(order_id, replace(report, quantity=fact.quantity))
+        self.exits_are_those_of(order_id, number, born, fact.quantity)
+        if not born and had != [each.quantity for each in ledger.standing()]:
+            self.exits_are_withdrawn(order_id, number)
+        return multiple(*born)
+
+    @rule(order_id=order_ids, number=numbers, level=st.integers(0, 2))
+    def busted(self, order_id: OrderId, number: int, level: int) -> None:
+        ledger = self.trader.ledgers[order_id]
+        stood = len(ledger.standing())
+        name = self.known_name(order_id, number, level)
+        ledger.busted.add((number, level))
+        self.tell(order_id, bust(name, f"b-{number}-{level}"))
+        if len(ledger.standing()) < stood:
+            self.exits_are_withdrawn(order_id, number)
+
+    def known_name(self, order_id: OrderId, number: int, level: int) -> str:
+        """The first name of a fill that is booked: what the booking of reports gives the desk."""
+        name = name_of(number, level)
+        known = self.trader.orders[order_id].fill_known_as(name)
+        return known.fill_id if known else name
+
+    def exits_are_those_of(self, order_id: OrderId, number: int, born: list[OrderId], quantity: Decimal) -> None:
+        """Never more than the fill brought: one order for it, or two of which one cancels the other."""
+        exits = exits_of(order_id, name_of(number, 0))
+        orders = [self.trader.orders[each] for each in born]
+        assert {each.order_id for each in orders} <= {exits.take_profit, exits.stop_loss}
+        assert all(each.current.quantity == quantity for each in orders)
+        assert sum(each.held.quantity for each in orders) in {0, quantity}
+        if len(orders) == 2:
+            one, other = orders
+            assert (one.terms.oco_order_id, other.terms.oco_order_id) == (other.order_id, one.order_id)
+        terms = self.trader.orders[order_id].terms
+        wanted = (terms.take_profit is not None) + (terms.stop_loss is not None)
+        assert not orders or len(orders) == wanted
+
+    def exits_are_withdrawn(self, order_id: OrderId, number: int) -> None:
+        """What a fill no longer brings is not sold any more, and its trader is told."""
+        exits = exits_of(order_id, name_of(number, 0))
+        for exit_id in (exits.take_profit, exits.stop_loss):
+            exit_order = self.trader.orders.get(exit_id)
+            assert exit_order is None or exit_order.is_over or exit_order.status is Status.PENDING_CANCEL
+        order = self.trader.orders[order_id]
+        is_protected = order.terms.take_profit is not None or order.terms.stop_loss is not None
+        assert (Flag.UNPROTECTED in order.flags) or not is_protected
 
     @invariant()
-    def cumulative_is_the_sum_of_distinct_fills(self) -> None:
-        for order_id, order in self.orders.items():
-            assert order.filled_quantity == sum(quantity for quantity, _ in self.fills[order_id].values())
-            assert len(order.fills) == len(self.fills[order_id])
-
-    @invariant()
-    def leaves_is_what_is_not_filled_or_nothing_when_over(self) -> None:
-        for order in self.orders.values():
-            working = order.terms.quantity - order.filled_quantity
-            assert order.leaves_quantity == (0 if order.status in FINAL else working)
-            assert (Flag.OVERFILLED in order.flags) == (order.filled_quantity > order.terms.quantity)
-
-    @invariant()
-    def money_is_conserved(self) -> None:
-        position = self.account.holding(ACME).position
-        with exactly():
-            assert self.account.cash == self.external - position.cost + position.realised_pnl - self.commission
-        assert position.commission == self.commission
-
-    @invariant()
-    def what_is_held_is_what_works(self) -> None:
-        working = [order for order in self.orders.values() if not order.is_over]
-        held = sum(order.leaves_quantity * (order.terms.reserve_price or 0) for order in working)
-        assert self.account.reserved == held
-        assert self.account.open_orders == len(working)
-        for side, units in (
-            (Side.BUY, self.account.holding(ACME).working_buys),
-            (Side.SELL, self.account.holding(ACME).working_sells),
-        ):
-            assert units == sum(order.leaves_quantity for order in working if order.terms.side is side)
+    def the_books_balance(self) -> None:
+        self.trader.check_fills()
+        self.trader.check_statuses()
+        self.trader.check_money()
+        self.trader.check_holds()
 
     def teardown(self) -> None:
-        for order_id, order in self.orders.items():
-            if not order.is_over:
-                self.carry_out(order_id, RecordExpiry("the end"))
-        assert (self.account.reserved, self.account.open_orders) == (0, 0)
-        assert self.account.holding(ACME).working_buys == self.account.holding(ACME).working_sells == 0
+        for order_id in list(self.trader.orders):
+            self.trader.carry_out(order_id, RecordExpiry("the end"))
+        account = self.trader.account
+        assert (account.reserved, account.open_orders) == (0, 0)
+        for holding in account.holdings.values():
+            assert holding.working_buys == holding.working_sells == 0
 
 
 TestDesk = Desk.TestCase
@@ -196,6 +302,54 @@ def test_a_request_the_account_cannot_carry_is_refused_and_nothing_is_decided() 
 
 
 def test_placing_an_order_that_exists_is_not_checked_again() -> None:
-    order = orders.evolve(None, orders.decide(None, place())[0])  # type: ignore[arg-type] # an order event
+    order = after(placed())
     decision = desk.decide(order, Account(), place(), OrderValidator())
     assert (decision.order, decision.order_events, decision.account_events) == (order, (), ())
+
+
+def test_a_replacement_the_account_cannot_carry_is_refused() -> None:
+    working = after(placed(), sent(), accepted())
+    account = Account(cash=dollars(1499), reserved=dollars(1000))
+    with pytest.raises(InsufficientFunds):
+        desk.decide(working, account, wish(quantity=150), OrderValidator())
+    decision = desk.decide(working, Account(cash=dollars(1500), reserved=dollars(1000)), wish(150), OrderValidator())
+    assert len(decision.order_events) == len(decision.account_events) == 1
+
+
+def test_a_replacement_that_asks_for_nothing_new_is_not_checked_again() -> None:
+    working = after(placed(), sent(), accepted())
+    strict = OrderValidator(Limits(max_order_quantity=units(1)))
+    decision = desk.decide(working, Account(cash=dollars(-5)), wish(quantity=100), strict)
+    assert (decision.order, decision.order_events) == (working, ())
+
+
+def test_a_replacement_that_the_venue_reports_is_not_checked_at_all() -> None:
+    working = after(placed(), sent(), accepted())
+    strict = OrderValidator(Limits(max_order_quantity=units(1)))
+    decision = desk.decide(working, Account(), replacement(1, quantity=500), strict)
+    assert len(decision.order_events) == 1
+
+
+def test_a_fill_and_its_exits_are_one_decision() -> None:
+    entry = after(placed(stop_loss=price_of(8), take_profit=price_of(12)), sent(), accepted())
+    exits = exits_of(entry.order_id, name_of(1, 0))
+    others = dict.fromkeys((exits.take_profit, exits.stop_loss))
+    decision = desk.decide(entry, Account(), fill(40), OrderValidator(), others)
+    assert decision.order_events == (filled(40, 40, Status.PARTIALLY_FILLED),)
+    assert [order_id for order_id, _ in decision.other_events] == [exits.take_profit, exits.stop_loss]
+    assert [type(event).__name__ for event in decision.account_events] == [
+        "TradeBooked",
+        "SharesReserved",
+        "SharesReserved",
+    ]
+
+
+def test_what_happens_to_an_exit_is_told_to_the_order_that_it_protects() -> None:
+    trader = Trader()
+    trader.account = Account(cash=dollars(1000))
+    entry = place(stop_loss=price_of(8))
+    trader.carry_out(entry.order_id, entry)
+    (exit_id,) = trader.carry_out(entry.order_id, fill(40))
+    trader.carry_out(exit_id, RecordRejection("1", "no"))
+    assert trader.orders[entry.order_id].flags == (Flag.UNPROTECTED,)
+    assert trader.orders[entry.order_id].reason == "its exit is REJECTED: no"

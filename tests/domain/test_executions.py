@@ -1,5 +1,7 @@
 """Fills, busts and corrections: facts, booked once, whatever the state of the order and whatever came first."""
 
+from itertools import permutations
+
 import pytest
 
 from domain.commands import OrderReport
@@ -186,7 +188,6 @@ def test_a_fill_that_was_taken_back_before_it_came_never_counts() -> None:
     never = busted(0, 0, Status.ACCEPTED, leaves=100)
     order = given(placed(), sent(), accepted()).when(bust()).then(never)
     assert decide(order, fill(40)) == []
-    assert decide(order, correction(30)) == []
     given(placed(), sent(), accepted(), PART).when(bust("f-2")).then(
         busted(0, 40, Status.PARTIALLY_FILLED, fill_id="f-2")
     )
@@ -194,7 +195,7 @@ def test_a_fill_that_was_taken_back_before_it_came_never_counts() -> None:
 
 def test_a_fill_is_taken_back_once_and_does_not_come_again() -> None:
     story = given(placed(), sent(), accepted(), PART, busted(40, 0, Status.ACCEPTED))
-    for report in (bust(), bust(execution_id="b-2"), bust("f-7", "b-1"), fill(40), correction(30)):
+    for report in (bust(), bust(execution_id="b-2"), bust("f-7", "b-1"), fill(40)):
         story.when(report).then()
 
 
@@ -236,8 +237,17 @@ def test_a_bust_of_a_correction_takes_the_fill_back(refers_to: str) -> None:
         .when(bust(refers_to))
         .then(busted(30, 0, Status.ACCEPTED, price=9))
     )
-    for report in (fill(40), correction(30, 9), correction(30, 9, "c-1", "c-2"), bust("f-1", "b-2")):
+    for report in (fill(40), correction(30, 9), bust("f-1", "b-2"), bust("c-1", "b-2")):
         assert decide(order, report) == []
+
+
+@pytest.mark.parametrize("before", [[PART, busted(40, 0, Status.ACCEPTED)], [busted(0, 0, Status.ACCEPTED)]])
+def test_a_correction_of_what_was_taken_back_never_counts_and_nor_do_its_own(before: list[OrderEvent]) -> None:
+    never = busted(0, 0, Status.ACCEPTED, fill_id="c-1", execution_id="f-1", reason="its fill was taken back")
+    order = given(placed(), sent(), accepted(), *before).when(correction(30)).then(never)
+    assert decide(order, fill(30, "c-1")) == []
+    again = busted(0, 0, Status.ACCEPTED, fill_id="c-2", execution_id="c-1", reason="its fill was taken back")
+    given(placed(), sent(), accepted(), *before, never).when(correction(30, 10, "c-1", "c-2")).then(again)
 
 
 def test_a_correction_before_its_fill_books_it_as_corrected() -> None:
@@ -283,31 +293,22 @@ def test_a_correction_that_fills_the_order_says_what_came_too_late() -> None:
 
 # ── Whatever the order of what is said of one fill ───────────────────────────────────────────────────────────────────
 
-HISTORY = (
-    fill(40),
-    correction(30, 9, "f-1", "c-1"),
-    correction(50, 8, "c-1", "c-2"),
-)
+HISTORY = (fill(40), correction(30, 9, "f-1", "c-1"), correction(50, 8, "c-1", "c-2"))
 
 
-@pytest.mark.parametrize("first", range(3))
-@pytest.mark.parametrize("second", range(3))
-def test_a_fill_and_its_corrections_lead_to_the_last_whatever_comes_first(first: int, second: int) -> None:
-    if first == second:
-        return
-    order = after(placed(), sent(), accepted())
-    for report in (HISTORY[first], HISTORY[second], HISTORY[3 - first - second], *HISTORY):
-        order = _told(order, report)
-    assert (order.filled_quantity, order.traded_value) == (50, 400)
+@pytest.mark.parametrize("reports", list(permutations(HISTORY)))
+def test_a_fill_and_its_corrections_lead_to_the_last_whatever_comes_first(reports: tuple[OrderReport, ...]) -> None:
+    order = _told(*reports, *HISTORY, *reports)
+    assert (order.filled_quantity, order.traded_value, len(order.fills)) == (50, 400, 1)
+    assert all(order.fill_known_as(FillId(name)) for name in ("f-1", "c-1", "c-2"))
 
 
-@pytest.mark.parametrize("at", range(3))
-def test_a_bust_of_a_correction_before_the_correction_takes_the_fill_back(at: int) -> None:
-    reports: list[OrderReport] = [fill(40), correction(30, 9)]
-    reports.insert(at, bust("c-1"))
-    order = after(placed(), sent(), accepted())
-    for report in (*reports, *reports):
-        order = _told(order, report)
+@pytest.mark.parametrize("reports", list(permutations((*HISTORY, None))))
+@pytest.mark.parametrize("name", ["f-1", "c-1", "c-2"])
+def test_a_bust_takes_all_of_it_back_whatever_comes_first_and_whatever_name_it_gives(
+    reports: tuple[OrderReport | None, ...], name: str
+) -> None:
+    order = _told(*(report or bust(name) for report in reports), bust("f-1", "b-2"), *HISTORY)
     assert (order.filled_quantity, order.traded_value, order.status) == (0, 0, Status.ACCEPTED)
 
 
@@ -315,12 +316,16 @@ def test_a_correction_that_comes_after_its_own_correction_says_that_the_fill_no_
     later = corrected(
         (0, 0), (50, 8), 90, Status.PARTIALLY_FILLED, fill_id="c-1", execution_id="c-2", average="8.888888889"
     )
-    superseded = busted(40, 50, Status.PARTIALLY_FILLED, execution_id="f-1", reason="corrected before", average="8")
+    superseded = busted(
+        40, 50, Status.PARTIALLY_FILLED, execution_id="c-1", reason="its correction was corrected", average="8"
+    )
     order = given(placed(), sent(), accepted(), PART, later).when(correction(30, 9)).then(superseded)
     assert [each.fill_id for each in order.fills] == [FillId("c-1")]
 
 
-def _told(order: Order, report: OrderReport) -> Order:
-    for event in decide(order, report):
-        order = evolve(order, event)
+def _told(*reports: OrderReport) -> Order:
+    order = after(placed(), sent(), accepted())
+    for report in reports:
+        for event in decide(order, report):
+            order = evolve(order, event)
     return order
