@@ -6,9 +6,9 @@ lead to the same state and the same updates, which is what the journal relies on
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import localcontext
-from typing import Final, assert_never
+from typing import assert_never
 
 from infrastructure.exchanges.paper.account import Account
 from infrastructure.exchanges.paper.amounts import EXACT, ZERO
@@ -21,19 +21,15 @@ from infrastructure.exchanges.paper.commands import (
     Correct,
     EndDay,
     MovePrice,
-    OrderType,
     Place,
     Replace,
     Start,
-    StopLeg,
 )
+from infrastructure.exchanges.paper.entering import entering, replacing
 from infrastructure.exchanges.paper.executions import Execution, Executions
 from infrastructure.exchanges.paper.market import NEVER, Market
-from infrastructure.exchanges.paper.orders import Event, Fill, Order, OrderClass, Status, Update
+from infrastructure.exchanges.paper.orders import Event, Fill, Order, Status, Update
 from infrastructure.exchanges.paper.registry import Registry
-
-# A leg comes right behind its main order: no two orders share a submission time.
-_TICK: Final = timedelta(microseconds=1)
 
 
 class Exchange:
@@ -99,112 +95,40 @@ class Exchange:
                 market.last_trade = replace(market.last_trade, at=command.at)
 
     def _place(self, command: Place) -> Iterator[Update]:
-        order = Order(
-            number=len(self.orders),
-            id=command.id,
-            client_order_id=command.client_order_id,
-            asset=self.markets[command.symbol].asset,
-            side=command.side,
-            type=command.type,
-            quantity=command.quantity,
-            time_in_force=command.time_in_force,
-            limit_price=command.limit_price,
-            stop_price=command.stop_price,
-            extended_hours=command.extended_hours,
-            submitted_at=command.at,
-            updated_at=command.at,
-        )
-        orders = [order] if command.leg is None else self._pair(order, command.leg)
+        orders = entering(command, self.markets[command.symbol].asset, len(self.orders))
+        for each in orders:
+            self._put(each)
+        self.last_at = orders[-1].submitted_at
         for each in orders:
             yield self._changed(Event.NEW, each, command.at)
         if command.rejected_because:
-            rejected = replace(
-                orders[0],
-                status=Status.REJECTED,
-                failed_at=command.at,
-                rejected_because=command.rejected_because,
-            )
+            rejected = orders[0].rejected(command.at, command.rejected_because)
             yield self._changed(Event.REJECTED, rejected, command.at)
             yield from self._align_sibling(rejected, command.at)
             return
         for each in orders:
             yield from self._work(each.id, command.at)
 
-    def _pair(self, main: Order, leg: StopLeg) -> list[Order]:
-        main = replace(main, order_class=OrderClass.OCO, sibling=leg.id)
-        self._put(main)
-        self.last_at = main.submitted_at + _TICK
-        stop = replace(
-            main,
-            number=len(self.orders),
-            id=leg.id,
-            client_order_id=leg.client_order_id,
-            type=OrderType.STOP,
-            limit_price=None,
-            stop_price=leg.stop_price,
-            submitted_at=self.last_at,
-            updated_at=self.last_at,
-            sibling=main.id,
-            is_leg=True,
-            is_covered=True,
-        )
-        self._put(stop)
-        return [main, stop]
-
     def _replace(self, command: Replace) -> Iterator[Update]:
         before = self.orders[command.id]
-        replacement = replace(
-            before,
-            number=len(self.orders),
-            id=command.replacement_id,
-            client_order_id=command.client_order_id,
-            quantity=command.quantity or before.quantity,
-            limit_price=command.limit_price or before.limit_price,
-            stop_price=command.stop_price or before.stop_price,
-            time_in_force=command.time_in_force or before.time_in_force,
-            # A new stop price is a new condition, even for an order whose old one was met.
-            triggered=before.triggered and command.stop_price is None,
-            replaces=before.id,
-            submitted_at=command.at,
-            updated_at=command.at,
-        )
+        replacement = replacing(before, command, len(self.orders))
         if command.refused_because:
-            yield self._refuse(before, replacement, command)
+            # It was named in an answer, so it can be asked for.
+            self._put(replacement.rejected(command.at, command.refused_because))
+            yield self._changed(Event.REPLACE_REJECTED, before, command.at, reason=command.refused_because)
             return
         if command.keeps_predecessor:
             # It leaves its pair to the replacement and works alone.
             self._put(replace(before, sibling=None, is_covered=False))
         else:
             self.markets[before.asset.symbol].book.cancel(before.id)
-            replaced = replace(
-                before,
-                status=Status.REPLACED,
-                replaced_by=replacement.id,
-                replaced_at=command.at,
-                updated_at=command.at,
-                sibling=None,
-            )
+            replaced = before.replaced(command.at, replacement.id)
             yield self._changed(Event.REPLACED, replaced, command.at)
         if replacement.sibling is not None:
             self._put(replace(self.orders[replacement.sibling], sibling=replacement.id))
         self.executions.carry(before.id, replacement.id)
         yield self._changed(Event.NEW, replacement, command.at)
         yield from self._work(replacement.id, command.at)
-
-    def _refuse(self, order: Order, replacement: Order, command: Replace) -> Update:
-        # The replacement was named in an answer, so it can be asked for; it never worked and carries nothing.
-        refused = replace(
-            replacement,
-            status=Status.REJECTED,
-            failed_at=command.at,
-            rejected_because=command.refused_because,
-            filled_quantity=ZERO,
-            filled_value=ZERO,
-            filled_at=None,
-            sibling=None,
-        )
-        self._put(refused)
-        return self._changed(Event.REPLACE_REJECTED, order, command.at, reason=command.refused_because)
 
     def _cancel(self, command: Cancel) -> Iterator[Update]:
         order = self.orders[command.id]

@@ -162,6 +162,21 @@ class Order:
         """The order after it expired."""
         return replace(self, status=Status.EXPIRED, expired_at=at, updated_at=at)
 
+    def rejected(self, at: datetime, reason: str) -> "Order":
+        """The order after the venue rejected it."""
+        return replace(self, status=Status.REJECTED, failed_at=at, rejected_because=reason)
+
+    def replaced(self, at: datetime, replacement_id: str) -> "Order":
+        """The order after another took its place, also in its pair."""
+        return replace(
+            self,
+            status=Status.REPLACED,
+            replaced_by=replacement_id,
+            replaced_at=at,
+            updated_at=at,
+            sibling=None,
+        )
+
     def ticket(self) -> Ticket:
         """The order as the book takes it."""
         stop = None if self.triggered else self.stop_price

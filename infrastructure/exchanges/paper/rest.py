@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from infrastructure.exchanges.paper import dialect
 from infrastructure.exchanges.paper.amounts import plain
+from infrastructure.exchanges.paper.bodies import BustBody, CorrectBody, PlaceBody, PriceBody, ReplaceBody
 from infrastructure.exchanges.paper.checks import check
 from infrastructure.exchanges.paper.commands import Bust, Cancel, Correct
 from infrastructure.exchanges.paper.dialect import Json, encode
@@ -25,12 +26,7 @@ from infrastructure.exchanges.paper.refusals import (
 )
 from infrastructure.exchanges.paper.requests import (
     ActivitiesParameters,
-    BustBody,
-    CorrectBody,
     OrdersParameters,
-    PlaceBody,
-    PriceBody,
-    ReplaceBody,
     body,
     parameters,
     read,

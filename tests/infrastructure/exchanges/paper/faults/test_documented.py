@@ -7,9 +7,10 @@ from uuid import UUID
 
 import pytest
 
+from infrastructure.exchanges.paper.bodies import BustBody, CorrectBody
 from infrastructure.exchanges.paper.faults.reading import FAULTS, parse_faults
 from infrastructure.exchanges.paper.faults.rules import Fault, On
-from infrastructure.exchanges.paper.requests import BustBody, CorrectBody, body
+from infrastructure.exchanges.paper.requests import body
 from tests.infrastructure.exchanges.paper.floor import OPENING
 
 GUIDE = (Path(__file__).parents[5] / "docs" / "how-to" / "rehearse-disasters.md").read_text()
