@@ -27,12 +27,44 @@ ORDERS = st.fixed_dictionaries(
         "stop_price": NUMBERS | VALUES,
         "client_order_id": st.text() | VALUES,
         "legs": VALUES,
+        "order_class": st.sampled_from(["oco", "simple", "bracket"]) | VALUES,
+        "take_profit": st.fixed_dictionaries({"limit_price": NUMBERS | VALUES}) | VALUES,
+        "stop_loss": st.fixed_dictionaries({"stop_price": NUMBERS | VALUES}) | VALUES,
     },
 )
-BODIES = st.binary() | (ORDERS | VALUES).map(msgspec.json.encode)
+PAIRS = st.fixed_dictionaries(
+    {
+        "symbol": st.just("AAPL"),
+        "side": st.sampled_from(["buy", "sell"]),
+        "type": st.just("limit"),
+        "time_in_force": st.sampled_from(["day", "gtc"]),
+        "qty": NUMBERS,
+        "order_class": st.just("oco"),
+        "take_profit": st.fixed_dictionaries({"limit_price": NUMBERS}),
+        "stop_loss": st.fixed_dictionaries({"stop_price": NUMBERS | VALUES}, optional={"limit_price": NUMBERS}),
+    },
+    optional={"limit_price": NUMBERS},
+)
+REVISIONS = st.fixed_dictionaries({"execution_id": VALUES}, optional={"qty": NUMBERS | VALUES, "price": NUMBERS})
+BODIES = st.binary() | (ORDERS | PAIRS | REVISIONS | VALUES).map(msgspec.json.encode)
 PARAMETERS = st.dictionaries(
-    st.sampled_from(["status", "limit", "after", "until", "direction", "symbols", "side", "page_size", "page_token"]),
-    st.sampled_from(["open", "all", "5", "desc", "asc", "AAPL", "2026-01-01", "9999-12-31T23:59:59-14:00"]) | st.text(),
+    st.sampled_from(
+        [
+            "status",
+            "limit",
+            "after",
+            "until",
+            "direction",
+            "symbols",
+            "side",
+            "page_size",
+            "page_token",
+            "nested",
+            "order_id",
+        ]
+    ),
+    st.sampled_from(["open", "all", "5", "desc", "asc", "AAPL", "2026-01-01", "9999-12-31T23:59:59-14:00", "true"])
+    | st.text(),
 )
 LIMITS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -45,10 +77,20 @@ def assert_answered(response: httpx2.Response) -> None:
 
 
 @LIMITS
-@given(st.sampled_from(["POST", "PATCH", "PUT"]), BODIES)
-def test_every_body_is_answered(http: httpx2.Client, method: str, body: bytes) -> None:
-    path = {"POST": "/v2/orders", "PATCH": "/v2/orders/some", "PUT": "/control/prices/AAPL"}[method]
-    assert_answered(http.request(method, path, content=body))
+@given(
+    st.sampled_from(
+        [
+            ("POST", "/v2/orders"),
+            ("PATCH", "/v2/orders/some"),
+            ("PUT", "/control/prices/AAPL"),
+            ("POST", "/control/busts"),
+            ("POST", "/control/corrections"),
+        ]
+    ),
+    BODIES,
+)
+def test_every_body_is_answered(http: httpx2.Client, request_line: tuple[str, str], body: bytes) -> None:
+    assert_answered(http.request(*request_line, content=body))
 
 
 @LIMITS
