@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: run test check lock clean
+.PHONY: run test simulate check lock clean
 
 run: $(VENV)/.runtime  ## The whole engine with embedded servers; the tether ends it also when make itself is killed.
 	@exec $(BIN)/python infrastructure/embedded/tether.py $$PPID 15 same $(CURDIR)/$(BIN)/orderlog serve
 
 test: $(VENV)/.development  ## All tests, with the coverage gate.
 	$(BIN)/python -m pytest --cov
+
+simulate: $(VENV)/.development  ## The engine in a simulated world: SEEDS=1000 of them, or SEED=4711 to replay one.
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) $(if $(ORDERS),--orders $(ORDERS))
 
 check: $(VENV)/.development  ## Lint, format, types, and the dependency law.
 	$(BIN)/ruff check .

@@ -1,0 +1,93 @@
+"""Runs seeds on all cores: ``python -m tests.simulation --seeds 1000``, or ``--seed 4711`` to replay one.
+
+The first line on standard output is the seed that failed; then come what is wrong, what happened last, and how to replay
+it. Progress goes to standard error.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+from tests.simulation.simulation import ORDERS, Result, simulate
+
+_FAILURES_SHOWN = 10
+_LINES_SHOWN = 40
+_SEEDS_AT_ONCE = 4
+_SECONDS_BETWEEN_NEWS = 2.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what was asked for. Returns 0 when nothing failed, else 1."""
+    parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
+    parser.add_argument("--seed", type=int, help="replay this one")
+    parser.add_argument("--seeds", type=int, default=1_000, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--orders", type=int, default=ORDERS, help="how many orders each seed asks for")
+    parser.add_argument("--keep-going", action="store_true", help="name every seed that fails, one line each")
+    chosen = parser.parse_args(arguments)
+    seeds = (
+        range(chosen.first, chosen.first + chosen.seeds) if chosen.seed is None else range(chosen.seed, chosen.seed + 1)
+    )
+    began, orders, events, failed, done = time.monotonic(), 0, 0, 0, 0
+    told = began
+    for done, result in enumerate(_results(seeds, chosen.orders), start=1):
+        orders += result.orders
+        events += result.events
+        if result.failures:
+            failed += 1
+            sys.stdout.write(_line(result) if chosen.keep_going else _report(result, chosen.orders))
+            sys.stdout.flush()
+            if not chosen.keep_going:
+                break
+        if time.monotonic() - told > _SECONDS_BETWEEN_NEWS:
+            told = time.monotonic()
+            _tell(done, len(seeds), failed, orders, told - began)
+    seconds = time.monotonic() - began
+    _tell(done, len(seeds), failed, orders, seconds)
+    sys.stderr.write("\n")
+    sys.stdout.write(
+        f"{done} seeds, {failed} failed; {orders} orders, {events} events in {seconds:.1f} s:"
+        f" {orders / seconds:.0f} orders a second\n"
+    )
+    return 1 if failed else 0
+
+
+def _results(seeds: range, orders: int) -> Iterator[Result]:
+    if len(seeds) == 1:
+        yield simulate(seeds[0], orders)
+        return
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        try:
+            yield from pool.map(simulate, seeds, [orders] * len(seeds), chunksize=_SEEDS_AT_ONCE)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _line(result: Result) -> str:
+    check, sentence = result.failures[0]
+    return f"seed {result.seed} failed {check}: {sentence.strip().splitlines()[-1]}\n"
+
+
+def _report(result: Result, orders: int) -> str:
+    replay = f"make simulate SEED={result.seed}" + ("" if orders == ORDERS else f" ORDERS={orders}")
+    lines = [
+        f"seed {result.seed} failed",
+        *(f"{check}: {sentence}" for check, sentence in result.failures[:_FAILURES_SHOWN]),
+        f"The world: {result.faults}.",
+        f"The last of {len(result.story)} things that happened to what failed, in seconds:",
+        *result.story[-_LINES_SHOWN:],
+        f"Replay it with: {replay}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _tell(done: int, all_of_them: int, failed: int, orders: int, seconds: float) -> None:
+    sys.stderr.write(f"\r{done} of {all_of_them} seeds, {failed} failed, {orders / seconds:.0f} orders a second")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""What must be true of the log, of what is made from it, and of what was told to people. Sentences say what is not."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from api.fan_out import message_of
+from domain.events import OrderFillBusted, OrderFillCorrected, OrderReplaced
+from domain.lifecycle import FINAL, Status
+from infrastructure.codec import Codec
+from infrastructure.postgres.chain import GENESIS, leaf, link, timestamp
+from projections.orders import OrderRow
+from projections.registry import PROJECTIONS
+from tests.simulation.evidence import Evidence
+from tests.simulation.tables import Tables
+
+_NOT_OURS = "the venue reports an order that is not ours"
+
+
+def nothing_was_logged_as_an_error(evidence: Evidence) -> Iterator[str]:
+    """An error in the engine's own log is something that must not happen; orders of others are reported in this way."""
+    yield from (error for error in evidence.world.heard.errors if not error.startswith(_NOT_OURS))
+
+
+def the_log_is_whole(evidence: Evidence) -> Iterator[str]:
+    """Positions and versions without gaps, times that never fall, the hash chain, and what is stored can be read."""
+    codec, last, versions = Codec(), GENESIS, Counter[str]()
+    previous = None
+    for position, (recorded, raw) in enumerate(zip(evidence.log, evidence.raw, strict=True), start=1):
+        versions[raw.stream_id] += 1
+        if raw.position != position or raw.version != versions[raw.stream_id]:
+            yield f"at position {position} stands position {raw.position}, version {raw.version} of {raw.stream_id}"
+        if previous is not None and raw.recorded_at < previous:
+            yield f"the time of the log falls at position {position}"
+        previous = raw.recorded_at
+        data, metadata, at = raw.data.encode(), raw.metadata.encode(), timestamp(raw.recorded_at)
+        last = link(last, leaf(position, raw.stream_id, raw.version, raw.type, data, metadata, at))
+        if raw.hash != last:
+            yield f"the hash chain breaks at position {position}"
+            return
+        if codec.to_recorded_event(raw) != recorded:
+            yield f"what is stored at position {position} is not what was recorded"
+
+
+def the_read_models_are_the_fold_of_the_log(evidence: Evidence) -> Iterator[str]:
+    """Folded afresh, in batches of other sizes; and the orders are what the domain makes of them."""
+    tables, chances = evidence.world.database.tables, evidence.world.chances.branch("fold")
+    if tables.position != len(evidence.log):
+        yield f"the tables stand at {tables.position}, the log ends at {len(evidence.log)}"
+    afresh = Tables()
+    while afresh.position < tables.position:
+        end = min(afresh.position + chances.whole(1, 700), tables.position)
+        afresh.fold(evidence.log[afresh.position : end])
+    for projection in PROJECTIONS:
+        live, expected = tables.rows[projection.name], afresh.rows[projection.name]
+        if live == expected:
+            continue
+        for key in sorted(live.keys() | expected.keys()):
+            if live.get(key) != expected.get(key):
+                yield f"{projection.name} {key}: the log leads to {expected.get(key)}, the table has {live.get(key)}"
+    for order_id, order in evidence.orders.items():
+        row = afresh.rows["orders"].get((order_id,))
+        if not isinstance(row, OrderRow):
+            yield f"order {order_id} is not in the tables"
+            continue
+        shown = (row.status, row.filled_quantity, row.leaves_quantity, row.average_fill_price, row.flags)
+        if shown != (order.status, order.filled_quantity, order.leaves_quantity, order.average_fill_price, order.flags):
+            yield f"order {order_id} is {order}, the table shows {shown}"
+
+
+def statuses_never_step_backwards(evidence: Evidence) -> Iterator[str]:
+    """Final is final, except that the exchange may take back what filled an order, or have made it larger before."""
+    reopening = (OrderFillBusted, OrderFillCorrected, OrderReplaced)
+    for order_id in evidence.orders:
+        status = None
+        for recorded in evidence.of_order(order_id):
+            now = getattr(recorded.event, "status", None)
+            reopened = status is Status.FILLED and isinstance(recorded.event, reopening)
+            if status in FINAL and now is not status and not reopened:
+                yield f"order {order_id} was {status} and is {now} at position {recorded.position}"
+            status = now
+
+
+def what_was_answered_is_true(evidence: Evidence) -> Iterator[str]:
+    """Every order that a client got an answer for exists, and there is one for each key."""
+    for trader in evidence.world.traders:
+        yield from trader.told.contradictions
+        for key, order_id in trader.told.placed.items():
+            order = evidence.orders.get(order_id)
+            if order is None or order.trader_id != trader.trader_id:
+                yield f"{trader.trader_id} was told that {key} is order {order_id}, which is not there"
+        placed = sum(
+            order.trader_id == trader.trader_id and order.terms.parent_order_id is None
+            for order in evidence.orders.values()
+        )
+        if placed != len(set(trader.told.placed.values())):
+            yield f"{trader.trader_id} was told of {len(trader.told.placed)} orders and has {placed}"
+
+
+def every_subscriber_saw_every_event_once(evidence: Evidence) -> Iterator[str]:
+    """In order, whatever happened to the processes it was connected to."""
+    expected: defaultdict[str, list[int]] = defaultdict(list)
+    for recorded in evidence.log:
+        if message_of(recorded) is not None:
+            expected[recorded.metadata.trader_id].append(recorded.position)
+    for trader in evidence.world.traders:
+        heard, happened = trader.told.heard, expected[trader.trader_id]
+        if heard != happened:
+            lost, twice = sorted(set(happened) - set(heard)), len(heard) - len(set(heard))
+            yield f"{trader.trader_id} missed {lost[:5]} of {len(happened)} messages, and heard {twice} twice"
+
+
+def what_was_published_is_what_happened(evidence: Evidence) -> Iterator[str]:
+    """Each worker publishes in order, without a gap and without a repeat, as long as it leads."""
+    messages = [recorded.position for recorded in evidence.log if message_of(recorded) is not None]
+    for number, published in evidence.world.published.items():
+        positions = [json.loads(message)["position"] for _, message in published]
+        begin = messages.index(positions[0]) if positions[0] in messages else 0
+        if positions != messages[begin : begin + len(positions)]:
+            yield f"process {number} did not publish what happened, in order, from position {positions[0]}"

@@ -1,0 +1,76 @@
+"""What is left of a world when everything has come to rest, put in order for the checks."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from domain.aggregates import State, evolve, initial
+from domain.events import RecordedEvent, StreamId, UnknownOrderReported, order_of, order_stream
+from domain.order import Order
+from domain.values import OrderId, exactly
+from infrastructure.codec import RawEvent
+from infrastructure.exchanges.alpaca_orders import named
+from infrastructure.exchanges.paper import orders as venue
+from infrastructure.exchanges.paper.executions import Execution
+from tests.simulation.journal import Request
+from tests.simulation.world import World
+
+
+class Evidence:
+    """The log, folded, and the exchange's side of it.
+
+    Attributes:
+        world: Where it comes from.
+        log: Every event.
+        raw: Every event as it is stored.
+        of_stream: The events of each stream.
+        states: What they lead to.
+        orders: Our orders, as the log has them.
+        at_venue: What the exchange made of each of them: the order and its replacements that ever worked.
+        executions: What stands, or was taken back, of each of them.
+        requests: What was asked about each of them.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.log: Sequence[RecordedEvent] = world.database.log._log
+        self.raw: Sequence[RawEvent] = world.database.log._raw
+        self.of_stream: defaultdict[StreamId, list[RecordedEvent]] = defaultdict(list)
+        self.states: dict[StreamId, State] = {}
+        self.requests: dict[OrderId, list[Request]] = world.journal.requests
+        with exactly():
+            for recorded in self.log:
+                stream = recorded.stream_id
+                self.of_stream[stream].append(recorded)
+                self.states[stream] = evolve(self.states.get(stream) or initial(stream), recorded.event)
+        self.orders: dict[OrderId, Order] = {}
+        for stream, state in self.states.items():
+            if (order_id := order_of(stream)) is not None and isinstance(state, Order):
+                self.orders[order_id] = state
+        self.strangers: list[venue.Order] = []
+        self.at_venue: defaultdict[OrderId, list[venue.Order]] = defaultdict(list)
+        self.executions: defaultdict[OrderId, list[Execution]] = defaultdict(list)
+        self._sort_the_exchanges_orders()
+
+    def of_order(self, order_id: OrderId) -> list[RecordedEvent]:
+        """The events of an order."""
+        return self.of_stream[order_stream(order_id)]
+
+    def unknown_reported(self) -> set[str]:
+        """The exchange's ids of orders that the engine reported as not its own."""
+        return {each.event.venue_order_id for each in self.log if isinstance(each.event, UnknownOrderReported)}
+
+    def _sort_the_exchanges_orders(self) -> None:
+        exchange = self.world.exchange
+        owners: dict[str, OrderId] = {}
+        for venue_order_id in exchange.exchange.orders._ids:
+            order = exchange.exchange.orders[venue_order_id]
+            order_id = exchange.legs.get(venue_order_id) or named(order.client_order_id)[0]
+            if order_id not in self.orders:
+                self.strangers.append(order)
+                continue
+            owners[venue_order_id] = order_id
+            if not (order.replaces and order.status is venue.Status.REJECTED):
+                self.at_venue[order_id].append(order)
+        for execution in exchange.exchange.executions._all:
+            if execution.orders[0] in owners:
+                self.executions[owners[execution.orders[0]]].append(execution)

@@ -1,0 +1,76 @@
+"""Processes that can be killed: at any moment, and in the middle of everything they do."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import Context, ContextVar, copy_context
+from typing import Any
+
+from tests.simulation.faults import Fault, Faults
+from tests.simulation.loop import NumberedTask
+
+_CURRENT: ContextVar["Process | None"] = ContextVar("process", default=None)
+_PRUNE_AT = 256
+
+
+def owner_in(context: Context | None) -> "Process | None":
+    """The process that code in this context belongs to."""
+    return _CURRENT.get() if context is None else context.get(_CURRENT)
+
+
+class Process:
+    """The tasks of one program, and whether it still runs.
+
+    A killed process reaches nothing any more: its tasks are cancelled, and whatever they still try on their way out,
+    the ports that they hold end them there.
+
+    Args:
+        name: for the journal.
+        number: rises with every process that is started.
+        faults: what may go wrong.
+        crash: the fault that kills processes of this kind.
+        on_death: called once, when it is killed.
+    """
+
+    def __init__(self, name: str, number: int, faults: Faults, crash: Fault, on_death: Callable[[], object]) -> None:
+        self.name = f"{name}-{number}"
+        self.number = number
+        self.is_alive = True
+        self.died_at = float("inf")
+        self._faults = faults
+        self._crash = crash
+        self._on_death = on_death
+        self._tasks: list[NumberedTask] = []
+        self._prune_at = _PRUNE_AT
+        self._context = copy_context()
+        self._context.run(_CURRENT.set, self)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Begin work as a task of this process."""
+        return asyncio.get_running_loop().create_task(work, context=self._context.copy())
+
+    def adopt(self, task: NumberedTask) -> None:
+        """Know a task as one of this process."""
+        self._tasks.append(task)
+        if len(self._tasks) > self._prune_at:
+            self._tasks = [each for each in self._tasks if not each.done()]
+            self._prune_at = max(_PRUNE_AT, 2 * len(self._tasks))
+
+    def kill(self) -> None:
+        """End it without any warning."""
+        if self.is_alive:
+            self.is_alive = False
+            self.died_at = asyncio.get_running_loop().time()
+            for task in self._tasks:
+                task.cancel()
+            self._on_death()
+
+    def pass_out(self) -> None:
+        """Go through the wall of the process, outwards or inwards; here it may be killed.
+
+        Raises:
+            CancelledError: it was, now or before.
+        """
+        if self.is_alive and self._faults.strikes(self._crash):
+            self.kill()
+        if not self.is_alive:
+            raise asyncio.CancelledError

@@ -1,0 +1,99 @@
+"""Run one seed and say what came of it."""
+
+import hashlib
+import logging
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from domain.events import OrderPlaced, order_of
+from domain.values import OrderId
+from tests.simulation.checks import CHECKS, Check
+from tests.simulation.evidence import Evidence
+from tests.simulation.loop import StuckError, VirtualLoop, run_virtually
+from tests.simulation.world import World
+
+ORDERS = 100
+
+_NAMES = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a seed. ``digest`` covers the whole log with its hashes, and every request to the venue.
+
+    ``failures`` are pairs of a check's name and a sentence. ``story`` is what happened to the world and to the orders
+    that the sentences name, in order; ``faults`` is what could go wrong.
+    """
+
+    seed: int
+    orders: int
+    events: int
+    virtual_seconds: float
+    digest: str
+    failures: Sequence[tuple[str, str]]
+    story: Sequence[str]
+    faults: str
+
+
+def simulate(
+    seed: int, orders: int = ORDERS, *, prepare: Callable[[World], None] | None = None, checks: Sequence[Check] = CHECKS
+) -> Result:
+    """Run a seed to its end and check everything.
+
+    Args:
+        seed: decides everything.
+        orders: how many are asked for, about.
+        prepare: changes the world before it begins; for tests of the checks.
+        checks: what must be true.
+    """
+    loop = VirtualLoop()
+    world = World(seed, loop)
+    if prepare is not None:
+        prepare(world)
+    failures = _run(world, loop, orders)
+    evidence = Evidence(world)
+    for check in checks:
+        failures += [(check.__name__, sentence) for sentence in check(evidence)]
+    digest = hashlib.sha256("\n".join(world.journal.story()).encode())
+    for event in evidence.raw:
+        digest.update(repr(event).encode())
+    named = {OrderId(name) for _, sentence in failures for name in _NAMES.findall(sentence)}
+    return Result(
+        seed=seed,
+        orders=sum(isinstance(recorded.event, OrderPlaced) for recorded in evidence.log),
+        events=len(evidence.log),
+        virtual_seconds=loop.time(),
+        digest=digest.hexdigest(),
+        failures=failures,
+        story=_story(world, named) if failures else (),
+        faults=world.faults.described(),
+    )
+
+
+def _run(world: World, loop: VirtualLoop, orders: int) -> list[tuple[str, str]]:
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(world.heard)
+    root.setLevel(logging.ERROR)
+    try:
+        run_virtually(loop, world.run(orders))
+    except StuckError as error:
+        return [("nothing_hangs", str(error))]
+    finally:
+        root.removeHandler(world.heard)
+        root.setLevel(level)
+    return []
+
+
+def _story(world: World, order_ids: set[OrderId]) -> list[str]:
+    """Requests, and what was recorded about these orders and happened to them at the exchange."""
+    times = world.database.times
+    for recorded in world.database.log._log:
+        if order_of(recorded.stream_id) in order_ids:
+            at = times[recorded.position]
+            world.journal.note(at, f"recorded at {recorded.position} by {recorded.metadata.actor}: {recorded.event}")
+    for at, order_id, text in world.exchange.told():
+        if order_id in order_ids:
+            world.journal.note(at, text)
+    return world.journal.story(order_ids)

@@ -1,0 +1,50 @@
+"""The read tables in memory: folded by the projections of the product, rows and checkpoint together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from domain.events import RecordedEvent
+from domain.lifecycle import FINAL, Flag, Status
+from domain.values import OrderId
+from projections.orders import ORDERS
+from projections.projection import Key
+from projections.registry import PROJECTIONS
+
+Rows = dict[Key, tuple[Any, ...]]
+
+
+class Tables:
+    """All rows of all read models, as they stand when the log is read up to ``position``."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        self.rows: dict[str, Rows] = {projection.name: {} for projection in PROJECTIONS}
+
+    def fold(self, batch: Sequence[RecordedEvent]) -> None:
+        """Apply what is new in the batch, whoever else brings it too."""
+        new = [recorded for recorded in batch if recorded.position > self.position]
+        if not new:
+            return
+        if new[0].position != self.position + 1:
+            raise AssertionError(f"the tables stand at {self.position} and are told of {new[0].position} next")
+        for projection in PROJECTIONS:
+            known = self.rows[projection.name]
+            found = {key: known[key] for key in projection.keys(new) if key in known}
+            known |= projection.fold(found, new)
+        self.position = new[-1].position
+
+    def open_orders(self) -> tuple[Sequence[OrderId], int]:
+        """Ids of all orders that are not over, oldest first, and the position of the tables."""
+        rows = self.rows[ORDERS.name].values()
+        is_open = [row for row in rows if row[_STATUS] not in FINAL]
+        is_open.sort(key=lambda row: row[_CREATED])
+        return [row[_ID] for row in is_open], self.position
+
+    def has_pending(self) -> bool:
+        """Whether an order waits for something to be answered."""
+        rows = self.rows[ORDERS.name].values()
+        return any(row[_STATUS] in _PENDING or Flag.UNRESOLVED in row[_FLAGS] for row in rows)
+
+
+_PENDING = frozenset({Status.PENDING, Status.PENDING_CANCEL, Status.PENDING_REPLACE})
+_ID, _STATUS, _CREATED, _FLAGS = map(ORDERS.row._fields.index, ("id", "status", "created_position", "flags"))

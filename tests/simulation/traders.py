@@ -1,0 +1,213 @@
+"""People who trade: they place and cancel, ask again when they hear nothing, and watch their streams."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TypeVar
+
+from api.fan_out import Stream
+from application.ports import StoreUnavailableError
+from application.sequencer import SequencerBusyError
+from application.trading import Caller, OrderRequest, Placed, Trading
+from domain.commands import AccountRequest, CancelOrder, Deposit, ReplaceOrder, Withdraw
+from domain.refusals import OrderNotFound, Refusal
+from domain.values import ZERO, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId
+from infrastructure.exchanges.paper.exchange import Exchange
+from tests.simulation.chances import Chances
+from tests.simulation.engine import Api, DisconnectedError
+from tests.simulation.faults import Fault, Faults
+
+T = TypeVar("T")
+
+SYMBOLS = tuple(Symbol(name) for name in ("AAPL", "MSFT", "BTC/USD"))
+
+_CENT = Decimal("0.01")
+_PATIENCE_SECONDS = (0.5, 5.0)
+_PAUSE_SECONDS = (0.1, 1.0)
+_TYPES = (OrderType.MARKET, OrderType.LIMIT, OrderType.LIMIT, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
+_LIFETIMES = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
+
+_TRY_AGAIN = (DisconnectedError, StoreUnavailableError, SequencerBusyError, TimeoutError)
+
+
+@dataclass(slots=True)
+class Told:
+    """What the engine told one trader, which it has to stand by."""
+
+    placed: dict[str, OrderId] = field(default_factory=dict)
+    moved: dict[str, Decimal] = field(default_factory=dict)
+    heard: list[int] = field(default_factory=list)
+    contradictions: list[str] = field(default_factory=list)
+
+
+class Trader:
+    """One trader with a client program that never gives up on what has a key."""
+
+    def __init__(
+        self, trader_id: TraderId, apis: Callable[[], Api], exchange: Exchange, chances: Chances, faults: Faults
+    ) -> None:
+        self.trader_id = trader_id
+        self.told = Told()
+        self._apis = apis
+        self._exchange = exchange
+        self._chances = chances
+        self._faults = faults
+        self._requests = 0
+        self._mine: list[OrderId] = []
+
+    # ── What it does ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def trade(self, orders: int, pause_seconds: float) -> None:
+        """Bring money, then place this many orders, and now and then do something else."""
+        await self._move_cash(Deposit(Money(Decimal(self._chances.whole(1, 40) * 50_000))))
+        for _ in range(orders):
+            await asyncio.sleep(self._chances.between(0.0, 2 * pause_seconds))
+            await self._place()
+            if self._mine and self._chances.happens(0.3):
+                await self._change(self._chances.one_of(self._mine[-6:]), CancelOrder())
+            if self._mine and self._chances.happens(0.25):
+                order_id = self._chances.one_of(self._mine[-6:])
+                for _ in range(self._chances.one_of((1, 1, 1, 2, 3))):
+                    await self._change(order_id, self._replacement())
+            if self._chances.happens(0.03):
+                amount = Money(Decimal(self._chances.whole(1, 10_000_000)) * _CENT)
+                await self._move_cash(Deposit(amount) if self._chances.happens(0.5) else Withdraw(amount))
+
+    async def close_out(self) -> None:
+        """Cancel everything, whether it is over or not."""
+        for order_id in self._mine:
+            await self._change(order_id, CancelOrder())
+
+    async def listen(self) -> None:
+        """Follow the stream of order events, and resume wherever it was lost."""
+        while True:
+            api = self._apis()
+            if api.is_ready and api.process.is_alive:
+                await asyncio.wait([api.process.spawn(self._hear(api))])
+            await asyncio.sleep(self._chances.between(*_PAUSE_SECONDS))
+
+    async def _hear(self, api: Api) -> None:
+        reached = self.told.heard[-1] if self.told.heard else 0
+        with suppress(StoreUnavailableError):
+            async for message in Stream(api.fan_out, self.trader_id).messages(reached):
+                if json.loads(message.text)["event"] != "heartbeat":
+                    self.told.heard.append(message.position)
+
+    async def _place(self) -> None:
+        request = self._request()
+        key = f"key-{self._requests}"
+        caller = self._caller()
+        try:
+            placed = await self._insist(lambda trading: trading.place(self.trader_id, request, caller, key))
+        except Refusal:
+            return
+        self._note(key, placed)
+        self._mine.append(placed.order.state.order_id)
+        if self._chances.happens(0.1):  # a client that asks again, although it was answered
+            again = await self._insist(lambda trading: trading.place(self.trader_id, request, caller, key))
+            self._note(key, again)
+            if not again.replayed:
+                self.told.contradictions.append(f"{key} of {self.trader_id} was carried out twice")
+
+    def _note(self, key: str, placed: Placed) -> None:
+        order_id = placed.order.state.order_id
+        if self.told.placed.setdefault(key, order_id) != order_id:
+            self.told.contradictions.append(f"{key} of {self.trader_id} is {self.told.placed[key]} and {order_id}")
+
+    async def _change(self, order_id: OrderId, request: CancelOrder | ReplaceOrder) -> None:
+        caller = self._caller()
+        try:
+            await self._insist(lambda trading: trading.change(self.trader_id, order_id, request, caller))
+        except OrderNotFound:
+            self.told.contradictions.append(f"order {order_id} was placed, and then not found")
+        except Refusal:
+            pass
+
+    async def _move_cash(self, request: AccountRequest) -> None:
+        caller = self._caller()
+        key = f"key-{self._requests}"
+        amount = request.amount if isinstance(request, Deposit) else -request.amount
+        try:
+            await self._insist(lambda trading: trading.move_cash(self.trader_id, request, caller, key))
+        except Refusal:
+            return
+        self.told.moved[key] = amount
+
+    # ── How it asks ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _insist(self, work: Callable[[Trading], Awaitable[T]]) -> T:
+        """Ask until there is an answer, of whichever process of the API there is."""
+        patience_seconds = self._chances.between(*_PATIENCE_SECONDS)
+        while True:
+            try:
+                async with asyncio.timeout(patience_seconds):
+                    answer = await self._apis().ask(work)
+                if not self._faults.strikes(Fault.API_ANSWER_LOST):
+                    return answer
+            except _TRY_AGAIN:
+                pass
+            await asyncio.sleep(self._chances.between(*_PAUSE_SECONDS))
+
+    def _caller(self) -> Caller:
+        self._requests += 1
+        request_id = f"{self.trader_id}-{self._requests}"
+        return Caller(f"trader:{self.trader_id}", request_id, request_id)
+
+    def _request(self) -> OrderRequest:
+        chances = self._chances
+        symbol = chances.one_of(SYMBOLS)
+        market = self._exchange.markets[symbol].book.last_price
+        order_type = chances.one_of(_TYPES)
+        is_limited = order_type in {OrderType.LIMIT, OrderType.STOP_LIMIT}
+        is_stopped = order_type in {OrderType.STOP, OrderType.STOP_LIMIT}
+        stop_price = self._near(market) if is_stopped else None
+        price = self._near(stop_price or market) if is_limited else None
+        side = chances.one_of((Side.BUY, Side.BUY, Side.SELL))
+        entry = Decimal(0) if side is Side.SELL else price or stop_price or market
+        return OrderRequest(
+            symbol=symbol,
+            side=side,
+            quantity=self._quantity(symbol),
+            order_type=order_type,
+            price=price,
+            stop_price=stop_price,
+            time_in_force=chances.one_of(_LIFETIMES),
+            stop_loss=self._beside(entry, -1) if entry and chances.happens(0.25) else None,
+            take_profit=self._beside(entry, 1) if entry and chances.happens(0.25) else None,
+            client_order_id=f"mine-{self._requests}" if chances.happens(0.2) else None,
+        )
+
+    def _replacement(self) -> ReplaceOrder:
+        """Other terms, which may or may not fit the order."""
+        chances = self._chances
+        market = self._exchange.markets[chances.one_of(SYMBOLS)].book.last_price
+        return chances.one_of(
+            (
+                ReplaceOrder(quantity=self._quantity(chances.one_of(SYMBOLS))),
+                ReplaceOrder(price=self._near(market)),
+                ReplaceOrder(stop_price=self._near(market)),
+                ReplaceOrder(quantity=self._quantity(chances.one_of(SYMBOLS)), price=self._near(market)),
+            )
+        )
+
+    def _beside(self, entry: Decimal, direction: int) -> Price:
+        """A price for an exit, close enough to be reached."""
+        away = 1 + direction * Decimal(self._chances.whole(1, 80)) / 10_000
+        return Price((entry * away).quantize(_CENT))
+
+    def _near(self, price: Decimal) -> Price:
+        """A price within half a percent; now and then one that the exchange does not take."""
+        decimals = 3 if self._chances.happens(0.02) else 2
+        away = Decimal(self._chances.whole(-50, 50)) / 10_000
+        return Price(max((price * (1 + away)).quantize(Decimal(1).scaleb(-decimals)), _CENT))
+
+    def _quantity(self, symbol: Symbol) -> Quantity:
+        """From a fraction to more than the house shows."""
+        scale = Decimal("0.001") if symbol == "BTC/USD" else Decimal(1)
+        quantity = Decimal(self._chances.one_of((1, 5, 10, 100, 700, 3_000)) + self._chances.whole(0, 9)) * scale
+        if self._chances.happens(0.1):
+            quantity /= 8
+        return Quantity(quantity) if quantity > ZERO else Quantity(scale)
