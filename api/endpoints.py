@@ -99,6 +99,7 @@ class Endpoint:
     body: type[BaseModel] | None = None
     query: type[BaseModel] = NoQuery
     takes_idempotency_key: bool = False
+    takes_if_match: bool = False
     errors: tuple[str, ...] = ()
     media: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)

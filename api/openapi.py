@@ -45,6 +45,13 @@ _IDEMPOTENCY_KEY = {
     "schema": {"type": "string", "pattern": r"^[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?$"},
 }
 
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "Only if the order is at one of these versions: each as an `ETag` gave it, or `*`.",
+    "schema": {"type": "string", "pattern": r'^(\*|"[1-9][0-9]{0,17}"(, ?"[1-9][0-9]{0,17}")*)$', "examples": ['"3"']},
+}
+
 
 def document_of(endpoints: Sequence[Endpoint]) -> Schema:
     """The document that describes the endpoints."""
@@ -80,6 +87,8 @@ def _operation(endpoint: Endpoint) -> Schema:
     }
     if endpoint.takes_idempotency_key:
         operation["parameters"].append(_IDEMPOTENCY_KEY)
+    if endpoint.takes_if_match:
+        operation["parameters"].append(_IF_MATCH)
     if endpoint.body is not None:
         operation["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(endpoint.body)}}}
     if endpoint.roles:

@@ -22,7 +22,7 @@ BODY_BYTES_MAX = 64 * 1024
 _PARAMETERS_MAX = 50
 _ERRORS_MAX = 20
 _position = re.compile(r"[0-9]{1,19}")
-_version_tag = re.compile(r'(?<!W/)"([0-9]{1,18})"')
+_version_tag = re.compile(r'[ \t]*"([1-9][0-9]{0,17})"[ \t]*')
 _idempotency_key = re.compile(r"[\x20-\x7e]{1,128}")
 
 _SENTENCES = {
@@ -129,7 +129,8 @@ def parse_if_match(headers: Mapping[bytes, bytes]) -> frozenset[int] | None:
     raw = headers.get(b"if-match")
     if raw is None or raw.strip() == b"*":
         return None
-    return frozenset(int(tag) for tag in _version_tag.findall(raw.decode("latin-1")))
+    tags = map(_version_tag.fullmatch, raw.decode("latin-1").split(","))
+    return frozenset(int(tag[1]) for tag in tags if tag)
 
 
 def parse_last_event_id(headers: Mapping[bytes, bytes]) -> int | None:

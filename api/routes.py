@@ -48,13 +48,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         method="POST", path="/api/v1/orders/{order_id}/cancel", summary="Cancel what is left of an order",
-        handler=commands.cancel_order, roles=_TRADERS, answer=schemas.OrderView, headers=_ORDER_HEADERS,
-        errors=("ORDER_NOT_CANCELLABLE", "NOT_FOUND", "PRECONDITION_FAILED", *_COMMAND),
+        handler=commands.cancel_order, roles=_TRADERS, takes_if_match=True, answer=schemas.OrderView,
+        headers=_ORDER_HEADERS, errors=("ORDER_NOT_CANCELLABLE", "NOT_FOUND", "PRECONDITION_FAILED", *_COMMAND),
     ),
     Endpoint(
         method="POST", path="/api/v1/orders/{order_id}/replace", summary="Go on with other terms",
-        handler=commands.replace_order, roles=_TRADERS, body=schemas.ReplaceBody, answer=schemas.OrderView,
-        headers=_ORDER_HEADERS, errors=(
+        handler=commands.replace_order, roles=_TRADERS, body=schemas.ReplaceBody, takes_if_match=True,
+        answer=schemas.OrderView, headers=_ORDER_HEADERS, errors=(
             "ORDER_NOT_REPLACEABLE", "NOT_FOUND", "PRECONDITION_FAILED",
             *_INVALID_ORDER, *_REFUSED_ORDER, *_BODY, *_COMMAND,
         ),

@@ -60,6 +60,10 @@ class Client:
         order = {"symbol": "AAPL", "quantity": "1", "order_type": "LIMIT", "price": "100"} | terms
         return await self.post("/api/v1/orders", order, headers=headers or {})
 
+    async def replace(self, order_id: str, headers: dict[str, str] | None = None, **terms: Any) -> Response:
+        """Ask for other terms."""
+        return await self.post(f"/api/v1/orders/{order_id}/replace", terms, headers=headers or {})
+
 
 class World:
     """The application, the people who use it, and the venue."""
@@ -82,13 +86,15 @@ class World:
     async def fund(self, client: Client, amount: str) -> None:
         await self.engine.trading.move_cash(client.trader_id, Deposit(Money(Decimal(amount))), VENUE)
 
-    async def report(self, client: Client, order_id: str, report: OrderReport) -> None:
-        await self.engine.trading.report(client.trader_id, OrderId(order_id), report, VENUE)
+    async def report(self, order_id: str, report: OrderReport) -> None:
+        order = await self.engine.trading.order(OrderId(order_id))
+        assert order is not None
+        await self.engine.trading.report(order.state.terms, report, VENUE)
 
-    async def accept(self, client: Client, order_id: str) -> None:
-        await self.report(client, order_id, RecordAcceptance(f"venue-{order_id}"))
+    async def accept(self, order_id: str) -> None:
+        await self.report(order_id, RecordAcceptance(f"venue-{order_id}"))
 
-    async def fill(self, client: Client, order_id: str, quantity: str, price: str) -> str:
+    async def fill(self, order_id: str, quantity: str, price: str) -> str:
         """Report a fill; returns its id."""
         self._fills += 1
         fill = RecordFill(
@@ -99,7 +105,7 @@ class World:
             venue="paper",
             executed_at=FILLED_AT,
         )
-        await self.report(client, order_id, fill)
+        await self.report(order_id, fill)
         return fill.fill_id
 
     async def projected(self) -> None:

@@ -61,7 +61,7 @@ async def test_the_log_is_read_page_by_page_to_its_end(auditor: Client, alice: C
 
 async def test_the_log_can_be_filtered(auditor: Client, alice: Client, world: World) -> None:
     order_id = (await alice.place()).json()["id"]
-    await world.accept(alice, order_id)
+    await world.accept(order_id)
 
     async def types(query: str) -> list[str]:
         return [event["type"] for event in (await auditor.get(f"/api/v1/events?{query}")).json()["events"]]
@@ -85,7 +85,7 @@ async def test_an_orders_events_are_its_traders_and_the_auditors_to_see(
     monkeypatch.setattr(audit, "PAGE", 2)
     order_id = (await alice.place(quantity="3")).json()["id"]
     for _ in range(3):
-        await world.fill(alice, order_id, "1", "100")
+        await world.fill(order_id, "1", "100")
     path = f"/api/v1/orders/{order_id}/events"
     response = await alice.get(path)
     assert [event["type"] for event in response.json()["events"]] == ["OrderPlaced", *["OrderFilled"] * 3]

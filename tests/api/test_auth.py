@@ -187,6 +187,7 @@ async def test_the_scheme_is_not_about_capitals(world: World) -> None:
         ("GET", "/api/v1/orders/stream", {"trader"}),
         ("GET", "/api/v1/orders/00000000-0000-4000-8000-000000000000", {"trader"}),
         ("POST", "/api/v1/orders/00000000-0000-4000-8000-000000000000/cancel", {"trader"}),
+        ("POST", "/api/v1/orders/00000000-0000-4000-8000-000000000000/replace", {"trader"}),
         ("GET", "/api/v1/orders/00000000-0000-4000-8000-000000000000/events", {"trader", "auditor"}),
         ("GET", "/api/v1/orders/00000000-0000-4000-8000-000000000000/fills", {"trader"}),
         ("GET", "/api/v1/account", {"trader"}),

@@ -9,9 +9,9 @@ from tests.api.clients import FILLED_AT, Client, World, problem_of
 async def filled_order(alice: Client, world: World) -> str:
     """An order for 10 AAPL of which 4 and 2 are filled."""
     order_id: str = (await alice.place(quantity="10", price="150")).json()["id"]
-    await world.accept(alice, order_id)
-    await world.fill(alice, order_id, "4", "149.5")
-    await world.fill(alice, order_id, "2", "148")
+    await world.accept(order_id)
+    await world.fill(order_id, "4", "149.5")
+    await world.fill(order_id, "2", "148")
     return order_id
 
 
@@ -55,7 +55,7 @@ async def test_an_order_that_has_not_changed_is_not_sent_again(alice: Client, wo
     for condition in ('"1"', 'W/"1"', '"7", "1"', "*"):
         response = await alice.get(path, headers={"If-None-Match": condition})
         assert (response.status_code, response.content, response.headers["etag"]) == (304, b"", '"1"')
-    await world.accept(alice, order_id)
+    await world.accept(order_id)
     for condition in ('"1"', "1", ""):
         assert (await alice.get(path, headers={"If-None-Match": condition})).status_code == 200
 
@@ -142,7 +142,7 @@ async def test_an_account_shows_cash_what_is_held_and_what_positions_are_worth(a
 
 async def test_a_position_that_nobody_can_value_is_worth_nothing_known(alice: Client, world: World) -> None:
     order_id = (await alice.place(symbol="MUTE")).json()["id"]
-    await world.fill(alice, order_id, "1", "100")
+    await world.fill(order_id, "1", "100")
     await world.projected()
     (position,) = (await alice.get("/api/v1/positions")).json()["positions"]
     assert (position["average_price"], position["unrealised_pnl"]) == ("100.00", None)
@@ -151,7 +151,7 @@ async def test_a_position_that_nobody_can_value_is_worth_nothing_known(alice: Cl
 async def test_an_account_can_be_seen_as_it_was(alice: Client, world: World) -> None:
     order_id = (await alice.place(quantity="10", price="150")).json()["id"]
     before = (await alice.get(f"/api/v1/orders/{order_id}")).json()["updated_at"]
-    await world.fill(alice, order_id, "10", "150")
+    await world.fill(order_id, "10", "150")
 
     account = (await alice.get(f"/api/v1/account?as_of={before}")).json()
     assert (account["cash"], account["reserved"], account["positions"]) == ("100000.00", "1500.00", [])

@@ -34,7 +34,7 @@ async def rejected_orders(alice: Client, world: World, count: int) -> None:
     """Orders that are rejected for reasons long enough to fill any buffer."""
     for _ in range(count):
         order_id = (await alice.place()).json()["id"]
-        await world.report(alice, order_id, RecordRejection("VENUE_REJECTED", "no " * 5000))
+        await world.report(order_id, RecordRejection("VENUE_REJECTED", "no " * 5000))
 
 
 async def test_a_client_that_does_not_follow_is_closed_with_4408_and_can_resume(

@@ -19,10 +19,10 @@ from tests.api.serving import Served, closed, receive, serving, sse
 async def test_a_socket_tells_the_life_of_an_order_as_it_happens(served: Served, alice: Client, world: World) -> None:
     async with served.socket(f"?token={alice.token}") as connection:
         order = (await alice.place(quantity="3")).json()
-        await world.accept(alice, order["id"])
-        fill_id = await world.fill(alice, order["id"], "1.5", "99.5")
+        await world.accept(order["id"])
+        fill_id = await world.fill(order["id"], "1.5", "99.5")
         await alice.post(f"/api/v1/orders/{order['id']}/cancel")
-        await world.report(alice, order["id"], RecordCancellation("as you wish"))
+        await world.report(order["id"], RecordCancellation("as you wish"))
         messages = await receive(connection, 5)
 
     assert [message["event"] for message in messages] == [
@@ -71,7 +71,7 @@ async def test_with_after_a_socket_tells_the_past_and_goes_on_without_a_gap_or_a
     async def trade(client: Client, orders: int) -> None:
         for _ in range(orders):
             order_id = (await client.place()).json()["id"]
-            await world.accept(client, order_id)
+            await world.accept(order_id)
 
     await trade(alice, 20)
     trading = asyncio.gather(trade(alice, 40), trade(bob, 20))
