@@ -257,22 +257,22 @@ def _replaced(order: Order, event: OrderReplaced) -> Order:
 
 
 def _traded(order: Order, event: OrderFilled | OrderFillCorrected | OrderFillBusted) -> Order:
-    known = order.fill_known_as(event.fill_id)
+    known = None if isinstance(event, OrderFilled) else order.fill_known_as(event.fill_id)
     before: tuple[Fill, ...] = (known,) if known else ()
     after: tuple[Fill, ...] = ()
+    kept = tuple(fill for fill in order.fills if fill is not known)
+    names = known.corrections if known else ()
     busted = order.busted
     match event:
         case OrderFilled():
-            before, after = (), (_fill(event),)
+            after = (_fill(event),)
         case OrderFillCorrected():
-            earlier = known.corrections if known else ()
-            after = (_fill(event, (*earlier, event.execution_id)),)
+            after = (_fill(event, (*names, event.execution_id)),)
         case OrderFillBusted():
-            gone = (event.fill_id, *(known.corrections if known else ()))
-            later = order.fill_known_as(event.execution_id)
-            if later is not None and later is not known:
+            gone = (event.fill_id, *names)
+            if any(fill.is_known_as(event.execution_id) for fill in kept):
                 # What it was corrected with is booked already, and answers to all of its names from now on.
-                before, after = (*before, later), (replace(later, corrections=(*later.corrections, *gone)),)
+                kept = tuple(_also_known_as(gone, fill, event.execution_id) for fill in kept)
             else:
                 busted = (*busted, *gone, event.execution_id)
         case _:
@@ -280,7 +280,6 @@ def _traded(order: Order, event: OrderFilled | OrderFillCorrected | OrderFillBus
     filled = order.filled_quantity + _sum(after).quantity - _sum(before).quantity
     if event.filled_quantity != filled:
         raise BrokenHistoryError(f"fill {event.fill_id} of order {order.order_id} does not add up")
-    kept = tuple(fill for fill in order.fills if all(fill is not each for each in before))
     return replace(
         order,
         status=event.status,
@@ -291,6 +290,10 @@ def _traded(order: Order, event: OrderFilled | OrderFillCorrected | OrderFillBus
         replacements=() if event.status in FINAL else order.replacements,
         flags=event.flags,
     )
+
+
+def _also_known_as(names: tuple[FillId, ...], fill: Fill, execution_id: FillId) -> Fill:
+    return replace(fill, corrections=(*fill.corrections, *names)) if fill.is_known_as(execution_id) else fill
 
 
 def _sum(fills: tuple[Fill, ...]) -> Held:
