@@ -32,7 +32,6 @@ T = TypeVar("T")
 
 _STORE_PAUSES_SECONDS = (0.1, 0.2, 0.5, 1.0)
 _REMEMBERED = 100_000
-_ENDS = frozenset({"cancelled", "expired", "rejected", "cancel_refused"})
 
 
 def pauses(*seconds: float) -> Iterator[float]:
@@ -49,8 +48,7 @@ class Booking:
         self._clock = clock
         self._terms: OrderedDict[OrderId, OrderPlaced] = OrderedDict()
         self._venue_ids: OrderedDict[str, OrderId] = OrderedDict()
-        self._working_as: OrderedDict[OrderId, str] = OrderedDict()
-        self._past_venue_ids: OrderedDict[str, None] = OrderedDict()
+        self._strangers: OrderedDict[str, None] = OrderedDict()
         self._executions: OrderedDict[FillId, None] = OrderedDict()
 
     def note(self, order_id: OrderId, event: OrderEvent) -> None:
@@ -59,7 +57,7 @@ class Booking:
             case OrderPlaced():
                 _remember(self._terms, order_id, event)
             case OrderAccepted() | OrderReplaced() if event.venue_order_id is not None:
-                self._now_known_as(order_id, event.venue_order_id)
+                _remember(self._venue_ids, event.venue_order_id, order_id)
             case OrderFilled():
                 _remember(self._executions, event.fill_id, None)
             case OrderFillCorrected() | OrderFillBusted():
@@ -81,18 +79,21 @@ class Booking:
         if snapshot is not None:
             order = snapshot.state
             _remember(self._terms, order_id, order.terms)
-            for past_id in order.past_venue_order_ids:
-                _remember(self._past_venue_ids, past_id, None)
             if order.venue_order_id is not None:
-                self._now_known_as(order_id, order.venue_order_id)
+                _remember(self._venue_ids, order.venue_order_id, order_id)
         return snapshot
 
     async def record(self, order: Order, fact: OrderReport, actor: str) -> Outcome:
         """Record one fact about the order. Waits for the store."""
         return await self._report(order.terms, fact, actor)
 
+    def is_stranger(self, venue_order_id: str) -> bool:
+        """Whether it was found before that this order of the venue is not ours."""
+        return venue_order_id in self._strangers
+
     async def record_unknown(self, order: UnknownOrderReported) -> None:
         """Record an order of the venue that is not ours. Waits for the store."""
+        _remember(self._strangers, order.venue_order_id, None)
         log.error("the venue reports an order that is not ours: %s", order)
         caller = Caller("venue", correlation_id=order.venue_order_id, causation_id=order.venue_order_id)
         await self._insist(lambda: self._trading.report_unknown(self.venue_name, order, caller))
@@ -105,18 +106,9 @@ class Booking:
             if terms is None:
                 strangers.append(report)
                 continue
-            if report.status in _ENDS and report.venue_order_id in self._past_venue_ids:
-                continue  # what was replaced ends; the order itself works on
             for fact in await self._facts(terms.order_id, report):
                 await self._report(terms, fact, actor)
         return strangers
-
-    def _now_known_as(self, order_id: OrderId, venue_order_id: str) -> None:
-        before = self._working_as.get(order_id)
-        if before is not None and before != venue_order_id:
-            _remember(self._past_venue_ids, before, None)
-        _remember(self._working_as, order_id, venue_order_id)
-        _remember(self._venue_ids, venue_order_id, order_id)
 
     async def _facts(self, order_id: OrderId, report: VenueReport) -> list[OrderReport]:
         if report.busted_fill_id is not None:

@@ -11,6 +11,8 @@ from domain.order import Order
 
 log = logging.getLogger(__name__)
 
+_QUESTIONS = 3
+
 
 class Canceller:
     """Has orders cancelled."""
@@ -22,7 +24,7 @@ class Canceller:
         self._clock = clock
 
     async def cancel(self, order: Order) -> None:
-        """Have the order cancelled, if it is to be: until the venue says yes or no."""
+        """Have the order cancelled, if it is to be: until the venue says yes or no, and what it says yes to is done."""
         waits = until_answered()
         # Without the venue's id, the acceptance that brings it leads here again.
         while order.status is Status.PENDING_CANCEL and order.venue_order_id is not None:
@@ -31,27 +33,28 @@ class Canceller:
             except VenueRefusedError as refused:
                 await self._inquiries.ask(order)
                 now = await self._now(order)
-                if now is None or now.venue_order_id == order.venue_order_id:
-                    await self._booking.record(order, RecordCancelRefusal(refused.reason), "venue")
+                if now.venue_order_id == order.venue_order_id:
+                    await self._booking.record(now, RecordCancelRefusal(refused.reason), "venue")
                     return
                 order = now  # it has been replaced meanwhile, and works under another id
             except NO_ANSWER as error:
                 log.warning("order %s: the cancel has no answer: %s", order.order_id, error)
                 await self._clock.sleep(next(waits))
+                order = await self._now(order)
             else:
-                await self._chase(order)
-                return
+                order = await self._chase(order)
 
-    async def _chase(self, order: Order) -> None:
-        """An accepted cancel is a promise, not an outcome: ask until there is one."""
+    async def _chase(self, order: Order) -> Order:
+        """An accepted cancel is a promise, not an outcome: ask for a while, and if there is none, ask for it again."""
         waits = until_answered()
-        while True:
+        for _ in range(_QUESTIONS):
             await self._clock.sleep(next(waits))
-            now = await self._now(order)
-            if now is None or now.status is not Status.PENDING_CANCEL:
-                return
-            await self._inquiries.ask(now)
+            order = await self._now(order)
+            if order.status is not Status.PENDING_CANCEL:
+                break
+            await self._inquiries.ask(order)
+        return await self._now(order)
 
-    async def _now(self, order: Order) -> Order | None:
+    async def _now(self, order: Order) -> Order:
         snapshot = await self._booking.order(order.order_id)
-        return snapshot.state if snapshot else None
+        return snapshot.state if snapshot else order

@@ -51,7 +51,7 @@ class OrderExecutor:
         self._open_orders = OpenOrders()
         self._turns: dict[OrderId, asyncio.Lock] = {}
         self._tasks = Tasks("an order's work failed; it is resumed at the next start")
-        self._inquiries = Inquiries(venue, booking, clock)
+        self._inquiries = Inquiries(venue, booking, clock, self._open_orders)
         self._sender = Sender(venue, booking, self._inquiries, clock, backoff_seconds)
         self._canceller = Canceller(venue, booking, self._inquiries, clock)
         self._replacer = Replacer(venue, booking, self._inquiries, clock, backoff_seconds)
@@ -111,7 +111,7 @@ class OrderExecutor:
         await self._in_turn(order_id, self._bring)
         await self._in_turn(order_id, self._look)
         await self._in_turn(order_id, self._canceller.cancel)
-        await self._replacer.replace(order_id)
+        await self._replacer.replace(order_id, maybe_sent=True)
 
     async def _look(self, order: Order) -> None:
         await self._inquiries.ask(order)

@@ -22,8 +22,9 @@ def facts(report: VenueReport, venue_name: str, busted_fill_id: FillId | None = 
 
     ``busted_fill_id`` is the fill that a bust or correction refers to, under the name that it was booked with.
     """
+    ended = report.venue_order_id or None
     if report.status == "rejected":
-        return [RecordRejection("VENUE_REJECTED", report.reason)]
+        return [RecordRejection("VENUE_REJECTED", report.reason, ended)]
     # A replacement accepts the order under its new id, and an execution is listed under whichever id it was made.
     accepts = report.venue_order_id and report.client_order_id and report.status not in {"replaced", "superseded"}
     said: list[OrderReport] = [RecordAcceptance(report.venue_order_id)] if accepts else []
@@ -48,11 +49,11 @@ def facts(report: VenueReport, venue_name: str, busted_fill_id: FillId | None = 
         case "replace_refused":
             said.append(RecordReplaceRefusal(report.replacement, report.reason or "the venue would not"))
         case "cancelled":
-            said.append(RecordCancellation(report.reason or "cancelled by the venue"))
+            said.append(RecordCancellation(report.reason or "cancelled by the venue", ended))
         case "expired":
-            said.append(RecordExpiry(report.reason or "time in force ended"))
+            said.append(RecordExpiry(report.reason or "time in force ended", ended))
         case "cancel_refused":
-            said.append(RecordCancelRefusal(report.reason or "the venue would not"))
+            said.append(RecordCancelRefusal(report.reason or "the venue would not", ended))
         case _:
             pass
     return said

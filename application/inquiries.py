@@ -15,6 +15,7 @@ from application.ports import (
     VenueUnreachableError,
 )
 from application.tasks import Tasks
+from application.watching import OpenOrders
 from domain.events import UnknownOrderReported
 from domain.order import Order
 from domain.values import ZERO, OrderType, Quantity
@@ -47,10 +48,11 @@ def sought(order: Order) -> Sought:
 class Inquiries:
     """Asks, and books the answers. Use ``end`` to stop what goes on in the background."""
 
-    def __init__(self, venue: Venue, booking: Booking, clock: Clock) -> None:
+    def __init__(self, venue: Venue, booking: Booking, clock: Clock, open_orders: OpenOrders) -> None:
         self._venue = venue
         self._booking = booking
         self._clock = clock
+        self._open_orders = open_orders
         self._withdrawing: set[str] = set()
         self._tasks = Tasks("a report could not be dealt with")
 
@@ -107,8 +109,11 @@ class Inquiries:
 
     async def _recognise(self, report: VenueReport) -> None:
         """A report of an order that nobody knows: of a leg whose acknowledgement is on its way, or really a stranger's."""
-        for pause_seconds in _STRANGER_PAUSES_SECONDS:
-            await self._clock.sleep(pause_seconds)
+        waits = pauses(*_STRANGER_PAUSES_SECONDS)
+        looks = 0
+        while looks < len(_STRANGER_PAUSES_SECONDS) or self._open_orders.expect_legs():
+            looks += 1
+            await self._clock.sleep(next(waits))
             if not await self._booking.book([report]):
                 return
         quantity = report.fill.quantity if report.fill else Quantity(ZERO)

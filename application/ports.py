@@ -401,14 +401,21 @@ class Bus(Protocol):
 
 
 class Bookkeeping(Protocol):
-    """What the log says of orders at the venue, for whoever compares the venue's books with ours."""
+    """What the log says of orders at the venue, for whoever compares the venue's books with ours.
+
+    All methods raise StoreUnavailableError when that cannot be had.
+    """
 
     async def open_orders(self) -> tuple[Sequence[OrderId], int]:
         """Ids of all orders that were not over, oldest first, when the log ended at the position beside them."""
         ...
 
-    async def last_executed_at(self) -> datetime | None:
-        """When the fill that was booked last was executed; None before the first."""
+    async def executions_read(self, venue_name: str) -> datetime | None:
+        """The time up to which all executions of the venue are in the log, its own time; None: nobody has looked yet."""
+        ...
+
+    async def save_executions_read(self, venue_name: str, until: datetime) -> None:
+        """All executions of the venue up to this time of its own are in the log."""
         ...
 
     async def order_known_as(self, venue_order_id: str) -> OrderId | None:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 from application.booking import Booking
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS: Final = 1.0
 # An execution may be listed a little later than another one that was made after it.
 _LISTED_LATE_BY_MAX: Final = timedelta(seconds=60)
+_FIRST_LOOK: Final = timedelta(days=1)
 _QUESTIONS_AT_ONCE: Final = 8
 
 
@@ -59,7 +60,6 @@ class Reconciler:
         self._bookkeeping = bookkeeping
         self._open_orders = open_orders
         self._clock = clock
-        self._executions_after: datetime | None = None
         self._turn = asyncio.Lock()
 
     async def catch_up(self) -> None:
@@ -140,6 +140,8 @@ class Reconciler:
         if snapshot is None:
             known = await self._bookkeeping.order_known_as(order.venue_order_id)
             snapshot = await self._booking.order(known) if known else None
+        if snapshot is None and self._open_orders.expect_legs():
+            return  # it may be one of them; the next comparison will tell
         if snapshot is None:
             await self._booking.record_unknown(
                 UnknownOrderReported(
@@ -163,18 +165,19 @@ class Reconciler:
             self._inquiries.withdraw(order.venue_order_id, "it is over here")
 
     async def _book_executions(self) -> None:
-        """Book every execution since the last one seen, whichever order it belongs to, over or not."""
-        if self._executions_after is None:
-            self._executions_after = await self._bookkeeping.last_executed_at()
-        since = self._executions_after or self._clock.now()
-        reports = await self._venue.executions(since - _LISTED_LATE_BY_MAX)
+        """Book every execution since all of them were booked last, whichever order it belongs to, over or not."""
+        until = await self._bookkeeping.executions_read(self._booking.venue_name)
+        since = until - _LISTED_LATE_BY_MAX if until else self._clock.now() - _FIRST_LOOK
+        reports = await self._venue.executions(since)
         for report in reports:
             execution_id = execution_of(report)
             if execution_id is None or self._booking.is_booked(execution_id):
                 continue
-            await self._inquiries.take([await self._named(report)])
+            if not self._booking.is_stranger(report.venue_order_id):
+                await self._inquiries.take([await self._named(report)])
         times = [report.fill.executed_at for report in reports if report.fill is not None]
-        self._executions_after = max([since, *times])
+        if times and (until is None or max(times) > until):
+            await self._bookkeeping.save_executions_read(self._booking.venue_name, max(times))
 
     async def _named(self, report: VenueReport) -> VenueReport:
         """The report with the name of the order that it belongs to."""

@@ -40,13 +40,19 @@ class Replacer:
         self._backoff = tuple(backoff_seconds)
         self._busy: set[OrderId] = set()
 
-    async def replace(self, order_id: OrderId) -> None:
-        """Have the order replaced as often as its trader asked for, until the venue has answered each request."""
+    async def replace(self, order_id: OrderId, *, maybe_sent: bool = False) -> None:
+        """Have the order replaced as often as its trader asked for, until the venue has answered each request.
+
+        ``maybe_sent``: another process may have sent what is pending already, so the venue is asked first.
+        """
         if order_id in self._busy:
             return
         self._busy.add(order_id)
         try:
             while (order := await self._pending(order_id)) is not None:
+                if maybe_sent and await self._is_answered(order_id, order.replacements[0].number, proof=1):
+                    continue
+                maybe_sent = False
                 await self._carry_out(order, order.replacements[0].number)
         finally:
             self._busy.discard(order_id)

@@ -116,6 +116,8 @@ class Sender:
                 reports = await self._venue.submit(venue_order)
             except VenueBusyError as busy:
                 await self._clock.sleep(busy.retry_after_seconds)
+                if not await self._is_due(order):
+                    return _Attempt.NEVER_SENT
             except VenueRefusedError as refused:
                 await self._booking.record(order, RecordRejection(refused.code, refused.reason), "venue")
                 return _Attempt.DONE
@@ -131,6 +133,11 @@ class Sender:
             else:
                 await self._inquiries.take(reports)
                 return _Attempt.DONE
+
+    async def _is_due(self, order: Order) -> bool:
+        """Whether the attempt that the venue had no time for is still to be made."""
+        now = await self._booking.order(order.order_id)
+        return now is not None and (now.state.attempts, now.state.status) == (order.attempts, order.status)
 
     async def _leg(self, order: Order) -> VenueLeg | None:
         """The exit that goes with this one, unless its trader has taken it back; it counts as sent from here on."""

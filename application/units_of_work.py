@@ -102,9 +102,10 @@ class ReportUnknown:
     def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, KeyUse]) -> Plan:
         """See ``application.sequencer.Command``."""
         (stream_id,) = self.streams
-        book = cast("VenueBook", streams[stream_id].state)
-        is_known = book.unknown.get(self.order.venue_order_id) == self.order
-        return Plan() if is_known else Plan([(stream_id, self.order)])
+        known = cast("VenueBook", streams[stream_id].state).unknown.get(self.order.venue_order_id)
+        # A report tells less of a stranger than the venue's list of orders: it counts only if it is the first.
+        is_news = known is None or (self.order.symbol != "" and known != self.order)
+        return Plan([(stream_id, self.order)]) if is_news else Plan()
 
 
 @dataclass(frozen=True, slots=True)

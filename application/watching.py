@@ -47,6 +47,11 @@ class OpenOrders:
         """The order, None if it is over or has not been loaded yet."""
         return self._orders.get(order_id)
 
+    def expect_legs(self) -> bool:
+        """Whether the venue may have a leg of ours whose name for it has not reached us yet."""
+        orders = (snapshot.state for snapshot in self.all())
+        return any(order.is_leg and order.attempts > 0 and not order.is_acknowledged for order in orders)
+
     def all(self) -> Iterator[Snapshot[Order]]:
         """All open orders that are loaded, in the order in which they became known."""
         return (snapshot for snapshot in list(self._orders.values()) if snapshot is not None)

@@ -121,6 +121,7 @@ class RecordRejection:
 
     code: str
     reason: str
+    venue_order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +129,15 @@ class RecordCancelRefusal:
     """The venue would not cancel."""
 
     reason: str
+    venue_order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordCancellation:
-    """The venue cancelled what was left."""
+    """The venue cancelled what was left. ``venue_order_id`` is its own name for what ended, where it gives one."""
 
     reason: str
+    venue_order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,7 @@ class RecordExpiry:
     """The venue ended the order's time in force."""
 
     reason: str
+    venue_order_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

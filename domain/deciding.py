@@ -124,6 +124,10 @@ def _record(order: Order, report: OrderReport) -> list[OrderEvent]:
                     reason=late,
                 ),
             )
+        case RecordRejection() | RecordCancellation() | RecordExpiry() | RecordCancelRefusal() if (
+            report.venue_order_id in order.past_venue_order_ids
+        ):
+            return []  # it speaks of what was replaced; the order itself works on
         case _:
             return [] if order.is_over else _record_open(order, report)
 

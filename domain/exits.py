@@ -77,7 +77,7 @@ def consequences(order: Order, event: OrderEvent, account: Account, others: Orde
     if not _is_protected(order.terms):
         return []
     if isinstance(event, OrderFilled) or (isinstance(event, OrderFillCorrected) and not event.previous_quantity):
-        return _protect(order, event.fill_id, event.quantity, account)
+        return _protect(order, event, account, others)
     if isinstance(event, OrderFillBusted) and event.quantity:
         return _withdraw(order, event.fill_id, others, "a fill was taken back")
     if isinstance(event, OrderFillCorrected) and event.quantity != event.previous_quantity:
@@ -89,7 +89,10 @@ def _is_protected(terms: OrderPlaced) -> bool:
     return terms.stop_loss is not None or terms.take_profit is not None
 
 
-def _protect(order: Order, fill_id: FillId, quantity: Quantity, account: Account) -> list[tuple[OrderId, OrderEvent]]:
+def _protect(
+    order: Order, event: OrderFilled | OrderFillCorrected, account: Account, others: Orders
+) -> list[tuple[OrderId, OrderEvent]]:
+    fill_id, quantity = event.fill_id, event.quantity
     available = account.holding(order.terms.symbol).available
     if quantity > available:
         reason = f"its exits need {quantity:f} {order.terms.symbol}; available: {available:f}"
@@ -97,16 +100,16 @@ def _protect(order: Order, fill_id: FillId, quantity: Quantity, account: Account
     exits = exits_of(order.order_id, fill_id)
     take_profit, stop_loss = order.terms.take_profit, order.terms.stop_loss
     are_two = take_profit is not None and stop_loss is not None
-    placed: list[tuple[OrderId, OrderEvent]] = []
+    wanted = []
     if take_profit is not None:
-        other = exits.stop_loss if are_two else None
-        exit_order = _exit(order, exits.take_profit, quantity, other, price=take_profit)
-        placed += [(exits.take_profit, event) for event in decide(None, exit_order)]
+        wanted.append(
+            _exit(order, exits.take_profit, quantity, exits.stop_loss if are_two else None, price=take_profit)
+        )
     if stop_loss is not None:
         other = exits.take_profit if are_two else None
-        exit_order = _exit(order, exits.stop_loss, quantity, other, stop_price=stop_loss)
-        placed += [(exits.stop_loss, event) for event in decide(None, exit_order)]
-    return placed
+        wanted.append(_exit(order, exits.stop_loss, quantity, other, stop_price=stop_loss))
+    # An exit that is there already was placed with this fill by somebody who was faster; the append will tell.
+    return [(each.order_id, event) for each in wanted for event in decide(others.get(each.order_id), each)]
 
 
 def _exit(

@@ -33,13 +33,16 @@ _ORDER_AT = 8  # in a row of orders.page: after the position and seven arrays
 
 _CHECKPOINTS = "SELECT name, position FROM checkpoints WHERE name = ANY (%s::text[])"
 
-_LAST_FILL = """
-SELECT (data::jsonb ->> 'executed_at')::timestamptz FROM events WHERE type = 'OrderFilled' ORDER BY position DESC LIMIT 1
+_EXECUTIONS_READ = "SELECT until FROM executions_read WHERE venue = %(venue)s"
+
+_SAVE_EXECUTIONS_READ = """
+INSERT INTO executions_read (venue, until) VALUES (%(venue)s, %(until)s)
+ON CONFLICT (venue) DO UPDATE SET until = excluded.until RETURNING until
 """
 
 _ACKNOWLEDGED = """
 SELECT stream_id FROM events
-WHERE type = 'OrderAccepted' AND data::jsonb ->> 'venue_order_id' = %(venue_order_id)s LIMIT 1
+WHERE type IN ('OrderAccepted', 'OrderReplaced') AND data::jsonb ->> 'venue_order_id' = %(venue_order_id)s LIMIT 1
 """
 
 _LAGS = """
@@ -167,13 +170,17 @@ class ReadModels:
         ((position, order_ids),) = await self._ask(orders.OPEN, {})
         return order_ids, position
 
-    async def last_executed_at(self) -> datetime | None:
-        """When the fill that was booked last was executed; None before the first."""
-        found = await self._ask(_LAST_FILL, {})
+    async def executions_read(self, venue_name: str) -> datetime | None:
+        """The time up to which all executions of the venue are in the log; None: nobody has looked yet."""
+        found = await self._ask(_EXECUTIONS_READ, {"venue": venue_name})
         return found[0][0] if found else None
 
+    async def save_executions_read(self, venue_name: str, until: datetime) -> None:
+        """All executions of the venue up to this time of its own are in the log."""
+        await self._ask(_SAVE_EXECUTIONS_READ, {"venue": venue_name, "until": until})
+
     async def order_known_as(self, venue_order_id: str) -> OrderId | None:
-        """The order that the venue acknowledged under this id; reads the log until it finds it, so ask seldom."""
+        """The order that works, or worked, at the venue under this id; reads the log until it finds it, so ask seldom."""
         found = await self._ask(_ACKNOWLEDGED, {"venue_order_id": venue_order_id})
         return order_of(found[0][0]) if found else None
 

@@ -35,12 +35,18 @@ class Fixed:
     position: int = 0
     known: dict[str, OrderId] = field(default_factory=dict)
     executed_at: datetime | None = None
+    errors: list[Exception] = field(default_factory=list)
 
     async def open_orders(self) -> tuple[Sequence[OrderId], int]:
         return self.order_ids, self.position
 
-    async def last_executed_at(self) -> datetime | None:
+    async def executions_read(self, _venue_name: str) -> datetime | None:
+        if self.errors:
+            raise self.errors.pop()
         return self.executed_at
+
+    async def save_executions_read(self, _venue_name: str, until: datetime) -> None:
+        self.executed_at = until
 
     async def order_known_as(self, venue_order_id: str) -> OrderId | None:
         return self.known.get(venue_order_id)

@@ -20,6 +20,7 @@ from domain.values import OrderId
 from tests.application.floor import DOWN, FOREVER, LISTENING, TIMEOUT, Floor
 from tests.application.world import (
     ALICE,
+    FastClock,
     accepted,
     cancel,
     ended,
@@ -149,6 +150,24 @@ async def test_an_acknowledgement_by_stream_during_the_pause_ends_the_attempts(f
     assert await names(floor.engine.store) == ["OrderPlaced", "OrderSent", "OrderAccepted"]
 
 
+async def test_an_order_that_its_trader_takes_back_while_the_venue_is_busy_is_not_sent_again(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = FastClock.sleep
+
+    async def sleep(clock: FastClock, seconds: float) -> None:
+        if seconds == 7.5:
+            await cancel(floor.engine.trading, order_id)
+        await usual(clock, seconds)
+
+    monkeypatch.setattr(FastClock, "sleep", sleep)
+    floor.venue.submits.append(VenueBusyError(7.5))
+    order_id = await floor.place()
+    floor.open()
+    await until(floor.engine.store, "OrderCancelled")
+    assert floor.venue.count("submit") == 1
+
+
 async def test_a_busy_venue_is_waited_for_and_that_is_no_attempt(floor: Floor) -> None:
     floor.venue.submits.extend([VenueBusyError(7.5), VenueBusyError(7.5)])
     floor.open()
@@ -186,8 +205,9 @@ async def test_an_accepted_cancel_without_an_event_is_chased(floor: Floor) -> No
     while floor.venue.count("cancel") == 0:
         await asyncio.sleep(0.001)
     asked = floor.venue.count("find")
-    while floor.venue.count("find") < asked + 3:
+    while floor.venue.count("find") < asked + 4:
         await asyncio.sleep(0.001)
+    assert floor.venue.count("cancel") > 1, "a promise that is not kept is asked for again"
     floor.venue.orders[order_id] += [ended(order_id, "cancelled", "as asked")]
     await until(floor.engine.store, "OrderCancelled")
     await asyncio.sleep(0.02)
@@ -502,7 +522,7 @@ async def test_an_order_lost_after_its_last_attempt_is_not_sent_a_fourth_time(fl
 def test_what_a_report_says_as_facts(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     order_id = OrderId("o")
-    assert facts(ended(order_id, "rejected", "no"), "v") == [RecordRejection("VENUE_REJECTED", "no")]
+    assert facts(ended(order_id, "rejected", "no"), "v") == [RecordRejection("VENUE_REJECTED", "no", "v-o")]
     assert [type(fact) for fact in facts(filled(order_id, 1), "v")] == [RecordAcceptance, RecordFill]
     assert len(facts(ended(order_id, "expired"), "v")) == 2
     assert len(facts(ended(order_id, "cancel_refused", "no"), "v")) == 2

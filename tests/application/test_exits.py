@@ -9,11 +9,23 @@ import pytest
 
 from application.ports import Sought, VenueRefusedError, VenueReport
 from domain.commands import RecordAcceptance, RecordFill, RecordSent
-from domain.events import OrderPlaced
+from domain.events import OrderPlaced, UnknownOrderReported
 from domain.exits import Exits, exits_of
-from domain.values import FillId, OrderId, Price
+from domain.values import FillId, OrderId, Price, Side
 from tests.application.floor import TIMEOUT, Floor
-from tests.application.world import ALICE, BUY_TEN, FastClock, accepted, cancel, ended, filled, report, state, until
+from tests.application.world import (
+    ALICE,
+    BUY_TEN,
+    FastClock,
+    accepted,
+    cancel,
+    ended,
+    filled,
+    report,
+    state,
+    until,
+    working,
+)
 
 BRACKET = replace(BUY_TEN, stop_loss=Price(Decimal(90)), take_profit=Price(Decimal(120)))
 VENUE_S_NAME = OrderId("made-by-the-venue")
@@ -169,6 +181,22 @@ async def test_a_leg_without_an_acknowledgement_is_asked_for_with_its_other_exit
     await until_statuses(floor, exits, "ACCEPTED", "PENDING")
     floor.venue.orders[exits.take_profit] = both(exits)
     await until_statuses(floor, exits, "ACCEPTED", "ACCEPTED")
+
+
+async def test_a_leg_that_the_venue_lists_before_it_is_acknowledged_is_no_stranger(floor: Floor) -> None:
+    _, exits = await enter(floor)
+    floor.venue.submits.append([accepted(exits.take_profit)])
+    floor.venue.working["v-leg"] = replace(working(VENUE_S_NAME, venue_order_id="v-leg"), side=Side.SELL)
+    floor.open(reconcile_seconds=30)
+    await until_statuses(floor, exits, "ACCEPTED", "PENDING")
+    asked = floor.venue.count("working")
+    while floor.venue.count("working") < asked + 4:
+        await asyncio.sleep(0.001)
+    del floor.venue.working["v-leg"]
+    floor.venue.orders[exits.take_profit] = both(exits)
+    await until_statuses(floor, exits, "ACCEPTED", "ACCEPTED")
+    log = await floor.engine.store.read(0, 1_000)
+    assert not [each for each in log if isinstance(each.event, UnknownOrderReported)]
 
 
 async def test_the_exits_of_a_busted_fill_are_cancelled(floor: Floor) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from application.ports import VenueReport, VenueTerms
+from application.ports import StoreUnavailableError, VenueReport, VenueTerms
 from application.reconciliation import GRACE_SECONDS
 from domain.commands import RecordAcceptance, RecordNeverArrived, RecordSent
 from domain.events import OrderReconciled, RecordedEvent, UnknownOrderReported
@@ -178,6 +178,7 @@ async def test_every_execution_since_the_last_one_is_booked_whatever_became_of_i
     floor.venue.executed = [late]
     floor.venue.owners["v-1"] = order_id
     at = datetime(2026, 11, 20, 11, 30, tzinfo=UTC)
+    floor.venue.executed.insert(0, replace(accepted(order_id), status="busted", venue_order_id="v-1"))
     floor.fixed = Fixed([], await floor.engine.store.position(), {}, at)
     floor.open(reconcile_seconds=30)
     await until(floor.engine.store, "OrderFilled")
@@ -288,16 +289,27 @@ async def test_an_order_that_works_again_meanwhile_is_left_alone(floor: Floor) -
     assert (await unknown(floor), await differences(floor), floor.venue.count("cancel")) == ([], [], 0)
 
 
-async def test_a_stranger_that_is_recognised_in_time_is_none(floor: Floor) -> None:
-    floor.open()
-    order_id = await floor.place()
-    await until(floor.engine.store, "OrderAccepted")
-    floor.venue.stream.put_nowait(
-        VenueReport(client_order_id=OrderId("leg"), venue_order_id="v-leg", status="accepted")
-    )
-    await asyncio.sleep(0)
-    await report(floor.engine.trading, order_id, RecordSent(2))
-    floor.venue.stream.put_nowait(replace(filled(order_id, 1), venue_order_id="v-leg", client_order_id=OrderId("leg")))
-    while len(await unknown(floor)) < 2:
+async def test_a_stranger_s_reports_are_recorded_once(floor: Floor) -> None:
+    floor.open(reconcile_seconds=30)
+    stranger = VenueReport(client_order_id=OrderId("leg"), venue_order_id="v-9", status="accepted")
+    floor.venue.stream.put_nowait(stranger)
+    floor.venue.stream.put_nowait(replace(filled(OrderId("leg"), 1), venue_order_id="v-9"))
+    while not await unknown(floor):
         await asyncio.sleep(0.001)
-    assert await names(floor.engine.store) == ["OrderPlaced", "OrderSent", "OrderAccepted"]
+    floor.venue.executed = [replace(filled(OrderId(""), 1), venue_order_id="v-9")]
+    await looked(floor, 3)
+    assert len(await unknown(floor)) == 1
+    assert floor.venue.count("whose") == 0
+
+
+async def test_listening_goes_on_when_the_store_is_away(floor: Floor, caplog: pytest.LogCaptureFixture) -> None:
+    floor.fixed = Fixed(errors=[StoreUnavailableError("down"), StoreUnavailableError("down")])
+    floor.open()
+    floor.venue.stream.put_nowait(LISTENING)
+    floor.venue.stream.put_nowait(TIMEOUT)
+    while caplog.text.count("without the store") < 2:
+        await asyncio.sleep(0.001)
+    order_id = await floor.place()
+    floor.venue.stream.put_nowait(filled(order_id, 10))
+    while (await floor.order(order_id)).status != "FILLED":
+        await asyncio.sleep(0.001)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from application.ports import VenueBusyError, VenueRefusedError, VenueReport
+from application.ports import VenueBusyError, VenueRefusedError, VenueReplacement, VenueReport
 from domain.commands import RecordAcceptance, RecordSent, ReplaceOrder
 from domain.refusals import InsufficientFunds, OrderChanged
 from domain.values import OrderId, Price, Quantity
@@ -320,6 +320,25 @@ async def test_a_pending_replacement_is_resumed(floor: Floor) -> None:
     await replace(floor, order_id, quantity=20)
     floor.open([order_id], await floor.engine.store.position())
     await until(floor.engine.store, "OrderReplaced")
+
+
+async def test_a_replacement_that_the_process_before_sent_is_asked_for_before_it_is_sent_again(floor: Floor) -> None:
+    order_id = await accept(floor)
+    await floor.close()
+    await replace(floor, order_id, quantity=20)
+    request = VenueReplacement(
+        client_order_id=order_id,
+        number=1,
+        venue_order_id=f"v-{order_id}",
+        quantity=Quantity(Decimal(20)),
+        price=None,
+        stop_price=None,
+    )
+    await floor.venue.replace(request)
+    floor.venue.finds.append(TIMEOUT)
+    floor.open([order_id], await floor.engine.store.position())
+    await until(floor.engine.store, "OrderReplaced")
+    assert floor.venue.count("replace") == 1
 
 
 async def test_a_predecessor_that_works_on_beside_its_replacement_is_cancelled(floor: Floor) -> None:
