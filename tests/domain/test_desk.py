@@ -169,6 +169,10 @@ class Desk(RuleBasedStateMachine):
                 RecordCancelRefusal("no"),
                 RecordCancellation("x"),
                 RecordExpiry("x"),
+                RecordRejection("1", "no", venue_order_id="v-1"),
+                RecordCancelRefusal("no", venue_order_id="v-2"),
+                RecordCancellation("x", venue_order_id="v-1"),
+                RecordExpiry("x", venue_order_id="v-2"),
             ]
         ),
     )

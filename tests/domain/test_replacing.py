@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from domain.commands import RecordCancelRefusal, RecordReplaceRefusal, ReplaceOrder
+from domain.commands import (
+    RecordCancellation,
+    RecordCancelRefusal,
+    RecordExpiry,
+    RecordRejection,
+    RecordReplaceRefusal,
+    ReplaceOrder,
+)
 from domain.deciding import decide
 from domain.events import OrderEvent, OrderReplaceRequested, OrderUnresolved
 from domain.lifecycle import Flag, Status
@@ -202,6 +209,15 @@ def test_a_later_replacement_answers_the_earlier_ones() -> None:
         .then(replaced(2, Status.ACCEPTED, venue_order_id="v-3", quantity=150))
     )
     assert order.replacements == ()
+
+
+@pytest.mark.parametrize("end", [RecordRejection, RecordCancellation, RecordExpiry, RecordCancelRefusal])
+def test_the_end_of_what_was_replaced_is_not_the_end_of_the_order(end: Any) -> None:
+    known = {"code": "42"} if end is RecordRejection else {}
+    story = given(*WORKING, wished(1, 120), replaced(1, Status.ACCEPTED, quantity=120), CANCEL_ASKED)
+    story.when(end(reason=NO, venue_order_id="v-1", **known)).then()
+    assert story.order is not None
+    assert len(decide(story.order, end(reason=NO, venue_order_id="v-2", **known))) == 1
 
 
 @pytest.mark.parametrize(

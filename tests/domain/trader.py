@@ -14,7 +14,7 @@ from domain.exits import concerned
 from domain.lifecycle import FINAL, Flag, Status
 from domain.order import Order, evolve
 from domain.validation import OrderValidator
-from domain.values import FillId, OrderId, Side, exactly
+from domain.values import FillId, OrderId, Side, Symbol, exactly
 
 
 class Execution(NamedTuple):
@@ -65,8 +65,8 @@ class Trader:
         with exactly():
             before = self.orders.get(order_id)
             decision = self._decide(order_id, command)
-            for event in decision.account_events:
-                self.account = accounts.evolve(self.account, event)
+            for booked in decision.account_events:
+                self.account = accounts.evolve(self.account, booked)
             known = set(self.orders)
             self._record(order_id, before, decision.order_events)
             for other_id, event in decision.other_events:
@@ -118,7 +118,8 @@ class Trader:
     def check_money(self) -> None:
         """Not a fraction of a cent appears or vanishes."""
         with exactly():
-            cash, commission, held = self.external, Decimal(0), {}
+            cash, commission = self.external, Decimal(0)
+            held: dict[Symbol, Decimal] = {}
             for order_id, order in self.orders.items():
                 sign = 1 if order.terms.side is Side.BUY else -1
                 for each in self.ledgers[order_id].standing():
