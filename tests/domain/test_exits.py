@@ -131,6 +131,11 @@ def test_each_fill_brings_exits_for_just_its_own_quantity() -> None:
     assert {take_profit[0], stop_loss[0]} == set(_ids(exits_of(ORDER_ID, FillId("f-2"))))
 
 
+def test_an_exit_that_is_there_already_is_not_placed_again() -> None:
+    others: dict[OrderId, Order | None] = {FIRST.take_profit: working(TAKE_PROFIT), FIRST.stop_loss: None}
+    assert led_to(BRACKET, [], PART, others) == [(FIRST.stop_loss, STOP_LOSS)]
+
+
 @pytest.mark.parametrize("end", [CANCELLED, REJECTED, EXPIRED])
 def test_a_late_fill_is_protected_too(end: OrderEvent) -> None:
     late = filled(40, 40, end.status, leaves=0, flags=(Flag.LATE_FILL,))
