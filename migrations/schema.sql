@@ -62,6 +62,14 @@ CREATE TABLE public.execution_log (
 
 COMMENT ON TABLE public.execution_log IS 'Everything that ever happened to an order; id is the event''s position in the log.';
 
+CREATE TABLE public.executions_read (
+    venue text NOT NULL COLLATE pg_catalog."C",
+    until timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.executions_read IS 'All executions of the venue up to this time of its own are in the log.';
+
 CREATE TABLE public.fills (
     id text NOT NULL COLLATE pg_catalog."C",
     order_id text NOT NULL COLLATE pg_catalog."C",
@@ -194,6 +202,9 @@ ALTER TABLE ONLY public.events
 
 ALTER TABLE ONLY public.execution_log
     ADD CONSTRAINT execution_log_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.executions_read
+    ADD CONSTRAINT executions_read_pkey PRIMARY KEY (venue);
 
 ALTER TABLE ONLY public.fills
     ADD CONSTRAINT fills_pkey PRIMARY KEY (order_id, id);

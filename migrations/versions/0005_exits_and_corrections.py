@@ -13,10 +13,20 @@ TRUNCATE positions;
 UPDATE checkpoints SET position = 0, version = {version} WHERE name = 'positions';
 """
 
+# Only a database that was here before and taken back has orders of version 2, which may be exits.
+_EXITS = """
+UPDATE orders SET parent_order_id = placed.data ->> 'parent_order_id', oco_order_id = placed.data ->> 'oco_order_id'
+FROM (
+    SELECT data::jsonb AS data FROM events WHERE type = 'OrderPlaced' AND starts_with(data, '{"class_version"')
+) AS placed
+WHERE orders.id = placed.data ->> 'order_id';
+"""
+
 UP = f"""
 ALTER TABLE orders ADD COLUMN parent_order_id text COLLATE "C";
 ALTER TABLE orders ADD COLUMN oco_order_id text COLLATE "C";
 ALTER TABLE positions ADD COLUMN closed_at numeric;
+{_EXITS}
 {_AFRESH.format(version=2)}
 """
 

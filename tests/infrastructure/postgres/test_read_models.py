@@ -10,7 +10,7 @@ from application.ports import StoreUnavailableError
 from domain.commands import CancelOrder, Deposit, RecordAcceptance, RecordSent
 from domain.lifecycle import Flag, Status
 from domain.refusals import InvalidRequest
-from domain.values import FillId, Money, OrderId, Symbol
+from domain.values import FillId, Money, OrderId, Price, Symbol
 from infrastructure.postgres.patience import Pool
 from infrastructure.postgres.read_models import Lag, ReadModels
 from infrastructure.postgres.rows import Table
@@ -20,7 +20,8 @@ from projections.fills import FILLS
 from projections.orders import ORDERS
 from projections.positions import POSITIONS
 from projections.registry import PROJECTIONS
-from tests.domain.orders import ALICE, NOON, fill, place
+from tests.cli.logs import record
+from tests.domain.orders import ALICE, NOON, bust, correction, fill, place, replacement, units, wish
 from tests.infrastructure.postgres.pools import pool_of
 from tests.projections.histories import BOB, History
 
@@ -203,6 +204,58 @@ async def test_the_execution_log_is_read_in_parts(pool: Pool, models: ReadModels
     first = await models.execution_log(limit=3)
     rest = await models.execution_log(after=first.rows[-1].id)
     assert [*first.rows, *rest.rows] == list(whole)
+
+
+# ── What happened to fills and to orders at the venue ────────────────────────────────────────────────────────────────
+
+
+async def test_a_fill_that_was_taken_back_is_not_shown_and_a_corrected_one_comes_last(
+    pool: Pool, models: ReadModels
+) -> None:
+    history = market().order(fill(10, "c"), number(3)).order(fill(10, "d"), number(3)).order(fill(10, "e"), number(3))
+    history.order(correction(5, "9.5", "c", "c-1"), number(3)).order(bust("d"), number(3))
+    await project(pool, history)
+    answer = await models.fills_of(number(3))
+    assert [(each.id, each.quantity_filled) for each in answer.rows] == [("e", units(10)), ("c", units(5))]
+    page = await models.orders_page(ALICE, symbol=SPY)
+    (order, its_fills) = next(each for each in page.orders if each[0].id == number(3))
+    assert its_fills == answer.rows
+    assert (order.filled_quantity, order.status) == (units(15), Status.PARTIALLY_FILLED)
+    assert [each.fill_id for each in history.orders[number(3)].fills] == [each.id for each in its_fills]
+
+
+async def test_an_order_of_which_every_fill_was_taken_back_has_none(pool: Pool, models: ReadModels) -> None:
+    await project(pool, market().order(fill(10, "c"), number(3)).order(bust("c"), number(3)))
+    assert (await models.fills_of(number(3))).rows == []
+    ((_, its_fills), *_) = (await models.orders_page(ALICE, symbol=SPY, offset=1)).orders
+    assert its_fills == []
+
+
+async def test_exits_are_listed_with_what_they_belong_to(pool: Pool, models: ReadModels) -> None:
+    entry = place(order_id=number(7), stop_loss=Price(Decimal(9)), take_profit=Price(Decimal(11)))
+    await project(pool, market().order(entry, number(7)).order(fill(100, "x"), number(7)))
+    (stop_loss, _), (take_profit, _), (order, _) = (await models.orders_page(ALICE, limit=3)).orders
+    assert (order.id, order.parent_order_id, order.oco_order_id) == (number(7), None, None)
+    assert (take_profit.parent_order_id, take_profit.oco_order_id) == (number(7), stop_loss.id)
+    assert (stop_loss.parent_order_id, stop_loss.oco_order_id) == (number(7), take_profit.id)
+    assert set((await models.open_orders())[0]) >= {stop_loss.id, take_profit.id}
+
+
+async def test_how_far_executions_were_read_is_remembered_for_each_venue(models: ReadModels) -> None:
+    assert await models.executions_read("paper") is None
+    for until in (NOON, NOON + timedelta(microseconds=1)):
+        await models.save_executions_read("paper", until)
+        assert await models.executions_read("paper") == until
+    assert await models.executions_read("another") is None
+
+
+async def test_an_order_is_found_by_every_name_that_the_venue_had_for_it(models: ReadModels, database_url: str) -> None:
+    history = market().order(wish(price=9), number(2)).order(replacement(1, "v-2", price=9), number(2))
+    await record(database_url, history.log)
+    assert await models.order_known_as("v") == number(2)
+    assert await models.order_known_as("v-2") == number(2)
+    assert await models.order_known_as("somebody else's") is None
+    assert await models.order_known_as("") is None
 
 
 # ── How far the read models are ──────────────────────────────────────────────────────────────────────────────────────
