@@ -15,6 +15,9 @@ test: $(VENV)/.development  ## All tests, with the coverage gate.
 simulate: $(VENV)/.development  ## The engine in a simulated world: SEEDS=1000 of them, or SEED=4711 to replay one.
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) $(if $(ORDERS),--orders $(ORDERS))
 
+test-faults: $(VENV)/.development  ## Kill every process at every boundary and at random; FAULTS_SEED=n is that run again.
+	FAULTS_ROUNDS=all FAULTS_SEED=$${FAULTS_SEED:-$$(date +%s)} $(BIN)/python -m pytest --quiet --capture=no tests/faults
+
 check: $(VENV)/.development  ## Lint, format, types, and the dependency law.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

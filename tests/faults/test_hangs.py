@@ -2,12 +2,15 @@
 
 import pytest
 
-from tests.faults.conftest import Stage, say
 from tests.faults.rounds import BOUNDARIES, LEADER, Boundary
+from tests.faults.stage import IS_LONG, Stage, say
 
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180)]
 
-MOMENTS = [None, *(boundary for boundary in BOUNDARIES if boundary.wire[0] == LEADER)]
+MOMENTS = [
+    None,
+    *(boundary for boundary in BOUNDARIES if boundary.wire[0] == LEADER and (IS_LONG or boundary.arrives_late)),
+]
 
 
 def _name(moment: Boundary | None) -> str:

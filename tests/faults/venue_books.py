@@ -59,8 +59,11 @@ async def read_venue(url: str) -> VenueBooks:
     """
     books = VenueBooks()
     async with httpx2.AsyncClient(base_url=url, headers=_KEYS, trust_env=False, timeout=10) as client:
+        # In this order every fill finds its order, also when somebody trades meanwhile.
+        fills = await _read_fills(client)
         await _read_orders(client, books)
-        await _read_fills(client, books)
+        for order_id, fill in fills:
+            books.orders[order_id].fills.append(fill)
         for position in await _get(client, "/v2/positions"):
             books.held[position["symbol"]] = Decimal(position["qty"])
         books.cash = Decimal((await _get(client, "/v2/account"))["cash"])
@@ -82,17 +85,17 @@ async def _read_orders(client: httpx2.AsyncClient, books: VenueBooks) -> None:
         query["after"] = last.isoformat()
 
 
-async def _read_fills(client: httpx2.AsyncClient, books: VenueBooks) -> None:
+async def _read_fills(client: httpx2.AsyncClient) -> list[tuple[str, Fill]]:
+    """Every fill with the id that the venue has given its order."""
+    fills: list[tuple[str, Fill]] = []
     query = {"direction": "asc", "page_size": str(_FILLS_PER_PAGE)}
     while True:
         page = await _get(client, "/v2/account/activities/FILL", query)
         for fill in page:
             execution = fill["id"].rpartition("::")[2]
-            books.orders[fill["order_id"]].fills.append(
-                Fill(execution, Decimal(fill["qty"]), Decimal(fill["price"])),
-            )
+            fills.append((fill["order_id"], Fill(execution, Decimal(fill["qty"]), Decimal(fill["price"]))))
         if len(page) < _FILLS_PER_PAGE:
-            return
+            return fills
         query["page_token"] = page[-1]["id"]
 
 
