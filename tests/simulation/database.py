@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from application.ports import Appended, Clock, Key, Loaded, StoreUnavailableError, Transaction
-from domain.events import OrderAccepted, OrderFilled, RecordedEvent, StreamId, order_of
+from domain.events import OrderAccepted, RecordedEvent, StreamId, order_of
 from domain.values import OrderId, TraderId
 from infrastructure.codec import RawEvent
 from infrastructure.memory import InMemoryEventStore
@@ -33,6 +33,7 @@ class Database:
         self.log = InMemoryEventStore(clock)
         self.tables = Tables()
         self.is_away = False
+        self.executions_read: dict[str, datetime] = {}
         self.times: dict[int, float] = {}
         self.loop = loop
         self.faults = faults
@@ -152,12 +153,16 @@ class Connection:
         await self._answered()
         return open_orders
 
-    async def last_executed_at(self) -> datetime | None:
+    async def executions_read(self, venue_name: str) -> datetime | None:
         """See the port ``Bookkeeping``."""
         await self._ask()
-        fills = (each.event for each in reversed(self._database.log._log) if isinstance(each.event, OrderFilled))
-        last = next(fills, None)
-        return None if last is None else last.executed_at
+        return self._database.executions_read.get(venue_name)
+
+    async def save_executions_read(self, venue_name: str, until: datetime) -> None:
+        """See the port ``Bookkeeping``."""
+        await self._ask()
+        self._database.executions_read[venue_name] = until
+        await self._answered()
 
     async def order_known_as(self, venue_order_id: str) -> OrderId | None:
         """See the port ``Bookkeeping``."""
