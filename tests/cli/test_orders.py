@@ -47,6 +47,24 @@ def test_an_order_is_placed_shown_and_cancelled(orders: Orders, engine_home: Run
         wait_for_order(client, order["id"], "CANCELLED")
 
 
+def test_an_order_goes_on_with_other_terms(orders: Orders, engine_home: RunningEngine, funded: str) -> None:
+    order_id = json.loads(orders("place", *BUY).out)["id"]
+    with engine_home.client(funded) as client:
+        wait_for_order(client, order_id, "ACCEPTED")
+        replaced = orders("replace", order_id, "--quantity", "12", "--price", "1.01")
+        assert (replaced.code, replaced.err) == (ExitCode.DONE, "")
+        assert json.loads(replaced.out)["id"] == order_id
+        order = wait_for_order(client, order_id, "ACCEPTED")
+        assert (order["quantity"], order["price"], order["stop_price"]) == ("12", "1.01", None)
+
+
+def test_a_stop_price_can_be_replaced_and_exits_be_asked_for(orders: Orders) -> None:
+    stop = ("--symbol", "AAPL", "--quantity", "1", "--order-type", "STOP", "--stop-price", "10000")
+    placed = json.loads(orders("place", *stop, "--stop-loss", "9000.5", "--take-profit", "11000").out)
+    assert (placed["stop_loss"], placed["take_profit"]) == ("9000.50", "11000.00")
+    assert json.loads(orders("replace", placed["id"], "--stop-price", "10001").out)["id"] == placed["id"]
+
+
 def test_orders_are_listed_one_on_each_line_however_many(
     orders: Orders, monkeypatch: pytest.MonkeyPatch, engine_home: RunningEngine, funded: str
 ) -> None:
@@ -77,6 +95,9 @@ def test_on_a_terminal_orders_are_tables(orders: Orders) -> None:
         (("place", *BUY, "--side", "SELL"), "INSUFFICIENT_POSITION"),
         (("show", "seven"), "NOT_FOUND"),
         (("cancel", "../../livez"), "NOT_FOUND"),
+        (("replace", "seven", "--price", "2"), "NOT_FOUND"),
+        (("replace", "seven"), "INVALID_REQUEST"),
+        (("place", *BUY, "--stop-loss", "1.00"), "INVALID_PRICE"),
         (("list", "--status", "EATEN"), "INVALID_REQUEST"),
     ],
 )
