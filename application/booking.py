@@ -19,6 +19,7 @@ from domain.events import (
     OrderFillCorrected,
     OrderFilled,
     OrderPlaced,
+    OrderReconciled,
     OrderReplaced,
     UnknownOrderReported,
     order_stream,
@@ -56,7 +57,7 @@ class Booking:
         match event:
             case OrderPlaced():
                 _remember(self._terms, order_id, event)
-            case OrderAccepted() | OrderReplaced() if event.venue_order_id is not None:
+            case OrderAccepted() | OrderReplaced() | OrderReconciled() if event.venue_order_id is not None:
                 _remember(self._venue_ids, event.venue_order_id, order_id)
             case OrderFilled():
                 _remember(self._executions, event.fill_id, None)
@@ -82,6 +83,17 @@ class Booking:
             if order.venue_order_id is not None:
                 _remember(self._venue_ids, order.venue_order_id, order_id)
         return snapshot
+
+    async def known(self, order_id: OrderId) -> Order:
+        """An order that is known to be in the log, as it is now. Waits for the store.
+
+        Raises:
+            LookupError: it is not.
+        """
+        snapshot = await self.order(order_id)
+        if snapshot is None:
+            raise LookupError(f"there is no order {order_id}")
+        return snapshot.state
 
     async def record(self, order: Order, fact: OrderReport, actor: str) -> Outcome:
         """Record one fact about the order. Waits for the store."""

@@ -32,7 +32,7 @@ class Canceller:
                 await self._venue.cancel(order.venue_order_id)
             except VenueRefusedError as refused:
                 await self._inquiries.ask(order)
-                now = await self._now(order)
+                now = await self._booking.known(order.order_id)
                 if now.venue_order_id == order.venue_order_id:
                     await self._booking.record(now, RecordCancelRefusal(refused.reason), "venue")
                     return
@@ -40,7 +40,7 @@ class Canceller:
             except NO_ANSWER as error:
                 log.warning("order %s: the cancel has no answer: %s", order.order_id, error)
                 await self._clock.sleep(next(waits))
-                order = await self._now(order)
+                order = await self._booking.known(order.order_id)
             else:
                 order = await self._chase(order)
 
@@ -49,12 +49,8 @@ class Canceller:
         waits = until_answered()
         for _ in range(_QUESTIONS):
             await self._clock.sleep(next(waits))
-            order = await self._now(order)
+            order = await self._booking.known(order.order_id)
             if order.status is not Status.PENDING_CANCEL:
                 break
             await self._inquiries.ask(order)
-        return await self._now(order)
-
-    async def _now(self, order: Order) -> Order:
-        snapshot = await self._booking.order(order.order_id)
-        return snapshot.state if snapshot else order
+        return await self._booking.known(order.order_id)

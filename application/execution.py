@@ -97,9 +97,14 @@ class OrderExecutor:
         self._open_orders.over(order_id)
         self._turns.pop(order_id, None)
         if isinstance(event, OrderReconciled):
-            self._inquiries.withdraw(event.venue_order_id, event.reason)
+            self._tasks.spawn(self._send_away(order_id, event))
         if order is not None and order.terms.oco_order_id is not None and not order.is_there and not order.is_leg:
             self._tasks.spawn(self._in_turn(order.terms.oco_order_id, self._bring))
+
+    async def _send_away(self, order_id: OrderId, event: OrderReconciled) -> None:
+        """What is over here must not work there; the venue is asked first, because a leg may have come along."""
+        await self._inquiries.ask(await self._booking.known(order_id))
+        self._inquiries.withdraw(event.venue_order_id, event.reason)
 
     async def _resume(self, order_id: OrderId) -> None:
         """Pick an open order up wherever the process before this one left it."""
@@ -121,11 +126,11 @@ class OrderExecutor:
         if not order.is_leg:
             await self._sender.send(order)
             return
-        primary = await self._booking.order(order.terms.oco_order_id or order.order_id)
-        if primary is None or not primary.state.is_over or primary.state.is_there:
+        primary = await self._booking.known(order.terms.oco_order_id or order.order_id)
+        if not primary.is_over or primary.is_there:
             return
-        reason = f"its other exit is {primary.state.status}: {primary.state.reason}"
-        is_rejected = primary.state.status is Status.REJECTED
+        reason = f"its other exit is {primary.status}: {primary.reason}"
+        is_rejected = primary.status is Status.REJECTED
         end = RecordRejection("EXIT_REJECTED", reason) if is_rejected else RecordCancellation(reason)
         await self._booking.record(order, end, "engine")
 
@@ -133,9 +138,9 @@ class OrderExecutor:
         """Run one step of an order at a time, on the order as it then is."""
 
         async def now() -> None:
-            snapshot = await self._booking.order(order_id)
-            if snapshot is not None and not snapshot.state.is_over:
-                await step(snapshot.state)
+            order = await self._booking.known(order_id)
+            if not order.is_over:
+                await step(order)
 
         await self._with_turn(order_id, now)
 

@@ -67,8 +67,7 @@ class Inquiries:
             Whether the venue answered, and knows it.
         """
         if order.is_leg and not order.is_acknowledged:
-            primary = await self._booking.order(order.terms.oco_order_id or order.order_id)
-            order = primary.state if primary else order
+            order = await self._booking.known(order.terms.oco_order_id or order.order_id)
         try:
             reports = await self._venue.find(sought(order))
         except NO_ANSWER as error:

@@ -109,10 +109,9 @@ class Replacer:
 
     async def _pending(self, order_id: OrderId, number: int = 0) -> Order | None:
         """The order if this replacement, or any, is the next that the venue has to answer; None otherwise."""
-        snapshot = await self._booking.order(order_id)
-        order = snapshot.state if snapshot else None
-        can_be = order is not None and order.status is Status.PENDING_REPLACE and order.is_acknowledged
-        return order if can_be and order and number in {0, order.replacements[0].number} else None
+        order = await self._booking.known(order_id)
+        can_be = order.status is Status.PENDING_REPLACE and order.is_acknowledged
+        return order if can_be and number in {0, order.replacements[0].number} else None
 
 
 def _to_venue(order: Order, replacement: Replacement) -> VenueReplacement | None:

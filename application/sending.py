@@ -136,17 +136,15 @@ class Sender:
 
     async def _is_due(self, order: Order) -> bool:
         """Whether the attempt that the venue had no time for is still to be made."""
-        now = await self._booking.order(order.order_id)
-        return now is not None and (now.state.attempts, now.state.status) == (order.attempts, order.status)
+        now = await self._booking.known(order.order_id)
+        return (now.attempts, now.status) == (order.attempts, order.status)
 
     async def _leg(self, order: Order) -> VenueLeg | None:
         """The exit that goes with this one, unless its trader has taken it back; it counts as sent from here on."""
         if order.terms.oco_order_id is None:
             return None
-        other = await self._booking.order(order.terms.oco_order_id)
-        if other is None or other.state.is_over:
-            return None
-        leg = state_in(await self._booking.record(other.state, RecordSent(order.attempts), "engine"), other.state)
+        other = await self._booking.known(order.terms.oco_order_id)
+        leg = state_in(await self._booking.record(other, RecordSent(order.attempts), "engine"), other)
         stop_price = leg.current.stop_price
         return None if leg.is_over or stop_price is None else VenueLeg(leg.order_id, stop_price)
 
@@ -177,8 +175,8 @@ class Sender:
                 if proof == inf:
                     await self._unresolved(order, "the venue has the order, but does not show it")
             await self._clock.sleep(next(waits))
-            now = await self._booking.order(order.order_id)
-            if now is not None and (now.state.is_over or now.state.is_there):
+            now = await self._booking.known(order.order_id)
+            if now.is_over or now.is_there:
                 return True  # the stream was faster
 
     async def _unresolved(self, order: Order, reason: str) -> None:

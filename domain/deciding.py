@@ -125,7 +125,7 @@ def _record(order: Order, report: OrderReport) -> list[OrderEvent]:
                 ),
             )
         case RecordRejection() | RecordCancellation() | RecordExpiry() | RecordCancelRefusal() if (
-            report.venue_order_id in order.past_venue_order_ids
+            order.past_venue_order_ids and report.venue_order_id not in {None, order.venue_order_id}
         ):
             return []  # it speaks of what was replaced; the order itself works on
         case _:

@@ -27,3 +27,8 @@ async def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_looked_up(
     unnamed = replace(filled(OrderId(""), 2, "f-2"), venue_order_id=f"v-{second}")
     stranger = accepted(OrderId("stranger"))
     assert await booking.book([unnamed, stranger]) == [unnamed, stranger]
+
+
+async def test_an_order_that_must_be_known_and_is_not_is_an_error(engine: Engine) -> None:
+    with pytest.raises(LookupError, match="no order nobody's"):
+        await Booking(engine.trading, FastClock(), "scripted").known(OrderId("nobody's"))

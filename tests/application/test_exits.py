@@ -147,6 +147,22 @@ async def test_a_refused_pair_is_rejected_and_the_order_unprotected(floor: Floor
     assert floor.venue.count("submit") == 1
 
 
+async def test_a_pair_that_was_given_up_and_is_there_after_all_is_known_and_sent_away(floor: Floor) -> None:
+    _, exits = await enter(floor)
+    floor.venue.submits.append(VenueRefusedError("403", "insufficient buying power"))
+    floor.open()
+    await until_statuses(floor, exits, "REJECTED", "REJECTED")
+    floor.venue.orders[exits.take_profit] = both(exits)
+    floor.venue.stream.put_nowait(replace(accepted(VENUE_S_NAME), venue_order_id="v-leg"))
+    floor.venue.stream.put_nowait(accepted(exits.take_profit))
+    await until(floor.engine.store, "OrderReconciled", "OrderReconciled")
+    while ("cancel", "v-leg") not in floor.venue.calls:
+        await asyncio.sleep(0.001)
+    assert ("cancel", f"v-{exits.take_profit}") in floor.venue.calls
+    log = await floor.engine.store.read(0, 1_000)
+    assert not [each for each in log if isinstance(each.event, UnknownOrderReported)]
+
+
 async def test_a_leg_that_its_trader_took_back_first_does_not_go_along(floor: Floor) -> None:
     _, exits = await enter(floor)
     await cancel(floor.engine.trading, exits.stop_loss)
