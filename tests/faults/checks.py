@@ -35,21 +35,23 @@ def requests_and_log(traders: Sequence[Trader], ledger: Ledger) -> Iterator[str]
             yield f"{count} requests under different keys were answered with order {order_id}"
         if order_id not in ledger.orders:
             yield f"order {order_id} was answered and is not in the log"
-    for order_id in ledger.orders:
-        if order_id not in answered:
+    for order_id, order in ledger.orders.items():
+        if order_id not in answered and not order.is_exit:
             yield f"order {order_id} is in the log, and nobody was told of it"
 
 
 def log_and_venue(ledger: Ledger, venue: VenueBooks) -> Iterator[str]:
     """Each order is at the venue at most once, in the same state, with the same fills, each booked once."""
-    there = venue.by_client_order_id
+
+    def other_exit(order_id: str) -> str | None:
+        order = ledger.orders.get(order_id)
+        return order.placed["oco_order_id"] if order else None
+
+    there = venue.lines(other_exit)
     for client_order_id in there.keys() - ledger.orders.keys():
         yield f"the venue has an order {client_order_id} that the log has not"
     for order_id, order in ledger.orders.items():
-        found = there.get(order_id, [])
-        if len(found) > 1:
-            yield f"order {order_id} is at the venue {len(found)} times"
-        yield from _order(order_id, order, found[0] if found else None)
+        yield from _order(order_id, order, there.get(order_id, []))
     booked = {(order_id, fill.id) for order_id, order in ledger.orders.items() for fill in order.fills}
     for (order_id, fill_id), count in ledger.booked.items():
         if count > 1:
@@ -60,22 +62,47 @@ def log_and_venue(ledger: Ledger, venue: VenueBooks) -> Iterator[str]:
         yield f"fill {fill_id} of order {order_id} did not change the account"
 
 
-def _order(order_id: str, order: LoggedOrder, found: VenueOrder | None) -> Iterator[str]:
-    status = found.status if found else ABSENT
+def _order(order_id: str, order: LoggedOrder, line: Sequence[VenueOrder]) -> Iterator[str]:
+    """One order of ours, and what the venue has of it: itself and whatever replaced it."""
+    if sum(each.replaces is None for each in line) > 1:
+        yield f"order {order_id} is at the venue several times: {line}"
+    remaining = [each for each in line if each.status != "replaced"]
+    if len(remaining) > 1:
+        yield f"order {order_id} and what replaced it are both at the venue: {line}"
+    last = remaining[0] if remaining else None
+    status = last.status if last else ABSENT
     if status not in _AGREE.get(order.status, set()):
         yield f"order {order_id} is {order.status} (attempt {order.attempts}) in the log and {status} at the venue"
-    theirs = Counter(found.fills if found else [])
+    if last and last.works and last.terms != order.terms:
+        yield f"order {order_id} has the terms {order.terms} in the log and {last.terms} at the venue"
+    theirs = Counter(fill for each in line for fill in each.fills)
     ours = Counter(order.fills)
     for fill in theirs - ours:
         yield f"fill {fill} of order {order_id} is not booked"
     for fill in ours - theirs:
         yield f"fill {fill} of order {order_id} is booked more often than the venue has it"
     total = sum((fill.quantity for fill in order.fills), Decimal(0))
-    if total != order.cumulative or total != (found.filled if found else 0):
-        yield (
-            f"order {order_id}: the fills make {total}, the log says {order.cumulative} and the venue "
-            f"{found.filled if found else 'nothing'}"
-        )
+    if total != order.cumulative or total != (last.filled if last else 0):
+        found = last.filled if last else "nothing"
+        yield f"order {order_id}: the fills make {total}, the log says {order.cumulative} and the venue {found}"
+
+
+def exits(ledger: Ledger) -> Iterator[str]:
+    """What was filled of an order with exits is protected by them, and no pair sells more than it protects."""
+    protected: Counter[tuple[str, str]] = Counter()
+    for order_id, order in ledger.orders.items():
+        if not order.is_exit:
+            continue
+        protected[order.placed["parent_order_id"], order.placed["order_type"]] += int(order.placed["quantity"])
+        other = ledger.orders.get(order.placed["oco_order_id"])
+        if other is not None and order.cumulative + other.cumulative > Decimal(order.placed["quantity"]):
+            yield f"exit {order_id} and its other exit sold more than there was to protect"
+        if other is not None and order.is_over != other.is_over:
+            yield f"exit {order_id} is {order.status}, and its other exit is {other.status}"
+    for order_id, order in ledger.orders.items():
+        for wish, order_type in (("stop_loss", "STOP"), ("take_profit", "LIMIT")):
+            if order.placed[wish] is not None and protected[order_id, order_type] != order.cumulative:
+                yield f"order {order_id} has filled {order.cumulative}: exits for {protected[order_id, order_type]}"
 
 
 def money(
@@ -112,6 +139,8 @@ def money(
 def attempts(ledger: Ledger, submitted: Mapping[str, int]) -> Iterator[str]:
     """Nothing is sent to the venue that was not recorded as an attempt before."""
     for order_id, count in submitted.items():
+        if "." in order_id:  # a replacement, under the name of the order and a number
+            continue
         recorded = ledger.orders[order_id].attempts if order_id in ledger.orders else 0
         if count > recorded:
             yield f"order {order_id} was sent {count} times, of which {recorded} are in the log"

@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
+from itertools import cycle
 from random import Random  # noqa: TID251 - it is seeded, and the seed is printed
 from time import monotonic
 from typing import Any
@@ -17,7 +19,7 @@ from tests.faults import checks
 from tests.faults.ledger import Ledger
 from tests.faults.rounds import LEADER, Boundary, Round
 from tests.faults.subscribers import EventSourceSubscriber, Subscriber, WebSocketSubscriber
-from tests.faults.traders import Trader
+from tests.faults.traders import MOVING, Trader
 from tests.faults.venue_books import read_venue
 from tests.faults.wire import Trap
 from tests.faults.world import PATIENCE_SECONDS, WORKERS, World
@@ -31,6 +33,9 @@ _LATE_SECONDS = 1.0
 _HANGS_SECONDS = 2.0
 _SPRUNG_SECONDS = 20.0
 _LOOK_SECONDS = 0.05
+_MOVE_SECONDS = 0.25
+_LONG_SECONDS = 5.0
+_PRICES = ("250", "255", "262", "250", "246", "238", "250")
 _BEHIND = "SELECT name, position FROM checkpoints WHERE position < %s"
 
 
@@ -51,6 +56,7 @@ class Drama:
         self._seed = seed
         self._tasks: list[asyncio.Task[None]] = []
         self._opening_cash = Decimal(0)
+        self._is_open = asyncio.Event()
 
     async def begin(self) -> None:
         await self.world.build()
@@ -71,6 +77,7 @@ class Drama:
             ]
         self._tasks += [asyncio.create_task(trader.trade(_HANDS)) for trader in self.traders]
         self._tasks += [asyncio.create_task(subscriber.follow()) for subscriber in self.subscribers]
+        self._tasks.append(asyncio.create_task(self._move_the_price()))
 
     async def end(self) -> None:
         for task in self._tasks:
@@ -102,11 +109,8 @@ class Drama:
             await self._let_go(round_, trap, leader)
         await self._start_again(round_.victim, leader)
         await asyncio.sleep(_AFTER_SECONDS)
-        seconds = await self.settle()
-        words = [
-            f"{len(self.ledger.orders) - orders} orders, {self.ledger.position - position} events",
-            f"settled in {seconds:.1f} s",
-        ]
+        settled = await self.settle()
+        words = [f"{len(self.ledger.orders) - orders} orders, {self.ledger.position - position} events", settled]
         if led is not None:
             words.append(f"{led[0]} took over in {self._takeover(killed_at, led[1]):.1f} s")
         return ", ".join(words)
@@ -139,15 +143,16 @@ class Drama:
         if trap is not None:
             trap.release()
         await asyncio.sleep(_AFTER_SECONDS)
-        seconds = await self.settle()
+        settled = await self.settle()
         if cut:
             words = f"{led[0]} took over in {self._takeover(stopped_at, led[1]):.1f} s"
-        return f"{words}, settled in {seconds:.1f} s"
+        return f"{words}, {settled}"
 
     def go_on(self) -> None:
         """Everybody trades."""
         for trader in self.traders:
             trader.go_on()
+        self._is_open.set()
 
     async def at(self, boundary: Boundary, leader: str) -> Trap:
         """Hold the system at the boundary, while everything else goes on."""
@@ -158,29 +163,39 @@ class Drama:
             await wire.trap.sprung.wait()
         return wire.trap
 
-    async def settle(self) -> float:
-        """Stop trading and wait until everything is as it should be; how many seconds that took.
+    async def settle(self) -> str:
+        """Stop trading and wait until everything is as it should be; how long that took, and what came last.
 
         Raises:
             AssertionError: it is not after a long while, or the read tables are not what the log leads to.
         """
         for trader in self.traders:
             trader.pause()
+        self._is_open.clear()
         began = monotonic()
-        problems = await self._problems()
-        while problems and monotonic() - began < PATIENCE_SECONDS:
+        last = ""
+        while (problems := await self._problems()) and monotonic() - began < PATIENCE_SECONDS:
+            last = problems[0]
             await asyncio.sleep(_LOOK_SECONDS)
-            problems = await self._problems()
         seconds = monotonic() - began
         problems = problems or await self._read_models()
         assert not problems, "\n".join(problems)
-        return seconds
+        return f"settled in {seconds:.1f} s" + (f" ({last})" if seconds > _LONG_SECONDS else "")
 
     async def _read_models(self) -> list[str]:
         """Differences between the read tables and the log, folded afresh."""
         async with PostgresEventStore(self.world.database_url) as store:
             verified = await verify(self.world.database_url, store)
         return [found.difference.described() for found in verified if found.difference is not None]
+
+    async def _move_the_price(self) -> None:
+        """Up and down, so that orders are filled of which nobody asks anything at that moment."""
+        async with httpx2.AsyncClient(base_url=self.world.venue_url, trust_env=False, timeout=2) as operator:
+            for price in cycle(_PRICES):
+                await self._is_open.wait()
+                with suppress(httpx2.HTTPError):  # the venue may be dead
+                    await operator.put(f"/control/prices/{MOVING}", json={"price": price})
+                await asyncio.sleep(_MOVE_SECONDS)
 
     async def _kill(self, victim: str, leader: str) -> None:
         for program in self._programs(victim, leader):
@@ -258,5 +273,6 @@ class Drama:
             return [f"somebody does not answer: {error}"]
         return [
             *checks.log_and_venue(self.ledger, venue),
+            *checks.exits(self.ledger),
             *checks.money(self.ledger, venue, self._opening_cash, accounts),
         ]

@@ -32,11 +32,22 @@ class Fill:
     price: Decimal
 
 
+Terms = tuple[Decimal, Decimal | None, Decimal | None]
+"""The whole quantity, the limit price and the stop price."""
+
+
+def terms(quantity: str, price: str | None, stop_price: str | None) -> Terms:
+    """Terms from their texts."""
+    return Decimal(quantity), Decimal(price) if price else None, Decimal(stop_price) if stop_price else None
+
+
 @dataclass
 class LoggedOrder:
     """An order as its events leave it."""
 
     placed: Json
+    terms: Terms
+    reserve_price: Decimal
     status: str = "PENDING"
     cumulative: Decimal = Decimal(0)
     attempts: int = 0
@@ -47,11 +58,14 @@ class LoggedOrder:
         return self.status in _OVER
 
     @property
+    def is_exit(self) -> bool:
+        """The engine placed it, for a fill of another order."""
+        return self.placed["parent_order_id"] is not None
+
+    @property
     def reserved(self) -> Decimal:
         """The cash that has to be held for what is left of it."""
-        if self.is_over or self.placed["side"] == "SELL":
-            return Decimal(0)
-        return Decimal(self.placed["reserve_price"]) * (Decimal(self.placed["quantity"]) - self.cumulative)
+        return Decimal(0) if self.is_over else self.reserve_price * (self.terms[0] - self.cumulative)
 
 
 @dataclass
@@ -115,7 +129,12 @@ class Ledger:
             books.told.append((position, stream.removeprefix("order-")))
         match kind:
             case "OrderPlaced":
-                self.orders[data["order_id"]] = LoggedOrder(data)
+                asked = terms(data["quantity"], data["price"], data["stop_price"])
+                self.orders[data["order_id"]] = LoggedOrder(data, asked, Decimal(data["reserve_price"] or 0))
+            case "OrderReplaced":
+                order = self.orders[stream.removeprefix("order-")]
+                order.terms = terms(data["quantity"], data["price"], data["stop_price"])
+                order.reserve_price = Decimal(data["reserve_price"] or 0)
             case "FundsDeposited":
                 books.deposited += Decimal(data["amount"])
                 books.cash += Decimal(data["amount"])

@@ -11,6 +11,9 @@ import httpx2
 _SYMBOLS = {"AAPL": ("50.00", "230.00"), "MSFT": ("100.00", "500.00"), "SPY": ("200.00", "700.00")}
 """What is traded, with a price far below the house's quotes and one far above."""
 
+MOVING = "TSLA"
+"""The symbol whose price moves between 238 and 262."""
+
 _SERVER_TROUBLE = 500
 _SLOW_DOWN = 429
 _REFUSED = 400
@@ -62,7 +65,7 @@ class Trader:
         self._wants = asyncio.Event()
         self._busy = 0
         self._number = 0
-        self._resting: list[str] = []
+        self._resting: list[tuple[str, Terms]] = []
         # How often each of these is done. Whatever else an order can become belongs here.
         self._actions: list[tuple[int, Callable[[], Awaitable[None]]]] = [
             (5, self._buy_at_the_market),
@@ -70,6 +73,9 @@ class Trader:
             (4, self._rest),
             (2, self._take_at_once),
             (1, self._stop),
+            (2, self._rest_near_the_market),
+            (3, self._buy_with_exits),
+            (3, self._replace),
             (4, self._cancel),
         ]
 
@@ -120,20 +126,42 @@ class Trader:
         symbol = self._random.choice(list(_SYMBOLS))
         low, high = _SYMBOLS[symbol]
         side, price = self._random.choice([("BUY", low), ("BUY", low), ("SELL", high)])
-        order_id = await self._place(
-            {
-                "symbol": symbol,
-                "side": side,
-                "order_type": "LIMIT",
-                "price": price,
-                "quantity": str(self._random.randint(1, 5)),
-                "time_in_force": self._random.choice(["DAY", "GTC"]),
-            }
-        )
+        await self._leave({"symbol": symbol, "side": side, "order_type": "LIMIT", "price": price})
+
+    async def _rest_near_the_market(self) -> None:
+        """In the symbol whose price moves: it is filled when the price comes."""
+        price = self._random.choice(["245.00", "249.50"])
+        await self._leave({"symbol": MOVING, "side": "BUY", "order_type": "LIMIT", "price": price})
+
+    async def _stop(self) -> None:
+        symbol = self._random.choice(list(_SYMBOLS))
+        await self._leave({"symbol": symbol, "side": "BUY", "order_type": "STOP", "stop_price": _SYMBOLS[symbol][1]})
+
+    async def _leave(self, terms: Terms) -> None:
+        """Leave an order at the venue, to come back to it later."""
+        terms = {
+            "quantity": str(self._random.randint(2, 6)),
+            "time_in_force": self._random.choice(["DAY", "GTC"]),
+            **terms,
+        }
+        order_id = await self._place(terms)
         if order_id is not None:
-            self._resting.append(order_id)
+            self._resting.append((order_id, terms))
         if len(self._resting) > _RESTING_MAX:
             await self._cancel()
+
+    async def _buy_with_exits(self) -> None:
+        """A bracket in the symbol whose price moves: one exit or the other is filled when the price comes."""
+        await self._place(
+            {
+                "symbol": MOVING,
+                "side": "BUY",
+                "order_type": "MARKET",
+                "quantity": str(self._random.randint(1, 9)),
+                "stop_loss": "240.00",
+                "take_profit": "260.00",
+            }
+        )
 
     async def _take_at_once(self) -> None:
         """Immediate or cancel, fill or kill: some can be had, some cannot, some in part."""
@@ -150,26 +178,24 @@ class Trader:
             }
         )
 
-    async def _stop(self) -> None:
-        symbol = self._random.choice(list(_SYMBOLS))
-        order_id = await self._place(
-            {
-                "symbol": symbol,
-                "side": "BUY",
-                "order_type": "STOP",
-                "stop_price": _SYMBOLS[symbol][1],
-                "quantity": str(self._random.randint(1, 3)),
-                "time_in_force": "GTC",
-            }
-        )
-        if order_id is not None:
-            self._resting.append(order_id)
-
     async def _cancel(self) -> None:
         """Take one back; without an answer the trader looks at what became of it, and does not ask again."""
         if self._resting:
-            order_id = self._resting.pop(self._random.randrange(len(self._resting)))
+            order_id, _ = self._resting.pop(self._random.randrange(len(self._resting)))
             await self._answered(f"/api/v1/orders/{order_id}/cancel", None, {})
+
+    async def _replace(self) -> None:
+        """Want other terms, once or several times at once."""
+        if not self._resting:
+            return
+        order_id, terms = self._random.choice(self._resting)
+        name = "price" if "price" in terms else "stop_price"
+        for _ in range(self._random.choice([1, 1, 2])):
+            wish = {
+                "quantity": str(self._random.randint(2, 9)),
+                name: f"{int(terms[name].partition('.')[0]) + self._random.choice([-1, 1])}.00",
+            }
+            await self._answered(f"/api/v1/orders/{order_id}/replace", wish, {})
 
     async def _place(self, terms: Terms) -> str | None:
         """Place an order, again and again until there is an answer; its id if it was taken."""

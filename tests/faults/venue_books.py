@@ -1,5 +1,6 @@
 """The venue's own books, read over its REST API by nobody's adapter."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -7,7 +8,7 @@ from typing import Any
 
 import httpx2
 
-from tests.faults.ledger import Fill
+from tests.faults.ledger import Fill, Terms, terms
 
 _ORDERS_PER_PAGE = 500
 _FILLS_PER_PAGE = 100
@@ -17,11 +18,13 @@ _WORKING = frozenset({"new", "accepted", "pending_new", "partially_filled", "hel
 
 @dataclass
 class VenueOrder:
-    """An order as the venue shows it."""
+    """An order as the venue shows it; what replaces another is an order of its own."""
 
     client_order_id: str
     status: str
     filled: Decimal
+    terms: Terms
+    replaces: str | None
     fills: list[Fill] = field(default_factory=list)
 
     @property
@@ -35,20 +38,35 @@ class VenueBooks:
 
     Attributes:
         orders: by the venue's own id.
+        main_of: the order that each leg belongs to, both by the venue's own ids.
         held: the position in each symbol, without slashes.
         cash: of the one account that all traders share.
     """
 
     orders: dict[str, VenueOrder] = field(default_factory=dict)
+    main_of: dict[str, str] = field(default_factory=dict)
     held: dict[str, Decimal] = field(default_factory=dict)
     cash: Decimal = Decimal(0)
 
-    @property
-    def by_client_order_id(self) -> dict[str, list[VenueOrder]]:
+    def lines(self, other_exit: Callable[[str], str | None]) -> dict[str, list[VenueOrder]]:
+        """By our order id: each order and whatever replaced it.
+
+        Args:
+            other_exit: our other order of a pair; the venue gives legs names of its own.
+        """
         found: dict[str, list[VenueOrder]] = {}
-        for order in self.orders.values():
-            found.setdefault(order.client_order_id, []).append(order)
+        for venue_id, order in self.orders.items():
+            found.setdefault(self._name(venue_id, other_exit), []).append(order)
         return found
+
+    def _name(self, venue_id: str, other_exit: Callable[[str], str | None]) -> str:
+        order = self.orders[venue_id]
+        if order.replaces is not None:
+            return self._name(order.replaces, other_exit)
+        main = self.main_of.get(venue_id)
+        if main is None:
+            return order.client_order_id
+        return other_exit(self._name(main, other_exit)) or order.client_order_id
 
 
 async def read_venue(url: str) -> VenueBooks:
@@ -71,18 +89,30 @@ async def read_venue(url: str) -> VenueBooks:
 
 
 async def _read_orders(client: httpx2.AsyncClient, books: VenueBooks) -> None:
-    query = {"status": "all", "limit": str(_ORDERS_PER_PAGE), "direction": "asc"}
+    query = {"status": "all", "limit": str(_ORDERS_PER_PAGE), "direction": "asc", "nested": "true"}
     while True:
         page = await _get(client, "/v2/orders", query)
         for order in page:
-            books.orders[order["id"]] = VenueOrder(
-                order["client_order_id"], order["status"], Decimal(order["filled_qty"])
-            )
+            books.orders[order["id"]] = _order(order)
+            for leg in order["legs"] or ():
+                books.orders[leg["id"]] = _order(leg)
+                if leg["replaces"] is None:
+                    books.main_of[leg["id"]] = order["id"]
         if len(page) < _ORDERS_PER_PAGE:
             return
         # Orders of one moment may lie on both sides of the end of a page: overlap.
         last = datetime.fromisoformat(page[-1]["submitted_at"]) - timedelta(milliseconds=1)
         query["after"] = last.isoformat()
+
+
+def _order(shown: dict[str, Any]) -> VenueOrder:
+    return VenueOrder(
+        shown["client_order_id"],
+        shown["status"],
+        Decimal(shown["filled_qty"]),
+        terms(shown["qty"], shown["limit_price"], shown["stop_price"]),
+        shown["replaces"],
+    )
 
 
 async def _read_fills(client: httpx2.AsyncClient) -> list[tuple[str, Fill]]:
