@@ -88,7 +88,7 @@ def _order(order_id: str, order: LoggedOrder, line: Sequence[VenueOrder]) -> Ite
 
 
 def exits(ledger: Ledger) -> Iterator[str]:
-    """What was filled of an order with exits is protected by them, and no pair sells more than it protects."""
+    """What was filled is protected, or its trader was told that it is not; no pair sells more than it protects."""
     protected: Counter[tuple[str, str]] = Counter()
     for order_id, order in ledger.orders.items():
         if not order.is_exit:
@@ -100,6 +100,8 @@ def exits(ledger: Ledger) -> Iterator[str]:
         if other is not None and order.is_over != other.is_over:
             yield f"exit {order_id} is {order.status}, and its other exit is {other.status}"
     for order_id, order in ledger.orders.items():
+        if order.is_unprotected:
+            continue
         for wish, order_type in (("stop_loss", "STOP"), ("take_profit", "LIMIT")):
             if order.placed[wish] is not None and protected[order_id, order_type] != order.cumulative:
                 yield f"order {order_id} has filled {order.cumulative}: exits for {protected[order_id, order_type]}"

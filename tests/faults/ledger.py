@@ -51,6 +51,7 @@ class LoggedOrder:
     status: str = "PENDING"
     cumulative: Decimal = Decimal(0)
     attempts: int = 0
+    is_unprotected: bool = False
     fills: list[Fill] = field(default_factory=list)
 
     @property
@@ -143,6 +144,8 @@ class Ledger:
                 sign = 1 if data["side"] == "BUY" else -1
                 books.cash -= sign * Decimal(data["quantity"]) * Decimal(data["price"]) + Decimal(data["commission"])
                 books.held[data["symbol"]] += sign * Decimal(data["quantity"])
+            case "OrderUnprotected":
+                self.orders[stream.removeprefix("order-")].is_unprotected = True
             case "OrderSent":
                 self.orders[stream.removeprefix("order-")].attempts = data["attempt"]
             case "OrderFilled":

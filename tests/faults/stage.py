@@ -53,16 +53,18 @@ class Stage:
     def sum_up(self) -> None:
         """Say what came of all rounds."""
         takeovers = [seconds for drama in self._dramas for seconds in drama.takeovers]
-        orders = sum(len(drama.ledger.orders) for drama in self._dramas)
         fills = sum(len(drama.ledger.booked) for drama in self._dramas)
         tallies = [trader.tally for drama in self._dramas for trader in drama.traders]
         breaks = sum(subscriber.breaks for drama in self._dramas for subscriber in drama.subscribers)
+        logged = [order for drama in self._dramas for order in drama.ledger.orders.values()]
+        exits = sum(order.is_exit for order in logged)
+        unprotected = sum(order.is_unprotected for order in logged)
         again = sum(count - 1 for drama in self._dramas for count in drama.world.submitted.values())
         say(
-            f"{self.count} rounds, seed {SEED}: {orders} orders and {fills} fills, none lost and none doubled. "
+            f"{self.count} rounds, seed {SEED}: {len(logged)} orders ({exits} exits) and {fills} fills, none lost and none doubled. "
             f"{sum(tally.sent_again for tally in tallies)} requests had no answer and were sent again, "
             f"{sum(tally.replayed for tally in tallies)} of them were there already. {again} orders went to the venue "
-            f"once more. {breaks} streams broke and were resumed."
+            f"once more. {unprotected} orders were left without exits, and their traders told. {breaks} streams broke and were resumed."
         )
         if takeovers:
             say(
