@@ -20,11 +20,12 @@ PATIENCE_SECONDS = 20
 
 @dataclass(frozen=True, slots=True)
 class RunningEngine:
-    """An engine that answers: its address, its home, and the process at its head."""
+    """An engine that answers: its address, its home, the process at its head, and its venue's address."""
 
     url: str
     home: Path
     process: subprocess.Popen[str]
+    venue_url: str
 
     def cli(self, *arguments: str) -> str:
         """What `orderlog ARGUMENTS` says on standard output, for the home of this engine."""
@@ -46,6 +47,18 @@ class RunningEngine:
         with self.client("operator", "ops") as ops:
             ops.post(f"/api/v1/accounts/{trader}/deposits", json={"amount": amount}).raise_for_status()
 
+    def at_venue(self, method: str, path: str, **body: Any) -> Any:
+        """What the venue answers: `/control/...` makes things happen there, `/v2/...` tells how they stand."""
+        keys = {"APCA-API-KEY-ID": "any", "APCA-API-SECRET-KEY": "thing"}
+        answer = httpx2.request(
+            method, self.venue_url + path, json=body or None, headers=keys, trust_env=False, timeout=30
+        )
+        return answer.raise_for_status().json() if answer.content else None
+
+    def move_price(self, symbol: str, price: str) -> None:
+        """The market moves there, and takes every order with it that it crosses."""
+        self.at_venue("PUT", f"/control/prices/{symbol}", price=price)
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE_SECONDS)
@@ -61,7 +74,8 @@ def running_engine(home: Path, *arguments: str, **settings: str) -> Iterator[Run
         text=True,
     )
     try:
-        yield RunningEngine(_ready(process), home, process)
+        places = _ready(process)
+        yield RunningEngine(places["API"], home, process, places["venue"])
     finally:
         if process.poll() is None:
             process.terminate()
@@ -81,15 +95,26 @@ def wait_for_order(client: httpx2.Client, order_id: str, *statuses: str) -> dict
     raise AssertionError(f"the order is {order['status']}, not {statuses}")
 
 
-def _ready(process: subprocess.Popen[str]) -> str:
-    """The URL, once the welcome has been said to its last line."""
+def place(client: httpx2.Client, order: Mapping[str, Any], **headers: str) -> dict[str, Any]:
+    """The order as it was placed."""
+    answer = client.post("/api/v1/orders", json=dict(order), headers=headers)
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def _ready(process: subprocess.Popen[str]) -> dict[str, str]:
+    """Where each part listens, once the welcome has been said to its last line."""
     assert process.stdout is not None
-    url = ""
+    places: dict[str, str] = {}
+    last = "x-ndjson"
     for line in process.stdout:
-        if line.strip().startswith("API"):
-            url = line.split()[1]
-        if "x-ndjson" in line:
-            return url
+        if line.startswith("  "):
+            name, address, *more = line.split()
+            places.setdefault(name, address)
+            last = "home" if more == ["(alpaca)"] else last  # nobody has money there who could be told how to begin
+        if last in line:
+            return places
     raise AssertionError("the engine ended before it was ready")
 
 

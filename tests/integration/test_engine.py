@@ -16,7 +16,7 @@ import pytest
 import redis
 from websockets.sync.client import connect
 
-from tests.engine_process import RunningEngine, running_engine, wait_for_order
+from tests.engine_process import RunningEngine, place, running_engine, wait_for_order
 from tests.infrastructure.embedded.traces import processes, traces
 from tests.venue_server import running_venue
 
@@ -35,13 +35,6 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
 def alice(engine: RunningEngine) -> Iterator[httpx2.Client]:
     with engine.client("alice") as client:
         yield client
-
-
-def place(client: httpx2.Client, order: dict[str, str], **headers: str) -> dict[str, Any]:
-    answer = client.post("/api/v1/orders", json=order, headers=headers)
-    assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 def process_of(engine: RunningEngine, *words: str) -> int:
@@ -190,7 +183,7 @@ def test_set_addresses_are_used_and_several_processes_share_the_work(
         assert Decimal(demo.get("/api/v1/account").json()["reserved"]) == 1000
         assert not (engine.home / "postgres").exists()
         assert not (engine.home / "valkey").exists()
-        published = []
+        published: list[dict[str, Any]] = []
         while len(published) < 60:
             if (message := subscriber.get_message(timeout=20)) is not None:
                 published.append(json.loads(message["data"]))
@@ -226,7 +219,7 @@ def test_api_and_worker_run_apart_and_trade_at_any_server_that_speaks_alpaca_s_a
             said = [api.stdout.readline() for _ in range(6)]
             assert said[0] == "orderlog is ready\n"
             assert said[4].split() == ["venue", venue.url, "(alpaca)"]
-            engine = RunningEngine(said[1].split()[1], tmp_path / "home", api)
+            engine = RunningEngine(said[1].split()[1], tmp_path / "home", api, venue.url)
             engine.fund("alice")
             with engine.client("alice") as alice:
                 wait_for_order(alice, place(alice, MARKET)["id"], "FILLED")
