@@ -10,6 +10,7 @@ from domain.events import (
     OrderCancelled,
     OrderCancelRefused,
     OrderCancelRequested,
+    OrderCounterpartFilled,
     OrderEvent,
     OrderExpired,
     OrderFillBusted,
@@ -47,6 +48,7 @@ MESSAGE_NAMES: dict[type[OrderEvent], str] = {
     OrderReplaced: "order.replaced",
     OrderReplaceRefused: "order.replace_refused",
     OrderReconciled: "order.reconciled",
+    OrderCounterpartFilled: "order.counterpart_filled",
     OrderUnprotected: "order.unprotected",
 }
 """The name under which each order event reaches subscribers."""

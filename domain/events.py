@@ -250,6 +250,17 @@ class OrderReconciled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCounterpartFilled:
+    """The other exit of the pair has filled ``quantity`` in all: this one holds units only for what is left of them.
+
+    The venue has taken as much from this order, and says so in a report of its own.
+    """
+
+    quantity: Quantity
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderUnprotected:
     """What the order has filled is not protected as its trader wished: an exit could not be placed, or is gone."""
 
@@ -396,6 +407,7 @@ OrderEvent = (
     | OrderReplaced
     | OrderReplaceRefused
     | OrderReconciled
+    | OrderCounterpartFilled
     | OrderUnprotected
 )
 AccountEvent = (
@@ -430,6 +442,7 @@ TOPICS: dict[str, type[Event]] = {
     "OrderReplaced": OrderReplaced,
     "OrderReplaceRefused": OrderReplaceRefused,
     "OrderReconciled": OrderReconciled,
+    "OrderCounterpartFilled": OrderCounterpartFilled,
     "OrderUnprotected": OrderUnprotected,
     "FundsDeposited": FundsDeposited,
     "FundsWithdrawn": FundsWithdrawn,

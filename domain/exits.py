@@ -24,6 +24,7 @@ from domain.commands import (
 )
 from domain.deciding import decide
 from domain.events import (
+    OrderCounterpartFilled,
     OrderEvent,
     OrderExpired,
     OrderFillBusted,
@@ -61,6 +62,8 @@ def concerned(terms: OrderPlaced, command: OrderCommand) -> tuple[OrderId, ...]:
     if isinstance(command, RecordFill | RecordBust | RecordCorrection) and _is_protected(terms):
         exits = exits_of(terms.order_id, command.fill_id)
         return exits.take_profit, exits.stop_loss
+    if isinstance(command, RecordFill | RecordBust | RecordCorrection) and terms.oco_order_id is not None:
+        return (terms.oco_order_id,)
     if isinstance(command, RecordRejection | RecordNeverArrived | RecordExpiry) and terms.parent_order_id is not None:
         return (terms.parent_order_id,)
     return ()
@@ -74,6 +77,8 @@ def consequences(order: Order, event: OrderEvent, account: Account, others: Orde
     parent = others.get(order.terms.parent_order_id) if order.terms.parent_order_id else None
     if isinstance(event, OrderRejected | OrderExpired) and parent is not None:
         return _unprotected(parent, f"its exit is {event.status}: {event.reason}", exit_order_id=order.order_id)
+    if isinstance(event, OrderFilled | OrderFillCorrected | OrderFillBusted) and order.is_leg:
+        return _take_from_counterpart(order, event, others)
     if not _is_protected(order.terms):
         return []
     if isinstance(event, OrderFilled) or (isinstance(event, OrderFillCorrected) and not event.previous_quantity):
@@ -110,6 +115,16 @@ def _protect(
         wanted.append(_exit(order, exits.stop_loss, quantity, other, stop_price=stop_loss))
     # An exit that is there already was placed with this fill by somebody who was faster; the append will tell.
     return [(each.order_id, event) for each in wanted for event in decide(others.get(each.order_id), each)]
+
+
+def _take_from_counterpart(
+    leg: Order, event: OrderFilled | OrderFillCorrected | OrderFillBusted, others: Orders
+) -> list[tuple[OrderId, OrderEvent]]:
+    """What a leg fills, the exit that holds the units for both needs no more; the venue has it reduced already."""
+    primary = others.get(leg.terms.oco_order_id) if leg.terms.oco_order_id else None
+    if primary is None or primary.is_over or primary.counterpart_filled == event.filled_quantity:
+        return []
+    return [(primary.order_id, OrderCounterpartFilled(quantity=event.filled_quantity, status=primary.status))]
 
 
 def _exit(

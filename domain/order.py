@@ -11,6 +11,7 @@ from domain.events import (
     OrderCancelled,
     OrderCancelRefused,
     OrderCancelRequested,
+    OrderCounterpartFilled,
     OrderEvent,
     OrderExpired,
     OrderFillBusted,
@@ -110,6 +111,7 @@ class Order:
     replacement_number: int = 0
     replaced_number: int = 0
     difference: Difference | None = None
+    counterpart_filled: Quantity = Quantity(ZERO)
     unprotected: tuple[FillId | OrderId, ...] = ()
     reason: str | None = None
     flags: tuple[Flag, ...] = ()
@@ -168,7 +170,10 @@ class Order:
             return NOTHING
         wanted = list(self._wanted())
         amount = max(leaves * (terms.reserve_price or ZERO) for leaves, terms in wanted)
-        return Held(Quantity(tidy(max(leaves for leaves, _ in wanted))), Money(tidy(amount)))
+        quantity = max(leaves for leaves, _ in wanted)
+        if self.counterpart_filled:
+            quantity = min(quantity, max(self.terms.quantity - self.filled_quantity - self.counterpart_filled, ZERO))
+        return Held(Quantity(tidy(quantity)), Money(tidy(amount)))
 
     def fill_known_as(self, execution_id: FillId) -> Fill | None:
         """The fill with this id, or that was corrected by this id."""
@@ -224,6 +229,8 @@ def evolve(order: Order | None, event: OrderEvent) -> Order:
         case OrderReconciled():
             difference = Difference(event.venue_order_id, event.venue_status, event.venue_filled_quantity)
             return replace(order, difference=difference, status=event.status)
+        case OrderCounterpartFilled():
+            return replace(order, counterpart_filled=event.quantity, status=event.status)
         case OrderUnprotected():
             named = tuple(each for each in (event.fill_id, event.exit_order_id) if each is not None)
             return replace(

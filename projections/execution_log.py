@@ -9,6 +9,7 @@ from domain.events import (
     OrderCancelled,
     OrderCancelRefused,
     OrderCancelRequested,
+    OrderCounterpartFilled,
     OrderEvent,
     OrderExpired,
     OrderFillBusted,
@@ -62,6 +63,7 @@ ACTIONS: dict[type[OrderEvent], str] = {
     OrderReplaced: "REPLACED",
     OrderReplaceRefused: "REPLACE_REFUSED",
     OrderReconciled: "RECONCILED",
+    OrderCounterpartFilled: "COUNTERPART_FILLED",
     OrderUnprotected: "UNPROTECTED",
 }
 

@@ -9,6 +9,7 @@ from domain.events import (
     OrderCancelled,
     OrderCancelRefused,
     OrderCancelRequested,
+    OrderCounterpartFilled,
     OrderEvent,
     OrderExpired,
     OrderFillBusted,
@@ -106,7 +107,14 @@ def _evolve(row: OrderRow | None, recorded: RecordedEvent) -> OrderRow:
             return row._replace(reason=event.reason, flags=event.flags)
         case OrderUnresolved():
             return row._replace(flags=event.flags)
-        case OrderSent() | OrderRecovered() | OrderCancelRequested() | OrderReplaceRequested() | OrderReconciled():
+        case (
+            OrderCounterpartFilled()
+            | OrderSent()
+            | OrderRecovered()
+            | OrderCancelRequested()
+            | OrderReplaceRequested()
+            | OrderReconciled()
+        ):
             return row
         case _:
             assert_never(event)

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from domain import account as accounts
 from domain import order as orders
 from domain.account import Account, Holding
 from domain.commands import (
     CancelOrder,
     OrderCommand,
+    PlaceOrder,
     RecordAcceptance,
     RecordCancellation,
     RecordExpiry,
@@ -18,12 +20,19 @@ from domain.commands import (
     RecordSent,
 )
 from domain.deciding import decide
-from domain.events import OrderCancelled, OrderCancelRequested, OrderEvent, OrderPlaced, OrderUnprotected
-from domain.exits import concerned, consequences, exits_of
+from domain.events import (
+    FundsDeposited,
+    OrderCancelled,
+    OrderCancelRequested,
+    OrderEvent,
+    OrderPlaced,
+    OrderUnprotected,
+)
+from domain.exits import Exits, concerned, consequences, exits_of
 from domain.lifecycle import Flag, Status
 from domain.order import Order
 from domain.position import Position
-from domain.values import FillId, OrderId, OrderType, Side, TimeInForce
+from domain.values import FillId, Money, OrderId, OrderType, Side, TimeInForce
 from tests.domain.conftest import after
 from tests.domain.orders import (
     ACME,
@@ -38,13 +47,16 @@ from tests.domain.orders import (
     correction,
     fill,
     filled,
+    place,
     placed,
     price_of,
     sent,
     units,
     wish,
 )
+from tests.domain.trader import Trader
 
+NEXT_ID = OrderId("5f0c3a5e-7d1b-4a5e-8f0e-2b9d8c7a6e51")
 BRACKET = placed(stop_loss=price_of(8), take_profit=price_of(12))
 FIRST = exits_of(ORDER_ID, FillId("f-1"))
 PART = filled(40, 40, Status.PARTIALLY_FILLED)
@@ -269,3 +281,69 @@ def test_an_exit_is_decided_like_any_other_order() -> None:
 
 def _ids(exits: Any) -> tuple[OrderId, OrderId]:
     return exits.take_profit, exits.stop_loss
+
+
+def bracketed(order_id: OrderId) -> PlaceOrder:
+    return place(
+        order_id=order_id,
+        client_order_id=order_id,
+        quantity=units(40),
+        stop_loss=price_of(8),
+        take_profit=price_of(12),
+    )
+
+
+def with_a_pair_at_the_venue(trader: Trader) -> Exits:
+    trader.account = accounts.evolve(trader.account, FundsDeposited(amount=Money(units(100_000))))
+    trader.carry_out(ORDER_ID, bracketed(ORDER_ID))
+    trader.carry_out(ORDER_ID, RecordSent(1))
+    trader.carry_out(ORDER_ID, fill(40, "entry"))
+    exits = exits_of(ORDER_ID, FillId("entry"))
+    for number, exit_id in enumerate((exits.take_profit, exits.stop_loss)):
+        trader.carry_out(exit_id, RecordSent(1))
+        trader.carry_out(exit_id, RecordAcceptance(f"v-{number}"))
+    return exits
+
+
+def test_a_fill_is_protected_while_the_end_of_another_pair_is_on_its_way() -> None:
+    trader = Trader()
+    exits = with_a_pair_at_the_venue(trader)
+    trader.carry_out(NEXT_ID, bracketed(NEXT_ID))
+    trader.carry_out(NEXT_ID, RecordSent(1))
+    # The price falls. The venue has cancelled the take profit with this, but its report of that comes second.
+    trader.carry_out(exits.stop_loss, fill(40, "stop loss", price=8))
+    trader.carry_out(NEXT_ID, fill(40, "next entry"))
+    assert Flag.UNPROTECTED not in trader.orders[NEXT_ID].flags
+
+
+def test_what_a_leg_fills_or_gives_back_its_counterpart_holds_less_or_more() -> None:
+    trader = Trader()
+    exits = with_a_pair_at_the_venue(trader)
+    assert trader.account.holding(ACME).working_sells == 40
+    trader.carry_out(exits.stop_loss, fill(15, "part", price=8))
+    assert trader.account.holding(ACME).working_sells == 25
+    trader.carry_out(exits.take_profit, fill(5, "other part", price=12))
+    assert trader.account.holding(ACME).working_sells == 20
+    trader.carry_out(exits.stop_loss, correction(10, "8", "part", "part-1"))
+    assert trader.account.holding(ACME).working_sells == 25
+    trader.carry_out(exits.stop_loss, bust("part-1"))
+    assert trader.account.holding(ACME).working_sells == 35
+    trader.carry_out(exits.take_profit, RecordCancellation("as asked"))
+    assert trader.account.holding(ACME).working_sells == 0
+    trader.carry_out(exits.stop_loss, fill(35, "late", price=8))
+    assert trader.orders[exits.take_profit].status is Status.CANCELLED
+
+
+def test_a_bust_of_what_a_leg_never_filled_takes_nothing_from_its_counterpart() -> None:
+    trader = Trader()
+    exits = with_a_pair_at_the_venue(trader)
+    trader.carry_out(exits.stop_loss, bust("unseen"))
+    assert trader.account.holding(ACME).working_sells == 40
+
+
+def test_a_leg_whose_counterpart_is_not_known_fills_all_the_same() -> None:
+    trader = Trader()
+    exits = with_a_pair_at_the_venue(trader)
+    leg = trader.orders[exits.stop_loss]
+    (event,) = decide(leg, fill(40, "stop loss", price=8))
+    assert consequences(orders.evolve(leg, event), event, trader.account, {}) == []

@@ -141,8 +141,11 @@ class Trader:
             assert self.account.reserved == sum(order.held.amount for order in working)
         assert self.account.open_orders == len(working)
         for order in working:
-            assert order.is_leg or order.held.quantity >= order.leaves_quantity
-            assert order.replacements or order.is_leg or order.held.quantity == order.leaves_quantity
+            if order.is_leg or order.counterpart_filled:
+                assert order.held.quantity <= order.leaves_quantity
+            else:
+                assert order.held.quantity >= order.leaves_quantity
+                assert order.replacements or order.held.quantity == order.leaves_quantity
         for side, units in (
             (Side.BUY, sum(holding.working_buys for holding in self.account.holdings.values())),
             (Side.SELL, sum(holding.working_sells for holding in self.account.holdings.values())),

@@ -147,6 +147,7 @@ EVERY_EVENT: tuple[Event, ...] = (
         reason="the venue's books differ",
         status=Status.PARTIALLY_FILLED,
     ),
+    events.OrderCounterpartFilled(quantity=units("2.5"), status=Status.ACCEPTED),
     events.OrderUnprotected(
         fill_id=FILL,
         exit_order_id=OrderId("b8d9e1c4-7f35-4c0e-9f0a-52c1d3e4f503"),
@@ -160,9 +161,7 @@ EVERY_EVENT: tuple[Event, ...] = (
     events.FundsReleased(order_id=ORDER, symbol=AAPL, quantity=units("60"), amount=money("9015")),
     events.SharesReserved(order_id=ORDER, symbol=AAPL, quantity=units("0.000000001")),
     events.SharesReleased(order_id=ORDER, symbol=AAPL, quantity=units("0.000000001")),
-    events.ReservationChanged(
-        order_id=ORDER, symbol=AAPL, side=Side.BUY, quantity=units("-20"), amount=money("-3005")
-    ),
+    events.ReservationChanged(order_id=ORDER, symbol=AAPL, side=Side.BUY, quantity=units("-20"), amount=money("-3005")),
     events.TradeBooked(
         order_id=ORDER,
         fill_id=FILL,
