@@ -111,6 +111,7 @@ class RedisBus:
             self._outage.goes_on(error)
         else:
             self._outage.is_over()
+        _end_if_cancelled()
 
     async def is_up(self) -> bool:
         """Whether the server answers now."""
@@ -135,6 +136,17 @@ class RedisBus:
             except _DOWN as error:
                 outage.goes_on(error)
             await asyncio.sleep(REST_SECONDS)
+
+
+def _end_if_cancelled() -> None:
+    """End a task whose cancellation was swallowed.
+
+    redis-py sends with ``asyncio.wait_for``, which before Python 3.12 swallows one that comes just as it ends; a worker
+    that has lost its lead would go on.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 class PostgresBus:

@@ -1,20 +1,12 @@
 """A worker that loses its lead stops publishing; one that did not would neither lead nor stand by."""
 
 import asyncio
-import sys
-
-import pytest
 
 from infrastructure.buses import RedisBus
 
 STEPS = 30
 
 
-@pytest.mark.xfail(
-    sys.version_info < (3, 12),
-    strict=True,
-    reason="redis-py sends with asyncio.wait_for, which before Python 3.12 swallows a cancellation that comes as it ends",
-)
 async def test_a_cancelled_publication_ends_whenever_it_is_cancelled(valkey_url: str) -> None:
     went_on = []
     async with RedisBus(valkey_url) as bus:
