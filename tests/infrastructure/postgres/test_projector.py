@@ -12,8 +12,15 @@ import pytest
 from psycopg.rows import TupleRow
 
 from application.ports import Feed, NewEvent, Transaction
-from domain.commands import Deposit, RecordAcceptance, RecordSent
-from domain.events import RecordedEvent, order_stream
+from domain.commands import Deposit, RecordAcceptance, RecordReplaceRefusal, RecordSent
+from domain.events import (
+    OrderFillBusted,
+    OrderFillCorrected,
+    OrderReplaced,
+    OrderUnprotected,
+    RecordedEvent,
+    order_stream,
+)
 from domain.values import FillId, Money, OrderId
 from infrastructure.postgres import projector
 from infrastructure.postgres.event_store import PostgresEventStore
@@ -25,7 +32,7 @@ from projections.fills import FILLS
 from projections.orders import ORDERS
 from projections.projection import Key, Projection
 from projections.registry import PROJECTIONS
-from tests.domain.orders import accepted, fill, place
+from tests.domain.orders import accepted, bust, correction, fill, place, price_of, replacement, wish
 from tests.infrastructure.postgres.pools import pool_of
 from tests.projections.histories import History
 
@@ -42,6 +49,21 @@ def busy(orders: int) -> History:
         history.order(place(order_id=order_id), order_id)
         history.order(RecordSent(1), order_id).order(RecordAcceptance("v"), order_id)
         history.order(replace(fill(100), fill_id=FillId(f"f-{number}")), order_id)
+    return history
+
+
+def eventful() -> History:
+    """Fills that are corrected and taken back, terms that are replaced, exits that are placed, withdrawn and missed."""
+    history = History().cash(Deposit(Money(Decimal(1_000_000))))
+    for number in range(4):
+        order_id = OrderId(f"entry {number}")
+        entry = place(order_id=order_id, stop_loss=price_of(9), take_profit=price_of(12) if number % 2 else None)
+        history.order(entry, order_id).order(RecordSent(1), order_id).order(RecordAcceptance("v"), order_id)
+        history.order(fill(40, "f-1"), order_id).order(wish(80, 11), order_id)
+        history.order(replacement(1, quantity=80, price=11), order_id).order(fill(40, "f-2", 11), order_id)
+        history.order(correction(30, "10.5", "f-2", commission="0.25"), order_id)
+        history.order(bust("f-1"), order_id).order(bust("f-3", "b-2"), order_id)
+        history.order(RecordReplaceRefusal(0, "no"), order_id)
     return history
 
 
@@ -145,6 +167,22 @@ async def test_read_models_are_the_fold_of_the_log_whatever_the_batches(
     database_url: str, connection: Connection, size: int
 ) -> None:
     log = busy(orders=10).log
+    async with projecting(database_url, ToldFeed(log, size)):
+        await caught_up(connection, len(log))
+    assert_right(connection, log)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+async def test_what_is_changed_taken_back_and_protected_is_folded_alike_whatever_the_batches(
+    database_url: str, connection: Connection, size: int
+) -> None:
+    log = eventful().log
+    assert {type(recorded.event) for recorded in log} >= {
+        OrderFillBusted,
+        OrderFillCorrected,
+        OrderReplaced,
+        OrderUnprotected,
+    }
     async with projecting(database_url, ToldFeed(log, size)):
         await caught_up(connection, len(log))
     assert_right(connection, log)
