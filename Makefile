@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: run test simulate check lock clean
+.PHONY: run test simulate test-faults check lock clean
 
 run: $(VENV)/.runtime  ## The whole engine with embedded servers; the tether ends it also when make itself is killed.
 	@exec $(BIN)/python infrastructure/embedded/tether.py $$PPID 15 same $(CURDIR)/$(BIN)/orderlog serve
