@@ -74,9 +74,13 @@ class Booking:
         """The order that works at the venue under this id, as far as anybody remembers."""
         return self._venue_ids.get(venue_order_id)
 
+    async def position(self) -> int:
+        """The end of the log. Waits for the store."""
+        return await self.insist(self._trading.store.position)
+
     async def order(self, order_id: OrderId) -> Snapshot[Order] | None:
         """The order from the log, None if there is none. Waits for the store."""
-        snapshot = await self._insist(lambda: self._trading.order(order_id))
+        snapshot = await self.insist(lambda: self._trading.order(order_id))
         if snapshot is not None:
             order = snapshot.state
             _remember(self._terms, order_id, order.terms)
@@ -108,7 +112,7 @@ class Booking:
         _remember(self._strangers, order.venue_order_id, None)
         log.error("the venue reports an order that is not ours: %s", order)
         caller = Caller("venue", correlation_id=order.venue_order_id, causation_id=order.venue_order_id)
-        await self._insist(lambda: self._trading.report_unknown(self.venue_name, order, caller))
+        await self.insist(lambda: self._trading.report_unknown(self.venue_name, order, caller))
 
     async def book(self, reports: Sequence[VenueReport], actor: str = "venue") -> list[VenueReport]:
         """Record everything the reports say. Waits for the store. Returns the reports of orders that are not ours."""
@@ -139,9 +143,10 @@ class Booking:
 
     async def _report(self, terms: OrderPlaced, fact: OrderReport, actor: str) -> Outcome:
         caller = Caller(actor, correlation_id=terms.order_id, causation_id=terms.order_id)
-        return await self._insist(lambda: self._trading.report(terms, fact, caller))
+        return await self.insist(lambda: self._trading.report(terms, fact, caller))
 
-    async def _insist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def insist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try until the store can be reached."""
         waits = pauses(*_STORE_PAUSES_SECONDS)
         while True:
             try:

@@ -19,7 +19,7 @@ from application.sending import Sender
 from application.tasks import Tasks
 from application.watching import OpenOrders
 from domain.commands import RecordCancellation, RecordRejection
-from domain.events import OrderEvent, OrderPlaced, OrderReconciled, RecordedEvent, order_of
+from domain.events import OrderEvent, OrderPlaced, OrderReconciled, OrderReplaceRequested, RecordedEvent, order_of
 from domain.lifecycle import FINAL, Status
 from domain.order import Order
 from domain.values import OrderId
@@ -50,8 +50,10 @@ class OrderExecutor:
         self._bookkeeping = bookkeeping
         self._open_orders = OpenOrders()
         self._turns: dict[OrderId, asyncio.Lock] = {}
+        self._resuming: set[OrderId] = set()
+        self._began_at = 0
         self._tasks = Tasks("an order's work failed; it is resumed at the next start")
-        self._inquiries = Inquiries(venue, booking, clock, self._open_orders)
+        self._inquiries = Inquiries(venue, booking, bookkeeping, clock, self._open_orders)
         self._sender = Sender(venue, booking, self._inquiries, clock, backoff_seconds)
         self._canceller = Canceller(venue, booking, self._inquiries, clock)
         self._replacer = Replacer(venue, booking, self._inquiries, clock, backoff_seconds)
@@ -62,6 +64,7 @@ class OrderExecutor:
 
     async def run(self) -> None:
         """Resume what is open, then follow the log, until cancelled."""
+        self._began_at = await self._booking.position()
         order_ids, position = await self._bookkeeping.open_orders()
         for order_id in order_ids:
             self._open_orders.expect(order_id)
@@ -91,7 +94,10 @@ class OrderExecutor:
         elif event.status is Status.PENDING_CANCEL:
             self._tasks.spawn(self._in_turn(order_id, self._canceller.cancel))
         elif event.status is Status.PENDING_REPLACE:
-            self._tasks.spawn(self._replacer.replace(order_id))
+            is_news = isinstance(event, OrderReplaceRequested) and recorded.position > self._began_at
+            # Anything else may have been sent before: by the process before this one, or ahead of a cancel that failed.
+            maybe_sent = not is_news or order_id in self._resuming
+            self._tasks.spawn(self._replacer.replace(order_id, maybe_sent=maybe_sent))
 
     def _ended(self, order_id: OrderId, event: OrderEvent, order: Order | None) -> None:
         self._open_orders.over(order_id)
@@ -108,6 +114,13 @@ class OrderExecutor:
 
     async def _resume(self, order_id: OrderId) -> None:
         """Pick an open order up wherever the process before this one left it."""
+        self._resuming.add(order_id)
+        try:
+            await self._pick_up(order_id)
+        finally:
+            self._resuming.discard(order_id)
+
+    async def _pick_up(self, order_id: OrderId) -> None:
         snapshot = await self._booking.order(order_id)
         if snapshot is None or snapshot.state.is_over:
             self._open_orders.over(order_id)

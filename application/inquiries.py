@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from application.booking import Booking, pauses
 from application.ports import (
+    Bookkeeping,
     Clock,
     Sought,
     Venue,
@@ -48,9 +50,12 @@ def sought(order: Order) -> Sought:
 class Inquiries:
     """Asks, and books the answers. Use ``end`` to stop what goes on in the background."""
 
-    def __init__(self, venue: Venue, booking: Booking, clock: Clock, open_orders: OpenOrders) -> None:
+    def __init__(
+        self, venue: Venue, booking: Booking, bookkeeping: Bookkeeping, clock: Clock, open_orders: OpenOrders
+    ) -> None:
         self._venue = venue
         self._booking = booking
+        self._bookkeeping = bookkeeping
         self._clock = clock
         self._open_orders = open_orders
         self._withdrawing: set[str] = set()
@@ -106,6 +111,11 @@ class Inquiries:
                 break
         self._withdrawing.discard(venue_order_id)
 
+    async def _named(self, report: VenueReport) -> VenueReport:
+        """The report with the name of the order that the venue once acknowledged under its id, if there is one."""
+        known = await self._booking.insist(lambda: self._bookkeeping.order_known_as(report.venue_order_id))
+        return report if known is None else replace(report, client_order_id=known)
+
     async def _recognise(self, report: VenueReport) -> None:
         """A report of an order that nobody knows: of a leg whose acknowledgement is on its way, or really a stranger's."""
         waits = pauses(*_STRANGER_PAUSES_SECONDS)
@@ -113,7 +123,7 @@ class Inquiries:
         while looks < len(_STRANGER_PAUSES_SECONDS) or self._open_orders.expect_legs():
             looks += 1
             await self._clock.sleep(next(waits))
-            if not await self._booking.book([report]):
+            if not await self._booking.book([await self._named(report)]):
                 return
         quantity = report.fill.quantity if report.fill else Quantity(ZERO)
         await self._booking.record_unknown(

@@ -93,7 +93,7 @@ class Reconciler:
 
     def _suspects(self, working: _Working) -> _Suspects:
         ours = [snapshot for snapshot in self._open_orders.all() if _differs(snapshot.state, working)]
-        theirs = {venue_order_id for venue_order_id, order in working.items() if not self._is_open(order)}
+        theirs = {venue_order_id for venue_order_id, order in working.items() if not self._is_right(order)}
         return _Suspects(ours, theirs)
 
     async def _settle(self, suspects: _Suspects, working: _Working) -> None:
@@ -105,7 +105,7 @@ class Reconciler:
                 unchanged.append(now)
         await self._ask_all(unchanged)
         for order in working.values():
-            if order.venue_order_id in suspects.theirs and not self._is_open(order):
+            if order.venue_order_id in suspects.theirs and not self._is_right(order):
                 await self._look_into(order)
 
     async def _ask_all(self, snapshots: Sequence[Snapshot[Order]]) -> None:
@@ -120,8 +120,12 @@ class Reconciler:
     def _name(self, order: WorkingOrder) -> OrderId:
         return self._booking.order_known_as(order.venue_order_id) or order.client_order_id
 
-    def _is_open(self, order: WorkingOrder) -> bool:
-        return self._name(order) in self._open_orders
+    def _is_right(self, order: WorkingOrder) -> bool:
+        """Whether it is open here, and known as what works for it there."""
+        order_id = self._name(order)
+        snapshot = self._open_orders.order(order_id)
+        known_as = {None, order.venue_order_id}
+        return order_id in self._open_orders and (snapshot is None or snapshot.state.venue_order_id in known_as)
 
     async def _record(self, order: Order, working: _Working) -> None:
         there = working.get(order.venue_order_id or "")
@@ -132,9 +136,18 @@ class Reconciler:
             reason="the venue's books differ",
         )
         await self._booking.record(order, difference, "reconciliation")
+        if there is not None and _has_other_terms(order, there):
+            # Terms that the venue changed by itself are told by its stream and by this list, and not to who asks.
+            restated = VenueReport(
+                client_order_id=order.order_id,
+                venue_order_id=there.venue_order_id,
+                status="replaced",
+                terms=there.terms,
+            )
+            await self._inquiries.take([restated])
 
     async def _look_into(self, order: WorkingOrder) -> None:
-        """An order that works at the venue and is not open here: over by our books, or not ours at all."""
+        """An order that works at the venue and should not: over or replaced by our books, or not ours at all."""
         named = self._name(order)
         snapshot = await self._booking.order(named) if named else None
         if snapshot is None:
@@ -155,14 +168,20 @@ class Reconciler:
                 )
             )
         elif snapshot.state.is_over:
-            difference = RecordDifference(
-                venue_order_id=order.venue_order_id,
-                venue_status=order.status,
-                venue_filled_quantity=Quantity(order.filled_quantity),
-                reason="it works at the venue and is over here",
-            )
-            await self._booking.record(snapshot.state, difference, "reconciliation")
+            await self._record_extra(snapshot.state, order, "it works at the venue and is over here")
             self._inquiries.withdraw(order.venue_order_id, "it is over here")
+        elif snapshot.state.venue_order_id not in {None, order.venue_order_id}:
+            await self._record_extra(snapshot.state, order, "it works at the venue beside the one that is known here")
+            await self._inquiries.ask(snapshot.state)
+
+    async def _record_extra(self, order: Order, extra: WorkingOrder, reason: str) -> None:
+        difference = RecordDifference(
+            venue_order_id=extra.venue_order_id,
+            venue_status=extra.status,
+            venue_filled_quantity=Quantity(extra.filled_quantity),
+            reason=reason,
+        )
+        await self._booking.record(order, difference, "reconciliation")
 
     async def _book_executions(self) -> None:
         """Book every execution since all of them were booked last, whichever order it belongs to, over or not."""
@@ -196,6 +215,11 @@ def _differs(order: Order, working: _Working) -> bool:
     there = working.get(order.venue_order_id)
     if there is None or there.filled_quantity != order.filled_quantity:
         return True
+    return _has_other_terms(order, there)
+
+
+def _has_other_terms(order: Order, there: WorkingOrder) -> bool:
+    """Whether the venue works on other terms than ours, and no replacement of ours explains it."""
     terms = order.current
     differs = (there.terms.quantity, there.terms.price, there.terms.stop_price) != (
         terms.quantity,

@@ -38,7 +38,7 @@ class Replacer:
         self._inquiries = inquiries
         self._clock = clock
         self._backoff = tuple(backoff_seconds)
-        self._busy: set[OrderId] = set()
+        self._busy: dict[OrderId, bool] = {}
 
     async def replace(self, order_id: OrderId, *, maybe_sent: bool = False) -> None:
         """Have the order replaced as often as its trader asked for, until the venue has answered each request.
@@ -46,16 +46,23 @@ class Replacer:
         ``maybe_sent``: another process may have sent what is pending already, so the venue is asked first.
         """
         if order_id in self._busy:
+            self._busy[order_id] = True  # whoever is busy may have looked before this was asked for
             return
-        self._busy.add(order_id)
         try:
-            while (order := await self._pending(order_id)) is not None:
-                if maybe_sent and await self._is_answered(order_id, order.replacements[0].number, proof=1):
-                    continue
-                maybe_sent = False
-                await self._carry_out(order, order.replacements[0].number)
+            is_due = True
+            while is_due:
+                self._busy[order_id] = False
+                await self._replace_all(order_id, maybe_sent=maybe_sent)
+                is_due = self._busy[order_id]
         finally:
-            self._busy.discard(order_id)
+            del self._busy[order_id]
+
+    async def _replace_all(self, order_id: OrderId, *, maybe_sent: bool) -> None:
+        while (order := await self._pending(order_id)) is not None:
+            if maybe_sent and await self._is_answered(order_id, order.replacements[0].number, proof=1):
+                continue
+            maybe_sent = False
+            await self._carry_out(order, order.replacements[0].number)
 
     async def _carry_out(self, order: Order, number: int) -> None:
         for attempt, pause_seconds in enumerate(self._backoff, start=1):

@@ -15,6 +15,7 @@ from domain.values import FillId, OrderId, Price, Quantity
 from tests.application.floor import LISTENING, TIMEOUT, Fixed, Floor
 from tests.application.world import (
     ALICE,
+    TEN_AT_100,
     FastClock,
     ScriptedVenue,
     accepted,
@@ -81,6 +82,35 @@ async def test_other_terms_at_the_venue_are_a_difference(floor: Floor) -> None:
     floor.venue.orders[order_id] += [restated]
     await until(floor.engine.store, "OrderReconciled", "OrderReplaced")
     assert (await floor.order(order_id)).current.quantity == Decimal(7)
+
+
+async def test_terms_that_the_venue_changed_by_itself_are_booked_although_whoever_asks_is_not_told(
+    floor: Floor,
+) -> None:
+    floor.open(reconcile_seconds=30)
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderAccepted")
+    smaller = VenueTerms(Quantity(Decimal(7)), Price(Decimal(100)), None)
+    floor.venue.orders[order_id] = [replace(accepted(order_id), terms=smaller)]
+    await until(floor.engine.store, "OrderReconciled", "OrderReplaced")
+    assert (await floor.order(order_id)).current.quantity == 7
+
+
+async def test_what_works_beside_the_order_that_took_its_place_is_recorded_and_asked_for(floor: Floor) -> None:
+    floor.open(reconcile_seconds=30)
+    order_id = await floor.place()
+    await until(floor.engine.store, "OrderAccepted")
+    old = f"v-{order_id}"
+    now = replace(accepted(order_id), venue_order_id="v-2", status="replaced", terms=TEN_AT_100)
+    floor.venue.orders[order_id] = [accepted(order_id), replace(accepted(order_id), status="superseded"), now]
+    floor.venue.stream.put_nowait(now)
+    await until(floor.engine.store, "OrderReplaced")
+    floor.venue.working[old] = working(order_id, venue_order_id=old)
+    await until(floor.engine.store, "OrderReconciled")
+    while ("cancel", old) not in floor.venue.calls:
+        await asyncio.sleep(0.001)
+    (found,) = await differences(floor)
+    assert (found.venue_order_id, found.reason) == (old, "it works at the venue beside the one that is known here")
 
 
 async def test_a_difference_that_goes_away_by_itself_is_none(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,6 +317,17 @@ async def test_an_order_that_works_again_meanwhile_is_left_alone(floor: Floor) -
     floor.open(reconcile_seconds=30)
     await looked(floor, 4)
     assert (await unknown(floor), await differences(floor), floor.venue.count("cancel")) == ([], [], 0)
+
+
+async def test_a_report_of_an_order_known_by_the_venue_s_id_only_is_booked(floor: Floor) -> None:
+    order_id = await floor.place()
+    await report(floor.engine.trading, order_id, RecordSent(1))
+    await report(floor.engine.trading, order_id, RecordAcceptance("v-9"))
+    floor.fixed = Fixed([], await floor.engine.store.position(), known={"v-9": order_id})
+    floor.open()
+    floor.venue.stream.put_nowait(replace(filled(OrderId("leg"), 4), venue_order_id="v-9"))
+    await until(floor.engine.store, "OrderFilled")
+    assert await unknown(floor) == []
 
 
 async def test_a_stranger_s_reports_are_recorded_once(floor: Floor) -> None:

@@ -1,12 +1,13 @@
 """Replacements on their way to the venue and back."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace as replace_in
 from decimal import Decimal
 
 import pytest
 
-from application.ports import VenueBusyError, VenueRefusedError, VenueReplacement, VenueReport
+from application.ports import Sought, VenueBusyError, VenueRefusedError, VenueReplacement, VenueReport
 from domain.commands import RecordAcceptance, RecordSent, ReplaceOrder
 from domain.refusals import InsufficientFunds, OrderChanged
 from domain.values import OrderId, Price, Quantity
@@ -326,7 +327,16 @@ async def test_a_replacement_that_the_process_before_sent_is_asked_for_before_it
     order_id = await accept(floor)
     await floor.close()
     await replace(floor, order_id, quantity=20)
-    request = VenueReplacement(
+    await floor.venue.replace(twenty(order_id))
+    floor.venue.finds.append(TIMEOUT)
+    floor.open([order_id], await floor.engine.store.position())
+    await until(floor.engine.store, "OrderReplaced")
+    assert floor.venue.count("replace") == 1
+
+
+def twenty(order_id: OrderId) -> VenueReplacement:
+    """The first replacement of the order, as the process before this one sent it."""
+    return VenueReplacement(
         client_order_id=order_id,
         number=1,
         venue_order_id=f"v-{order_id}",
@@ -334,10 +344,58 @@ async def test_a_replacement_that_the_process_before_sent_is_asked_for_before_it
         price=None,
         stop_price=None,
     )
-    await floor.venue.replace(request)
-    floor.venue.finds.append(TIMEOUT)
-    floor.open([order_id], await floor.engine.store.position())
+
+
+async def test_a_replacement_that_the_read_model_does_not_know_yet_may_have_been_sent(floor: Floor) -> None:
+    order_id = await accept(floor)
+    await floor.close()
+    await replace(floor, order_id, quantity=20)
+    await floor.venue.replace(twenty(order_id))
+    floor.open()
     await until(floor.engine.store, "OrderReplaced")
+    assert floor.venue.count("replace") == 1
+
+
+async def test_another_request_does_not_send_again_what_the_process_before_sent(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = await accept(floor)
+    await floor.close()
+    await replace(floor, order_id, quantity=20)
+    await floor.venue.replace(twenty(order_id))
+    usual = floor.venue.find
+
+    async def find_late(sought: Sought) -> Sequence[VenueReport]:
+        if not floor.venue.count("find"):
+            await usual(sought)
+            await replace(floor, order_id, quantity=30)
+            await asyncio.sleep(0.02)
+            raise TIMEOUT
+        return await usual(sought)
+
+    monkeypatch.setattr(floor.venue, "find", find_late)
+    floor.venue.calls.clear()
+    floor.open([order_id], await floor.engine.store.position())
+    await until(floor.engine.store, "OrderReplaced", "OrderReplaced")
+    assert [each.number for each in floor.venue.replacements] == [1, 2]
+
+
+async def test_a_replacement_that_a_cancel_came_after_is_asked_for_before_it_is_sent_again(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = await accept(floor)
+    usual = floor.venue.replace
+
+    async def lost(replacement: VenueReplacement) -> Sequence[VenueReport]:
+        await usual(replacement)
+        await cancel(floor.engine.trading, order_id)
+        raise TIMEOUT
+
+    monkeypatch.setattr(floor.venue, "replace", lost)
+    floor.venue.finds.append(TIMEOUT)
+    floor.venue.cancels.append(VenueRefusedError("422", "pending replace"))
+    await replace(floor, order_id, quantity=20)
+    await until(floor.engine.store, "OrderCancelRefused", "OrderReplaced")
     assert floor.venue.count("replace") == 1
 
 

@@ -128,18 +128,19 @@ def _holdings(evidence: Evidence, account: Account, orders: list[Order], working
 
 
 def no_decision_spends_what_is_not_there(evidence: Evidence) -> Iterator[str]:
-    """After every reservation and withdrawal that a trader asked for, what is available is not negative."""
+    """No reservation or withdrawal that a trader asked for takes what is available below 0. Facts may, and do."""
     with exactly():
         for trader in evidence.world.traders:
             account = Account()
             for recorded in evidence.of_stream[account_stream(trader.trader_id)]:
-                event = recorded.event
+                event, before = recorded.event, account.available
                 state = evolve(account, event)
                 assert isinstance(state, Account)
                 account = state
                 if not recorded.metadata.actor.startswith("trader:"):
                     continue
-                if isinstance(event, FundsReserved | FundsWithdrawn | ReservationChanged) and account.available < 0:
+                takes = isinstance(event, FundsReserved | FundsWithdrawn | ReservationChanged)
+                if takes and account.available < min(before, ZERO):
                     yield f"{trader.trader_id} has {account.available} left after position {recorded.position}"
                 if isinstance(event, SharesReserved) and account.holding(event.symbol).available < 0:
                     yield f"{trader.trader_id} sells {event.symbol} that it does not have at {recorded.position}"

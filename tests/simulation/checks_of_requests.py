@@ -91,7 +91,9 @@ def _refused(event: End, asked: Sequence[Request]) -> bool:
         if request.kind == "find" and request.outcome == "not found":
             looked_for = True
         elif request.kind == "submit" and request.outcome == "refused":
-            return request.code == event.code and looked_for
+            # Whoever was told may have died before it was recorded: then the next refusal, of a later attempt, counts.
+            if request.code == event.code and looked_for:
+                return True
         elif request.kind == "submit" and request.outcome in MAY_HAVE_ARRIVED:
             looked_for = False
     return False

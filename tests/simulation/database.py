@@ -188,12 +188,17 @@ class Connection:
         if self._database.is_away or self._faults.strikes(Fault.READ_FAILS):
             await asyncio.sleep(_GIVE_UP_SECONDS)
             raise StoreUnavailableError("the store is away")
-        await asyncio.sleep(self._database.pause_seconds())
+        await self._pause()
 
     async def _answered(self) -> None:
         """What was read grows old on its way back."""
-        await asyncio.sleep(self._database.pause_seconds())
+        await self._pause()
         self._process.pass_out()
+
+    async def _pause(self) -> None:
+        """Mostly nothing else happens meanwhile, and then there is no need to let anything happen."""
+        if (seconds := self._database.pause_seconds()) > 0:
+            await asyncio.sleep(seconds)
 
     def _commit(
         self, transactions: Sequence[Transaction], known_position: int, answer: asyncio.Future[Appended]

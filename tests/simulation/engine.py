@@ -98,7 +98,7 @@ class Api(Program):
             raise DisconnectedError
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.add(answer)
-        self.process.spawn(_serve(work(self.trading), answer))
+        self.process.spawn(_serve(work, self.trading, answer))
         try:
             return await answer
         finally:
@@ -111,9 +111,9 @@ class Api(Program):
                 answer.set_exception(DisconnectedError())
 
 
-async def _serve(work: Awaitable[T], answer: asyncio.Future[T]) -> None:
+async def _serve(work: Callable[[Trading], Awaitable[T]], trading: Trading, answer: asyncio.Future[T]) -> None:
     try:
-        result = await work
+        result = await work(trading)
     except Exception as error:  # noqa: BLE001 - every error of a command is its caller's answer
         if not answer.done():
             answer.set_exception(error)

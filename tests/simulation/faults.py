@@ -57,6 +57,7 @@ _HIGHEST = {
 _HIGHEST_OTHERWISE = 0.3
 _CALM_WORLDS = 0.06
 _ABSENT_FAULTS = (0.2, 0.5, 0.85)
+_LOAD_SHARE = 0.2
 _LATEST_SECONDS = (2.0, 6.0, 30.0)
 
 
@@ -66,14 +67,15 @@ class Faults:
     ``latest_seconds``: how long after its sender gave up a request may arrive.
     """
 
-    def __init__(self, chances: Chances) -> None:
+    def __init__(self, chances: Chances, *, is_load: bool = False) -> None:
         self.is_over = False
         self.is_calm = chances.happens(_CALM_WORLDS)
         self.latest_seconds = chances.one_of(_LATEST_SECONDS)
         absent = 1.0 if self.is_calm else chances.one_of(_ABSENT_FAULTS)
+        share_max = _LOAD_SHARE if is_load else 1.0
         self.rates: dict[Fault, float] = {}
         for fault in Fault:
-            is_there, share = not chances.happens(absent), chances.random()
+            is_there, share = not chances.happens(absent), share_max * chances.random()
             if is_there:
                 self.rates[fault] = _HIGHEST.get(fault, _HIGHEST_OTHERWISE) * share * share
         self._chances = chances.branch("faults")

@@ -14,6 +14,7 @@ from tests.simulation.loop import StuckError, VirtualLoop, run_virtually
 from tests.simulation.world import World
 
 ORDERS = 100
+ORDERS_OF_LOAD = 2_000
 
 _NAMES = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -37,21 +38,27 @@ class Result:
 
 
 def simulate(
-    seed: int, orders: int = ORDERS, *, prepare: Callable[[World], None] | None = None, checks: Sequence[Check] = CHECKS
+    seed: int,
+    orders: int | None = None,
+    *,
+    is_load: bool = False,
+    prepare: Callable[[World], None] | None = None,
+    checks: Sequence[Check] = CHECKS,
 ) -> Result:
     """Run a seed to its end and check everything.
 
     Args:
         seed: decides everything.
         orders: how many are asked for, about.
+        is_load: many traders at once and few faults, instead of few traders and many faults.
         prepare: changes the world before it begins; for tests of the checks.
         checks: what must be true.
     """
     loop = VirtualLoop()
-    world = World(seed, loop)
+    world = World(seed, loop, is_load=is_load)
     if prepare is not None:
         prepare(world)
-    failures = _run(world, loop, orders)
+    failures = _run(world, loop, orders or (ORDERS_OF_LOAD if is_load else ORDERS))
     evidence = Evidence(world)
     for check in checks:
         failures += [(check.__name__, sentence) for sentence in check(evidence)]

@@ -21,6 +21,10 @@ from tests.simulation.process import Process, owner_in
 from tests.simulation.surroundings import BEGINNING, CountingIds, MachineClock, QuotedInstruments
 from tests.simulation.traders import SYMBOLS, Trader
 
+_TRADERS = (1, 8)
+_TRADERS_OF_LOAD = (20, 60)
+_PAUSES = (0.03, 0.3, 2.0)
+_PAUSES_OF_LOAD = (0.03, 0.1)
 _RESTART_SECONDS = (0.0, 8.0)
 _OVERLAP_SECONDS = (0.0, 10.0)
 _OUTAGE_SECONDS = (0.1, 20.0)
@@ -46,12 +50,13 @@ class Heard(logging.Handler):
 class World:
     """Everything there is in one simulation."""
 
-    def __init__(self, seed: int, loop: VirtualLoop) -> None:
-        self.chances = Chances(f"world {seed}")
+    def __init__(self, seed: int, loop: VirtualLoop, *, is_load: bool = False) -> None:
+        self.is_load = is_load
+        self.chances = Chances(f"{'load' if is_load else 'world'} {seed}")
         self.loop = loop
         loop.owner_in = owner_in
         self.began_at = self._began_at()
-        self.faults = Faults(self.chances.branch("weather"))
+        self.faults = Faults(self.chances.branch("weather"), is_load=is_load)
         self.journal = Journal()
         self.clock = MachineClock(loop, self.began_at)
         commission = Money(Decimal("0.0035") if self.chances.happens(0.5) else Decimal(0))
@@ -135,8 +140,8 @@ class World:
         for place in range(self.chances.whole(1, 2)):
             self.start_api(place)
         self.start_worker()
-        traders = self.chances.whole(1, 8)
-        pause_seconds = self.chances.one_of((0.03, 0.3, 2.0))
+        traders = self.chances.whole(*(_TRADERS_OF_LOAD if self.is_load else _TRADERS))
+        pause_seconds = self.chances.one_of(_PAUSES_OF_LOAD if self.is_load else _PAUSES)
         for number in range(traders):
             self.traders.append(self._trader(number))
         listening = [asyncio.create_task(trader.listen()) for trader in self.traders]
