@@ -134,6 +134,7 @@ class Reconciler:
             venue_status=there.status if there else "not working",
             venue_filled_quantity=Quantity(there.filled_quantity) if there else order.filled_quantity,
             reason="the venue's books differ",
+            compared_with=order.status,
         )
         await self._booking.record(order, difference, "reconciliation")
         if there is not None and _has_other_terms(order, there):
@@ -180,6 +181,7 @@ class Reconciler:
             venue_status=extra.status,
             venue_filled_quantity=Quantity(extra.filled_quantity),
             reason=reason,
+            compared_with=order.status,
         )
         await self._booking.record(order, difference, "reconciliation")
 

@@ -90,6 +90,8 @@ def status_message(recorded: RecordedEvent) -> dict[str, Any] | None:
             "price": event.price and f"{event.price:f}",
             "stop_price": event.stop_price and f"{event.stop_price:f}",
         }
+    elif isinstance(event, OrderCounterpartFilled):
+        message["quantity"] = f"{event.quantity:f}"
     elif isinstance(event, OrderUnprotected):
         message["flags"] = list(event.flags)
     if (reason := getattr(event, "reason", None)) is not None:

@@ -7,6 +7,7 @@ is already known decides to nothing.
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.lifecycle import Status
 from domain.values import FillId, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId
 
 # ── Requests ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -191,12 +192,16 @@ class RecordReplaceRefusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordDifference:
-    """The venue's books and ours differ; ``reason`` says how."""
+    """The venue's books and ours differ; ``reason`` says how.
+
+    ``compared_with`` is the status here when the books were compared: one that has changed since makes it old news.
+    """
 
     venue_order_id: str
     venue_status: str
     venue_filled_quantity: Quantity
     reason: str
+    compared_with: Status | None = None
 
 
 OrderReport = (

@@ -192,7 +192,7 @@ def _never_arrived(order: Order, reason: str) -> OrderEvent:
 
 def _differed(order: Order, report: RecordDifference) -> list[OrderEvent]:
     difference = Difference(report.venue_order_id, report.venue_status, report.venue_filled_quantity)
-    if difference == order.difference:
+    if difference == order.difference or report.compared_with not in {None, order.status}:
         return []
     return [
         OrderReconciled(

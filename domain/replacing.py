@@ -9,7 +9,7 @@ from domain.lifecycle import FINAL, Flag, Kind, Status, after, works_on
 from domain.order import Order, Replacement, Terms, without
 from domain.pricing import LIMITED, STOPPED, limit_of
 from domain.refusals import InvalidPrice, InvalidQuantity, OrderNotReplaceable
-from domain.values import ZERO, Price, Quantity, Side, tidy
+from domain.values import ZERO, OrderType, Price, Quantity, Side, tidy
 
 _TOO_LATE = "the order was filled first"
 
@@ -17,7 +17,8 @@ _TOO_LATE = "the order was filled first"
 def request_replacement(order: Order, request: ReplaceOrder) -> list[OrderEvent]:
     """What a trader's request for other terms leads to: done at once if the order never left, else the venue decides.
 
-    What the request leaves out is taken from the last request that is still pending, or else from the order.
+    What the request leaves out is taken from the last request that is still pending, or else from the order. Of a STOP
+    order, ``price`` is the stop price where that is left out, as when it is placed.
 
     Raises:
         OrderNotReplaceable: it is over, or about to be cancelled.
@@ -26,6 +27,8 @@ def request_replacement(order: Order, request: ReplaceOrder) -> list[OrderEvent]
     """
     if order.is_over or order.status is Status.PENDING_CANCEL:
         raise OrderNotReplaceable(status=order.status)
+    if order.terms.order_type is OrderType.STOP and request.stop_price is None:
+        request = replace(request, price=None, stop_price=request.price)
     _check(order, request)
     base = order.replacements[-1].terms if order.replacements else order.current
     price, stop_price = request.price or base.price, request.stop_price or base.stop_price

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from domain import order as orders
@@ -291,6 +293,12 @@ def test_a_difference_is_recorded_once_and_changes_nothing() -> None:
     order = given(placed(), sent(), accepted(), PART).when(difference()).then(reconciled(Status.PARTIALLY_FILLED))
     assert order.difference == Difference("v-1", "canceled", units(70))
     assert (order.status, order.held, order.fills) == (before.status, before.held, before.fills)
+
+
+def test_a_difference_to_what_the_order_no_longer_is_is_none() -> None:
+    story = given(placed(), sent(), accepted(), PART, CANCELLED)
+    story.when(replace(difference(), compared_with=Status.PARTIALLY_FILLED)).then()
+    story.when(replace(difference(), compared_with=Status.CANCELLED)).then(reconciled(Status.CANCELLED))
 
 
 def test_another_difference_is_another_event() -> None:

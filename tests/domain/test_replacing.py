@@ -126,7 +126,7 @@ def test_a_request_for_no_more_than_is_filled_is_refused(quantity: int) -> None:
         (
             OrderType.STOP,
             {"price": None, "stop_price": price_of(9)},
-            wish(price=9),
+            wish(price=9, stop_price=8),
             "price has no meaning for a STOP order",
         ),
         (OrderType.LIMIT, {}, wish(stop_price=9), "stop_price has no meaning for a LIMIT order"),
@@ -151,6 +151,8 @@ def test_the_quantity_of_one_of_two_exits_follows_what_it_protects() -> None:
     ("order_type", "prices", "request_", "reserve"),
     [
         (OrderType.STOP, {"price": None, "stop_price": price_of(20)}, wish(stop_price=40), 42),
+        # Of a STOP order, the price is the stop price, as when it is placed.
+        (OrderType.STOP, {"price": None, "stop_price": price_of(20)}, wish(price=40), 42),
         (OrderType.STOP_LIMIT, {"price": price_of(22), "stop_price": price_of(20)}, wish(stop_price=21), 22),
         (OrderType.STOP_LIMIT, {"price": price_of(22), "stop_price": price_of(20)}, wish(price=30), 30),
     ],
