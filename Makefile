@@ -12,8 +12,8 @@ run: $(VENV)/.runtime  ## The whole engine with embedded servers; the tether end
 test: $(VENV)/.development  ## All tests, with the coverage gate.
 	$(BIN)/python -m pytest --cov
 
-simulate: $(VENV)/.development  ## The engine in a simulated world: SEEDS=1000 of them, or SEED=4711 to replay one.
-	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) $(if $(ORDERS),--orders $(ORDERS))
+simulate: $(VENV)/.development  ## The engine in a simulated world: SEEDS=1000 of them, or SEED=4711 to replay one; LOAD=yes: a busy one.
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) $(if $(ORDERS),--orders $(ORDERS)) $(if $(LOAD),--load)
 
 test-faults: $(VENV)/.development  ## Kill every process at every boundary and at random; FAULTS_SEED=n is that run again.
 	FAULTS_ROUNDS=all FAULTS_SEED=$${FAULTS_SEED:-$$(date +%s)} $(BIN)/python -m pytest --quiet --capture=no tests/faults

@@ -7,10 +7,11 @@ from itertools import chain, repeat
 from typing import TypeVar, cast
 
 from application.facts import facts
-from application.ports import Clock, StoreUnavailableError, VenueReport
+from application.ports import Clock, StoreUnavailableError
 from application.sequencer import Outcome, SequencerBusyError
 from application.snapshots import Snapshot
 from application.trading import Caller, Trading
+from application.venue import VenueReport
 from domain.commands import OrderReport
 from domain.events import (
     OrderAccepted,

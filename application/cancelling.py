@@ -4,7 +4,8 @@ import logging
 
 from application.booking import Booking
 from application.inquiries import NO_ANSWER, Inquiries, until_answered
-from application.ports import Clock, Venue, VenueRefusedError
+from application.ports import Clock
+from application.venue import Venue, VenueRefusedError
 from domain.commands import RecordCancelRefusal
 from domain.lifecycle import Status
 from domain.order import Order

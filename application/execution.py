@@ -12,11 +12,12 @@ from application.booking import Booking
 from application.cancelling import Canceller
 from application.inquiries import Inquiries
 from application.listening import VenueListener
-from application.ports import Bookkeeping, Clock, Feed, Venue
+from application.ports import Bookkeeping, Clock, Feed
 from application.reconciliation import Reconciler
 from application.replacing import Replacer
 from application.sending import Sender
 from application.tasks import Tasks
+from application.venue import Venue
 from application.watching import OpenOrders
 from domain.commands import RecordCancellation, RecordRejection
 from domain.events import OrderEvent, OrderPlaced, OrderReconciled, OrderReplaceRequested, RecordedEvent, order_of

@@ -1,6 +1,6 @@
 """What a report of the venue says, as facts to record."""
 
-from application.ports import VenueFill, VenueReport
+from application.venue import VenueFill, VenueReport
 from domain.commands import (
     OrderReport,
     RecordAcceptance,

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from application.booking import Booking, pauses
-from application.ports import (
-    Bookkeeping,
-    Clock,
+from application.ports import Bookkeeping, Clock
+from application.tasks import Tasks
+from application.venue import (
     Sought,
     Venue,
     VenueBusyError,
@@ -16,7 +16,6 @@ from application.ports import (
     VenueReport,
     VenueUnreachableError,
 )
-from application.tasks import Tasks
 from application.watching import OpenOrders
 from domain.events import UnknownOrderReported
 from domain.order import Order

@@ -4,9 +4,10 @@ import logging
 from collections.abc import Awaitable
 
 from application.inquiries import NO_ANSWER, Inquiries
-from application.ports import Clock, StoreUnavailableError, Venue, VenueReport
+from application.ports import Clock, StoreUnavailableError
 from application.reconciliation import Reconciler
 from application.tasks import Tasks
+from application.venue import Venue, VenueReport
 
 log = logging.getLogger(__name__)
 

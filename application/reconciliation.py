@@ -14,8 +14,9 @@ from typing import Final, NamedTuple
 from application.booking import Booking
 from application.facts import execution_of
 from application.inquiries import NO_ANSWER, Inquiries
-from application.ports import Bookkeeping, Clock, Venue, VenueReport, WorkingOrder
+from application.ports import Bookkeeping, Clock
 from application.snapshots import Snapshot
+from application.venue import Venue, VenueReport, WorkingOrder
 from application.watching import OpenOrders
 from domain.commands import RecordDifference
 from domain.events import UnknownOrderReported

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from application.booking import Booking
 from application.inquiries import NO_ANSWER, Inquiries, sought, until_answered
-from application.ports import Clock, Venue, VenueBusyError, VenueRefusedError, VenueReplacement
+from application.ports import Clock
 from application.sending import NOT_FOUND_PROOF
+from application.venue import Venue, VenueBusyError, VenueRefusedError, VenueReplacement
 from domain.commands import RecordReplacement, RecordReplaceRefusal
 from domain.lifecycle import Status
 from domain.order import Order, Replacement

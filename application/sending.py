@@ -12,8 +12,8 @@ from math import inf
 
 from application.booking import Booking, state_in
 from application.inquiries import NO_ANSWER, Inquiries, sought, until_answered
-from application.ports import (
-    Clock,
+from application.ports import Clock
+from application.venue import (
     Venue,
     VenueBusyError,
     VenueHasOrderError,

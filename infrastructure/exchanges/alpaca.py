@@ -10,7 +10,7 @@ from typing import Final, Self
 
 import structlog
 
-from application.ports import (
+from application.venue import (
     Instrument,
     Sought,
     VenueBusyError,

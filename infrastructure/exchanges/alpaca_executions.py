@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from application.ports import VenueFill, VenueReport
+from application.venue import VenueFill, VenueReport
 from domain.refusals import InvalidPrice, InvalidQuantity
 from domain.values import (
     AMOUNT_LIMIT,

@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from application.ports import VenueOutcomeUnknownError, VenueReport
+from application.venue import VenueOutcomeUnknownError, VenueReport
 from domain.values import OrderId
 from infrastructure.exchanges.alpaca_executions import Execution, net_quantity
 from infrastructure.exchanges.alpaca_orders import WireOrder, named, terms_of

@@ -17,12 +17,7 @@ from urllib.parse import urlsplit
 import httpx2
 import msgspec
 
-from application.ports import (
-    VenueBusyError,
-    VenueOutcomeUnknownError,
-    VenueRefusedError,
-    VenueUnreachableError,
-)
+from application.venue import VenueBusyError, VenueOutcomeUnknownError, VenueRefusedError, VenueUnreachableError
 from infrastructure.exchanges.alpaca_reading import NUL_ESCAPES
 
 KEEPALIVE_SECONDS = 30.0

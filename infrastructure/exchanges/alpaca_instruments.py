@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from application.ports import (
+from application.venue import (
     Instrument,
     VenueBusyError,
     VenueOutcomeUnknownError,

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from application.ports import VenueOrder, VenueRefusedError, VenueReplacement, VenueTerms, WorkingOrder
+from application.venue import VenueOrder, VenueRefusedError, VenueReplacement, VenueTerms, WorkingOrder
 from domain.refusals import InvalidPrice, InvalidQuantity
 from domain.values import (
     ZERO,

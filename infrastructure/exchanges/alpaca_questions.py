@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from application.ports import Sought, VenueOutcomeUnknownError, WorkingOrder
+from application.venue import Sought, VenueOutcomeUnknownError, WorkingOrder
 from infrastructure.exchanges.alpaca_executions import Execution, net_quantity, read_page
 from infrastructure.exchanges.alpaca_http import AlpacaHttp, Answer
 from infrastructure.exchanges.alpaca_orders import (

@@ -8,7 +8,7 @@ from typing import Annotated, Final, TypeVar
 
 import msgspec
 
-from application.ports import VenueOutcomeUnknownError
+from application.venue import VenueOutcomeUnknownError
 
 # The log cannot hold U+0000, and what a venue says must not stop a fact from being recorded.
 NUL_ESCAPES: Final = (rb"\u0000", rb"\ufffd")

@@ -14,7 +14,7 @@ import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from application.ports import (
+from application.venue import (
     VenueBusyError,
     VenueOutcomeUnknownError,
     VenueRefusedError,

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from application.ports import VenueReport
+from application.venue import VenueReport
 from domain.values import OrderId
 from infrastructure.exchanges.alpaca_executions import STATUSES, ExecutionWords, execution
 from infrastructure.exchanges.alpaca_history import ENDS, report

@@ -9,7 +9,7 @@ from typing import Self
 import psycopg
 from psycopg.rows import TupleRow
 
-from application.ports import Instrument
+from application.venue import Instrument
 from domain.values import Symbol
 from infrastructure.postgres.patience import Pool
 from infrastructure.postgres.rows import array

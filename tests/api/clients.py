@@ -9,8 +9,8 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from starlette.applications import Starlette
 
 from api.auth import make_token
-from application.ports import Instrument
 from application.trading import Caller
+from application.venue import Instrument
 from domain.commands import Deposit, OrderReport, RecordAcceptance, RecordFill
 from domain.values import FillId, Money, OrderId, Price, Quantity, Symbol, TraderId, parse_trader_id
 from infrastructure.clock import SystemClock

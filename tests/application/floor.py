@@ -7,10 +7,10 @@ from datetime import datetime
 
 from application.booking import Booking
 from application.execution import OrderExecutor
-from application.ports import VenueOutcomeUnknownError, VenueReport, VenueUnreachableError
 from application.sequencer import Sequencer
 from application.snapshots import Snapshot
 from application.trading import OrderRequest, Trading
+from application.venue import VenueOutcomeUnknownError, VenueReport, VenueUnreachableError
 from domain.order import Order
 from domain.values import OrderId
 from infrastructure.memory import InMemoryEventStore

@@ -6,15 +6,15 @@ import pytest
 
 from application.booking import Booking
 from application.facts import facts
-from application.ports import (
-    StoreUnavailableError,
+from application.ports import StoreUnavailableError
+from application.trading import Trading
+from application.venue import (
     VenueBusyError,
     VenueHasOrderError,
     VenueOutcomeUnknownError,
     VenueRefusedError,
     VenueReport,
 )
-from application.trading import Trading
 from domain.commands import RecordAcceptance, RecordFill, RecordRejection, RecordSent
 from domain.values import OrderId
 from tests.application.floor import DOWN, FOREVER, LISTENING, TIMEOUT, Floor

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from application.ports import Sought, VenueRefusedError, VenueReport
+from application.venue import Sought, VenueRefusedError, VenueReport
 from domain.commands import RecordAcceptance, RecordFill, RecordSent
 from domain.events import OrderPlaced, UnknownOrderReported
 from domain.exits import Exits, exits_of

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from application.ports import StoreUnavailableError, VenueReport, VenueTerms
+from application.ports import StoreUnavailableError
 from application.reconciliation import GRACE_SECONDS
+from application.venue import VenueReport, VenueTerms
 from domain.commands import RecordAcceptance, RecordNeverArrived, RecordSent
 from domain.events import OrderReconciled, RecordedEvent, UnknownOrderReported
 from domain.values import FillId, OrderId, Price, Quantity

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from application.ports import Sought, VenueBusyError, VenueRefusedError, VenueReplacement, VenueReport
+from application.venue import Sought, VenueBusyError, VenueRefusedError, VenueReplacement, VenueReport
 from domain.commands import RecordAcceptance, RecordSent, ReplaceOrder
 from domain.refusals import InsufficientFunds, OrderChanged
 from domain.values import OrderId, Price, Quantity

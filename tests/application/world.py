@@ -7,8 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from application.ports import (
-    EventStore,
+from application.ports import EventStore
+from application.sequencer import Outcome, Sequencer
+from application.snapshots import Snapshot
+from application.trading import Caller, OrderRequest, Trading
+from application.venue import (
     Instrument,
     Sought,
     VenueFill,
@@ -19,9 +22,6 @@ from application.ports import (
     VenueTerms,
     WorkingOrder,
 )
-from application.sequencer import Outcome, Sequencer
-from application.snapshots import Snapshot
-from application.trading import Caller, OrderRequest, Trading
 from domain.commands import CancelOrder, Deposit, OrderReport
 from domain.events import RecordedEvent
 from domain.order import Order

@@ -7,7 +7,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 import pytest
 
-from application.ports import Venue, VenueOrder
+from application.venue import Venue, VenueOrder
 from domain.values import OrderId, OrderType, Quantity, Side, Symbol, TimeInForce
 from tests.contracts.venues import Control, alpaca_at, control_of
 from tests.venue_server import VenueAddress, running_venue

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from application.ports import (
+from application.venue import (
     Sought,
     Venue,
     VenueOutcomeUnknownError,

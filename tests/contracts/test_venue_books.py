@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
-from application.ports import Venue, VenueReplacement, VenueReport, VenueTerms
+from application.venue import Venue, VenueReplacement, VenueReport, VenueTerms
 from domain.values import Price, Quantity, Side
 from tests.contracts.venues import RESTING, Control, NewOrder, about, fills, listening, sought, statuses, streamed
 

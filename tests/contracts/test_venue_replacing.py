@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from application.ports import (
+from application.venue import (
     Sought,
     Venue,
     VenueLeg,

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 
-from application.ports import Sought, Venue, VenueFill, VenueOrder, VenueReport
+from application.venue import Sought, Venue, VenueFill, VenueOrder, VenueReport
 from domain.values import OrderType, Price, TimeInForce
 from infrastructure.exchanges.alpaca import AlpacaVenue
 from tests.venue_server import VenueAddress

@@ -112,7 +112,7 @@ class Drama:
         settled = await self.settle()
         words = [f"{len(self.ledger.orders) - orders} orders, {self.ledger.position - position} events", settled]
         if led is not None:
-            words.append(f"{led[0]} took over in {self._takeover(killed_at, led[1]):.1f} s")
+            words.append(self._takeover(killed_at, *led))
         return ", ".join(words)
 
     async def suspend(self, boundary: Boundary | None, *, cut: bool) -> str:
@@ -145,7 +145,7 @@ class Drama:
         await asyncio.sleep(_AFTER_SECONDS)
         settled = await self.settle()
         if cut:
-            words = f"{led[0]} took over in {self._takeover(stopped_at, led[1]):.1f} s"
+            words = self._takeover(stopped_at, *led)
         return f"{words}, {settled}"
 
     def go_on(self) -> None:
@@ -242,11 +242,12 @@ class Drama:
         trap.release(is_lost=sender_is_dead and not boundary.arrives_late)
         self.world.wires[name, server].trap = None
 
-    def _takeover(self, killed_at: datetime, led_at: datetime) -> float:
+    def _takeover(self, lost_at: datetime, successor: str, led_at: datetime) -> str:
+        """When the successor led, and when it had done something that others can see."""
         first = next((at for at in self.ledger.effects if at >= led_at), led_at)
-        seconds = (first - killed_at).total_seconds()
-        self.takeovers.append(seconds)
-        return seconds
+        leads, acts = ((moment - lost_at).total_seconds() for moment in (led_at, first))
+        self.takeovers.append(acts)
+        return f"{successor} led after {leads:.1f} s and acted after {acts:.1f} s"
 
     async def _problems(self) -> list[str]:
         """What is not as it should be now; the cheap questions first."""

@@ -10,8 +10,9 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
-from tests.simulation.simulation import ORDERS, Result, simulate
+from tests.simulation.simulation import Result, simulate
 
 _FAILURES_SHOWN = 10
 _LINES_SHOWN = 40
@@ -25,7 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="replay this one")
     parser.add_argument("--seeds", type=int, default=1_000, help="how many")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
-    parser.add_argument("--orders", type=int, default=ORDERS, help="how many orders each seed asks for")
+    parser.add_argument(
+        "--orders", type=int, help="how many orders each seed asks for; without it 100, or 2000 of load"
+    )
+    parser.add_argument("--load", action="store_true", help="many traders at once and few faults")
     parser.add_argument("--keep-going", action="store_true", help="name every seed that fails, one line each")
     chosen = parser.parse_args(arguments)
     seeds = (
@@ -33,12 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     began, orders, events, failed, done = time.monotonic(), 0, 0, 0, 0
     told = began
-    for done, result in enumerate(_results(seeds, chosen.orders), start=1):
+    for done, result in enumerate(_results(seeds, chosen.orders, is_load=chosen.load), start=1):
         orders += result.orders
         events += result.events
         if result.failures:
             failed += 1
-            sys.stdout.write(_line(result) if chosen.keep_going else _report(result, chosen.orders))
+            sys.stdout.write(
+                _line(result) if chosen.keep_going else _report(result, chosen.orders, is_load=chosen.load)
+            )
             sys.stdout.flush()
             if not chosen.keep_going:
                 break
@@ -55,13 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def _results(seeds: range, orders: int) -> Iterator[Result]:
+def _results(seeds: range, orders: int | None, *, is_load: bool) -> Iterator[Result]:
+    run = partial(simulate, orders=orders, is_load=is_load)
     if len(seeds) == 1:
-        yield simulate(seeds[0], orders)
+        yield run(seeds[0])
         return
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         try:
-            yield from pool.map(simulate, seeds, [orders] * len(seeds), chunksize=_SEEDS_AT_ONCE)
+            yield from pool.map(run, seeds, chunksize=1 if is_load else _SEEDS_AT_ONCE)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -71,8 +78,9 @@ def _line(result: Result) -> str:
     return f"seed {result.seed} failed {check}: {sentence.strip().splitlines()[-1]}\n"
 
 
-def _report(result: Result, orders: int) -> str:
-    replay = f"make simulate SEED={result.seed}" + ("" if orders == ORDERS else f" ORDERS={orders}")
+def _report(result: Result, orders: int | None, *, is_load: bool) -> str:
+    replay = f"make simulate SEED={result.seed}"
+    replay += (f" ORDERS={orders}" if orders else "") + (" LOAD=yes" if is_load else "")
     lines = [
         f"seed {result.seed} failed",
         *(f"{check}: {sentence}" for check, sentence in result.failures[:_FAILURES_SHOWN]),

@@ -10,6 +10,7 @@ from domain.events import (
     FundsDeposited,
     FundsReserved,
     FundsWithdrawn,
+    OrderFillCorrected,
     OrderFilled,
     ReservationChanged,
     SharesReserved,
@@ -18,7 +19,7 @@ from domain.events import (
 from domain.exits import exits_of
 from domain.lifecycle import Flag
 from domain.order import Order
-from domain.values import ZERO, Side, exactly, tidy
+from domain.values import ZERO, OrderId, Side, exactly, tidy
 from infrastructure.exchanges.paper import orders as venue
 from infrastructure.exchanges.paper.account import OPENING_CASH
 from tests.simulation.evidence import Evidence
@@ -178,18 +179,32 @@ def what_is_not_ours_is_reported(evidence: Evidence) -> Iterator[str]:
 
 
 def what_is_filled_is_protected_once(evidence: Evidence) -> Iterator[str]:
-    """The exits of a fill never sell more than it bought; where there are none, the order says that it is unprotected."""
+    """The exits of a fill never sell more than it bought; where there are none, the order says that it is unprotected.
+
+    Nothing is an exit but the one or two that belong to a fill, each recorded together with it.
+    """
     for order_id, order in evidence.orders.items():
         if order.terms.stop_loss is None and order.terms.take_profit is None:
             continue
+        expected: set[OrderId] = set()
         for recorded in evidence.of_order(order_id):
-            if not isinstance(recorded.event, OrderFilled):
+            if not isinstance(recorded.event, OrderFilled | OrderFillCorrected):
                 continue
             fill = recorded.event
             ids = exits_of(order_id, fill.fill_id)
             exits = [evidence.orders[each] for each in (ids.take_profit, ids.stop_loss) if each in evidence.orders]
+            expected.update(each.order_id for each in exits)
+            if not isinstance(fill, OrderFilled):
+                continue
             if not exits and Flag.UNPROTECTED not in order.flags:
                 yield f"fill {fill.fill_id} of order {order_id} has no exits, and nobody was told"
             sold = sum((each.filled_quantity for each in exits), ZERO)
             if sold > fill.quantity:
                 yield f"the exits of fill {fill.fill_id} of order {order_id} sold {sold} of {fill.quantity}"
+            for each in exits:
+                placed = evidence.of_order(each.order_id)[0]
+                if placed.recorded_at != recorded.recorded_at or placed.metadata != recorded.metadata:
+                    yield f"exit {each.order_id} of order {order_id} was not recorded together with its fill"
+        for other_id, other in evidence.orders.items():
+            if other.terms.parent_order_id == order_id and other_id not in expected:
+                yield f"exit {other_id} of order {order_id} belongs to no fill"

@@ -82,13 +82,17 @@ def statuses_never_step_backwards(evidence: Evidence) -> Iterator[str]:
 
 
 def what_was_answered_is_true(evidence: Evidence) -> Iterator[str]:
-    """Every order that a client got an answer for exists, and there is one for each key."""
+    """Every order that a client got an answer for exists, and there is one for each key; conditions were kept."""
     for trader in evidence.world.traders:
         yield from trader.told.contradictions
         for key, order_id in trader.told.placed.items():
             order = evidence.orders.get(order_id)
             if order is None or order.trader_id != trader.trader_id:
                 yield f"{trader.trader_id} was told that {key} is order {order_id}, which is not there"
+        for request_id, (order_id, version) in trader.told.conditions.items():
+            events = [each for each in evidence.of_order(order_id) if each.metadata.causation_id == request_id]
+            if events and events[0].version != version + 1:
+                yield f"{request_id} was for version {version} of order {order_id}, and is version {events[0].version}"
         placed = sum(
             order.trader_id == trader.trader_id and order.terms.parent_order_id is None
             for order in evidence.orders.values()

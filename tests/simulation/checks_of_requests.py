@@ -3,7 +3,7 @@
 An order may be over for one of these reasons, and no other:
 
 - FILLED: the venue executed all of it (that the fills are real is another check).
-- CANCELLED, EXPIRED or REJECTED by the venue: its order ended like this.
+- CANCELLED, EXPIRED or REJECTED by the venue: its order had ended like this when that was recorded.
 - REJECTED by an answer: the venue refused a submission with this code, and whatever was sent before and may have
   arrived had been looked for in vain.
 - CANCELLED before it was sent: no submission ever left.
@@ -38,7 +38,7 @@ def no_order_is_over_without_a_reason(evidence: Evidence) -> Iterator[str]:
             event = recorded.event
             if not isinstance(event, End):
                 continue
-            statuses = {each.status for each in evidence.at_venue[order_id]}
+            statuses = evidence.statuses_at_venue(order_id, recorded.position)
             asked = evidence.requests.get(order_id, ())
             if not (
                 _ended_there(event, statuses)
@@ -52,17 +52,20 @@ def no_order_is_over_without_a_reason(evidence: Evidence) -> Iterator[str]:
 def nothing_is_sent_again_without_asking(evidence: Evidence) -> Iterator[str]:
     """What may have arrived is not sent again before the venue was asked for it, by the process that sends it again.
 
-    Of what other processes sent counts only what they were done with before.
+    Of what other processes sent counts only what they were done with before; and of replacements, whose attempts are not
+    in the log, what they were done with before this process began.
     """
-    died_at = {number: process.died_at for number, process in evidence.world.processes.items()}
+    processes = evidence.world.processes
     for order_id, requests in evidence.requests.items():
         for index, request in enumerate(requests):
             if request.kind not in {"submit", "replace"}:
                 continue
             maybe_there, asked = False, True
+            is_logged = request.kind == "submit"
+            known_until = request.at if is_logged else processes[request.process_number].began_at
             for earlier in requests[:index]:
                 is_ours = earlier.process_number == request.process_number
-                is_done = min(earlier.answered_at, died_at[earlier.process_number]) <= request.at
+                is_done = min(earlier.answered_at, processes[earlier.process_number].died_at) <= known_until
                 if (earlier.kind, earlier.number) == (request.kind, request.number):
                     if earlier.outcome in {"", "unknown", "has order"} and (is_ours or is_done):
                         maybe_there, asked = True, False

@@ -14,6 +14,9 @@ from infrastructure.exchanges.paper.executions import Execution
 from tests.simulation.journal import Request
 from tests.simulation.world import World
 
+_AFTER_SECONDS = 0.001
+"""The exchange's time is later than the loop's by a microsecond for each command that came at the same moment."""
+
 
 class Evidence:
     """The log, folded, and the exchange's side of it.
@@ -54,6 +57,12 @@ class Evidence:
     def of_order(self, order_id: OrderId) -> list[RecordedEvent]:
         """The events of an order."""
         return self.of_stream[order_stream(order_id)]
+
+    def statuses_at_venue(self, order_id: OrderId, position: int) -> set[venue.Status]:
+        """Every status that the exchange's orders for this one had been in when this was recorded."""
+        until = self.world.database.times[position] + _AFTER_SECONDS
+        histories = (self.world.exchange.history(order.id) for order in self.at_venue[order_id])
+        return {update.order.status for history in histories for at, update in history if at <= until}
 
     def unknown_reported(self) -> set[str]:
         """The exchange's ids of orders that the engine reported as not its own."""

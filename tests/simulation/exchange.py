@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from application.ports import VenueOrder, VenueRefusedError, VenueReplacement
+from application.venue import VenueOrder, VenueRefusedError, VenueReplacement
 from domain.values import Money, OrderId, OrderType, Price, Side, Symbol, TimeInForce
 from infrastructure.exchanges.alpaca_executions import Execution
 from infrastructure.exchanges.alpaca_orders import named, replacement_name
@@ -187,13 +187,17 @@ class LiveExchange:
         known = self._executions_of.get(venue_order_id, [])
         return known if until is None else [execution for execution in known if execution.at <= until]
 
+    def history(self, venue_order_id: str) -> Iterator[tuple[float, Update]]:
+        """Everything that ever happened to an order, and when, in seconds."""
+        for update in self._histories.get(venue_order_id, ()):
+            yield (update.at - self._began_at).total_seconds(), update
+
     def told(self) -> Iterator[tuple[float, OrderId, str]]:
         """Everything that ever happened, for people: when, in seconds, to which order of ours, and what."""
-        for history in self._histories.values():
-            for update in history:
+        for venue_order_id in self._histories:
+            for at, update in self.history(venue_order_id):
                 order = update.order
                 order_id = self.legs.get(order.id) or named(order.client_order_id)[0]
-                at = (update.at - self._began_at).total_seconds()
                 fill = f", {update.fill.quantity} at {update.fill.price}" if update.fill else ""
                 filled = f"{order.filled_quantity} of {order.quantity} filled"
                 yield at, order_id, f"exchange: {update.event} {order_id} as {order.id}, {order.status}, {filled}{fill}"

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from application.ports import (
+from application.venue import (
     Instrument,
     Sought,
     VenueBusyError,

@@ -35,6 +35,7 @@ class Process:
         self.name = f"{name}-{number}"
         self.number = number
         self.is_alive = True
+        self.began_at = asyncio.get_running_loop().time()
         self.died_at = float("inf")
         self._faults = faults
         self._crash = crash

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from application.ports import Sought, VenueFill, VenueReport, VenueTerms, WorkingOrder
+from application.venue import Sought, VenueFill, VenueReport, VenueTerms, WorkingOrder
 from domain.values import FillId, Money, OrderId, Price, Quantity, Side, tidy
 from infrastructure.exchanges.alpaca_executions import Execution
 from infrastructure.exchanges.alpaca_history import NOT_OPENED, report, tell

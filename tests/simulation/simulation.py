@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from domain.events import OrderPlaced, order_of
 from domain.values import OrderId
 from tests.simulation.checks import CHECKS, Check
@@ -83,6 +85,8 @@ def _run(world: World, loop: VirtualLoop, orders: int) -> list[tuple[str, str]]:
     level = root.level
     root.addHandler(world.heard)
     root.setLevel(logging.ERROR)
+    configured = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     try:
         run_virtually(loop, world.run(orders))
     except StuckError as error:
@@ -90,6 +94,7 @@ def _run(world: World, loop: VirtualLoop, orders: int) -> list[tuple[str, str]]:
     finally:
         root.removeHandler(world.heard)
         root.setLevel(level)
+        structlog.configure(**configured)
     return []
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from application.ports import Instrument
+from application.venue import Instrument
 from domain.values import Price, Symbol
 from infrastructure.exchanges.paper.exchange import Exchange
 from tests.simulation.loop import VirtualLoop

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from application.ports import StoreUnavailableError
 from application.sequencer import SequencerBusyError
 from application.trading import Caller, OrderRequest, Placed, Trading
 from domain.commands import AccountRequest, CancelOrder, Deposit, ReplaceOrder, Withdraw
-from domain.refusals import OrderNotFound, Refusal
+from domain.refusals import IdempotencyKeyReused, OrderChanged, OrderNotFound, Refusal
 from domain.values import ZERO, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId
 from infrastructure.exchanges.paper.exchange import Exchange
 from tests.simulation.chances import Chances
@@ -35,11 +35,15 @@ _TRY_AGAIN = (DisconnectedError, StoreUnavailableError, SequencerBusyError, Time
 
 @dataclass(slots=True)
 class Told:
-    """What the engine told one trader, which it has to stand by."""
+    """What the engine told one trader, which it has to stand by.
+
+    ``conditions``: requests that were to be carried out only if an order was at a version.
+    """
 
     placed: dict[str, OrderId] = field(default_factory=dict)
     moved: dict[str, Decimal] = field(default_factory=dict)
     heard: list[int] = field(default_factory=list)
+    conditions: dict[str, tuple[OrderId, int]] = field(default_factory=dict)
     contradictions: list[str] = field(default_factory=list)
 
 
@@ -107,10 +111,30 @@ class Trader:
         self._note(key, placed)
         self._mine.append(placed.order.state.order_id)
         if self._chances.happens(0.1):  # a client that asks again, although it was answered
+            await self._repeat(key, request, caller)
+        if self._chances.happens(0.05):  # a client that mixes its keys up
+            await self._reuse(key, replace(request, quantity=Quantity(request.quantity * 2)))
+
+    async def _repeat(self, key: str, request: OrderRequest, caller: Caller) -> None:
+        try:
             again = await self._insist(lambda trading: trading.place(self.trader_id, request, caller, key))
-            self._note(key, again)
-            if not again.replayed:
-                self.told.contradictions.append(f"{key} of {self.trader_id} was carried out twice")
+        except Refusal as refusal:
+            self.told.contradictions.append(f"{key} of {self.trader_id} was carried out, and then refused: {refusal}")
+            return
+        self._note(key, again)
+        if not again.replayed:
+            self.told.contradictions.append(f"{key} of {self.trader_id} was carried out twice")
+
+    async def _reuse(self, key: str, request: OrderRequest) -> None:
+        caller = self._caller()
+        try:
+            await self._insist(lambda trading: trading.place(self.trader_id, request, caller, key))
+        except IdempotencyKeyReused:
+            return
+        except Refusal as refusal:
+            self.told.contradictions.append(f"{key} of {self.trader_id} was free again: {refusal}")
+        else:
+            self.told.contradictions.append(f"{key} of {self.trader_id} was carried out for two requests")
 
     def _note(self, key: str, placed: Placed) -> None:
         order_id = placed.order.state.order_id
@@ -119,8 +143,15 @@ class Trader:
 
     async def _change(self, order_id: OrderId, request: CancelOrder | ReplaceOrder) -> None:
         caller = self._caller()
+        versions = None
+        if self._chances.happens(0.2):  # If-Match
+            versions = (self._chances.whole(1, 5),)
+            self.told.conditions[caller.causation_id] = order_id, versions[0]
         try:
-            await self._insist(lambda trading: trading.change(self.trader_id, order_id, request, caller))
+            await self._insist(lambda trading: trading.change(self.trader_id, order_id, request, caller, versions))
+        except OrderChanged as refusal:
+            if versions is None or f"at version {versions[0]}," in refusal.message:
+                self.told.contradictions.append(f"order {order_id} was refused at {versions}: {refusal}")
         except OrderNotFound:
             self.told.contradictions.append(f"order {order_id} was placed, and then not found")
         except Refusal:

@@ -7,7 +7,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from application.ports import Instruments, VenueRefusedError
+from application.ports import Instruments
+from application.venue import VenueRefusedError
 from domain.values import Money, Price, Side, TraderId
 from tests.simulation.chances import Chances
 from tests.simulation.database import Connection, Database

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from application.ports import Sought, VenueFill, VenueOrder, VenueReplacement, VenueReport
+from application.venue import Sought, VenueFill, VenueOrder, VenueReplacement, VenueReport
 from domain.values import FillId, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce
 
 ORDER_ID = OrderId("0d6e3ad9-8bd1-4c3b-8f0c-1f7a3f6e2a11")

@@ -9,10 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from application.ports import (
-    VenueOutcomeUnknownError,
-    VenueReport,
-)
+from application.venue import VenueOutcomeUnknownError, VenueReport
 from domain.values import OrderType, Price, Quantity, Side, TimeInForce
 from tests.infrastructure.exchanges.alpaca_words import (
     ACCEPTED,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from application.ports import VenueOutcomeUnknownError
+from application.venue import VenueOutcomeUnknownError
 from domain.values import FillId, OrderId
 from infrastructure.exchanges.alpaca_executions import net_quantity, read_page
 from tests.infrastructure.exchanges.alpaca_words import VENUE_ORDER_ID, activity, filled

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from application.ports import VenueOutcomeUnknownError, VenueReport, VenueTerms
+from application.venue import VenueOutcomeUnknownError, VenueReport, VenueTerms
 from domain.values import FillId, Price, Quantity
 from infrastructure.exchanges.alpaca_executions import Execution, read_page
 from infrastructure.exchanges.alpaca_history import tell

@@ -7,12 +7,7 @@ from typing import Any
 
 import pytest
 
-from application.ports import (
-    VenueBusyError,
-    VenueOutcomeUnknownError,
-    VenueRefusedError,
-    VenueUnreachableError,
-)
+from application.venue import VenueBusyError, VenueOutcomeUnknownError, VenueRefusedError, VenueUnreachableError
 from infrastructure.exchanges.alpaca import CONNECTIONS_MAX
 from infrastructure.exchanges.alpaca_http import is_loopback
 from tests.infrastructure.exchanges.alpaca_words import (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from application.ports import Instrument, VenueOutcomeUnknownError, VenueRefusedError, VenueUnreachableError
+from application.venue import Instrument, VenueOutcomeUnknownError, VenueRefusedError, VenueUnreachableError
 from domain.values import Price, Symbol
 from infrastructure.exchanges.alpaca_instruments import REQUESTS_AT_A_TIME, SYMBOLS_PER_REQUEST
 from tests.infrastructure.exchanges.played_venue import NOBODY, PlayedVenue, played, says, venue_at

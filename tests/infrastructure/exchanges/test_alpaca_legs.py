@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from application.ports import VenueLeg, VenueOrder, VenueRefusedError, VenueReport
+from application.venue import VenueLeg, VenueOrder, VenueRefusedError, VenueReport
 from domain.values import OrderId, OrderType, Price, Side, TimeInForce
 from tests.infrastructure.exchanges.alpaca_words import (
     ACCEPTED,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from application.ports import VenueTerms
+from application.venue import VenueTerms
 from domain.values import OrderId, Price, Quantity
 from infrastructure.exchanges.alpaca_orders import named, read_order, replacement_name, terms_of
 from tests.infrastructure.exchanges.alpaca_words import ORDER_ID, order

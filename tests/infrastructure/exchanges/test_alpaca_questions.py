@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from application.ports import VenueOutcomeUnknownError, VenueTerms, WorkingOrder
+from application.venue import VenueOutcomeUnknownError, VenueTerms, WorkingOrder
 from domain.values import OrderId, Price, Quantity, Side
 from infrastructure.exchanges.alpaca import AlpacaVenue
 from infrastructure.exchanges.alpaca_questions import ORDERS_PER_PAGE

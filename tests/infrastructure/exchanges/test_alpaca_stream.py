@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 from websockets.asyncio.server import ServerConnection
 
-from application.ports import (
+from application.venue import (
     VenueBusyError,
     VenueOutcomeUnknownError,
     VenueRefusedError,

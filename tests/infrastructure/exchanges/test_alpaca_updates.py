@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from application.ports import VenueReport, VenueTerms
+from application.venue import VenueReport, VenueTerms
 from domain.values import FillId, OrderId, Price, Quantity
 from infrastructure.exchanges.alpaca_reading import UnreadableError
 from infrastructure.exchanges.alpaca_updates import TradeUpdates

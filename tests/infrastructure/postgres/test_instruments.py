@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from application.ports import Instrument
+from application.venue import Instrument
 from domain.values import Price, Symbol
 from infrastructure.postgres import instruments
 from infrastructure.postgres.instruments import CachedInstruments, save_instruments

@@ -1,0 +1,52 @@
+"""The checks bite: an engine with one thing wrong is found out within a few seeds, by the check that is meant for it."""
+
+import pytest
+
+from tests.simulation import checks_of_books as books
+from tests.simulation import checks_of_log as log
+from tests.simulation import checks_of_requests as requests
+from tests.simulation import mutants
+from tests.simulation.checks import CHECKS, Check
+from tests.simulation.mutants import Mutant
+from tests.simulation.simulation import simulate
+
+_ORDERS = 60
+_SEEDS_MAX = 12
+
+CAUGHT: tuple[tuple[Mutant, Check], ...] = (
+    (mutants.resends_without_asking, requests.nothing_is_sent_again_without_asking),
+    (mutants.resends_under_a_fresh_name, books.nothing_is_at_the_venue_twice),
+    (mutants.takes_silence_for_a_no, requests.no_order_is_over_without_a_reason),
+    (mutants.takes_a_promise_to_cancel_for_its_outcome, requests.no_order_is_over_without_a_reason),
+    (mutants.forgets_the_lost_answer_to_a_replacement, requests.nothing_is_sent_again_without_asking),
+    (mutants.leaves_open_orders_to_themselves_at_the_start, books.nothing_hangs),
+    (mutants.stumbles_over_cancels, log.nothing_was_logged_as_an_error),
+    (mutants.books_a_fill_as_often_as_it_is_told, books.every_fill_is_booked_once),
+    (mutants.drops_a_fill, books.every_fill_is_booked_once),
+    (mutants.the_venue_does_not_tell_of_a_fill, books.every_fill_is_booked_once),
+    (mutants.listens_and_never_compares, books.every_fill_is_booked_once),
+    (mutants.ignores_strangers, books.what_is_not_ours_is_reported),
+    (mutants.lets_a_late_acknowledgement_reopen_an_order, log.statuses_never_step_backwards),
+    (mutants.keeps_what_is_held_for_orders_that_are_over, books.money_conserves),
+    (mutants.lets_everybody_spend, books.no_decision_spends_what_is_not_there),
+    (mutants.forgets_exits, books.what_is_filled_is_protected_once),
+    (mutants.places_exits_later, books.what_is_filled_is_protected_once),
+    (mutants.places_exits_twice, books.what_is_filled_is_protected_once),
+    (mutants.projects_without_an_event_now_and_then, log.the_read_models_are_the_fold_of_the_log),
+    (mutants.changes_the_past, log.the_log_is_whole),
+    (mutants.hands_out_without_an_event_now_and_then, log.every_subscriber_saw_every_event_once),
+    (mutants.publishes_twice, log.what_was_published_is_what_happened),
+    (mutants.forgets_keys, log.what_was_answered_is_true),
+    (mutants.ignores_conditions, log.what_was_answered_is_true),
+)
+
+
+@pytest.mark.parametrize(("mutant", "check"), CAUGHT, ids=[mutant.__name__ for mutant, _ in CAUGHT])
+def test_an_engine_is_caught_that(mutant: Mutant, check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutant(monkeypatch)
+    seeds = iter(range(_SEEDS_MAX))
+    assert any(simulate(seed, _ORDERS, checks=(check,)).failures for seed in seeds)
+
+
+def test_every_check_catches_somebody() -> None:
+    assert {check for _, check in CAUGHT} == set(CHECKS)
