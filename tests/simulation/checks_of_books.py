@@ -205,6 +205,8 @@ def what_is_filled_is_protected_once(evidence: Evidence) -> Iterator[str]:
                 placed = evidence.of_order(each.order_id)[0]
                 if placed.recorded_at != recorded.recorded_at or placed.metadata != recorded.metadata:
                     yield f"exit {each.order_id} of order {order_id} was not recorded together with its fill"
+                if each.terms.quantity != fill.quantity:
+                    yield f"exit {each.order_id} of order {order_id} is for {each.terms.quantity} of {fill.quantity}"
         for other_id, other in evidence.orders.items():
             if other.terms.parent_order_id == order_id and other_id not in expected:
                 yield f"exit {other_id} of order {order_id} belongs to no fill"

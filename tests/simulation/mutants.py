@@ -8,18 +8,19 @@ from typing import Any
 import pytest
 
 from api.fan_out import FanOut
-from application import booking, trading
+from application import booking, facts, trading
 from application.booking import Booking
 from application.cancelling import Canceller
 from application.execution import OrderExecutor
-from application.ports import Appended, Transaction, VenueOrder, VenueReport
+from application.ports import Appended, Transaction
 from application.reconciliation import Reconciler
 from application.replacing import Replacer
 from application.sending import Sender, _Attempt
 from application.units_of_work import Change, Place
+from application.venue import VenueOrder, VenueReport
 from domain import account, deciding, desk, executions, exits
 from domain.commands import OrderCommand, OrderReport, RecordAcceptance, RecordCancellation, RecordFill, RecordRejection
-from domain.events import OrderAccepted, OrderEvent, OrderFilled, OrderPlaced, RecordedEvent
+from domain.events import OrderAccepted, OrderEvent, OrderFilled, RecordedEvent
 from domain.lifecycle import Status
 from domain.order import Order
 from domain.validation import OrderValidator, ValidationResult
@@ -114,13 +115,13 @@ def books_a_fill_as_often_as_it_is_told(patch: Patch) -> None:
 
 
 def drops_a_fill(patch: Patch) -> None:
-    usual = booking.facts
+    usual = facts.facts
 
-    def facts(report: VenueReport, *more: Any) -> list[OrderReport]:
+    def without(report: VenueReport, *more: Any) -> list[OrderReport]:
         said = usual(report, *more)
         return [each for each in said if not (isinstance(each, RecordFill) and _is_chosen(each.fill_id))]
 
-    patch.setattr(booking, "facts", facts)
+    patch.setattr(booking, "facts", without)
 
 
 def the_venue_does_not_tell_of_a_fill(patch: Patch) -> None:
@@ -204,17 +205,13 @@ def places_exits_later(patch: Patch) -> None:
     patch.setattr(desk, "consequences", consequences)
 
 
-def places_exits_twice(patch: Patch) -> None:
-    ids = CountingIds(9)
+def protects_again_what_was_filled_before(patch: Patch) -> None:
+    usual = exits._protect
 
-    def change(found: list[Any], event: OrderEvent) -> list[Any]:
-        placed = [each for _, each in found if isinstance(event, OrderFilled) and isinstance(each, OrderPlaced)]
-        if len(placed) != 1:
-            return found
-        again = OrderId(ids.new())
-        return [*found, (again, replace(placed[0], order_id=again, client_order_id=again))]
+    def protect(order: Order, event: OrderFilled, *more: Any) -> list[Any]:
+        return usual(order, replace(event, quantity=event.filled_quantity), *more)
 
-    _consequences(patch, change)
+    patch.setattr(exits, "_protect", protect)
 
 
 # ── What is told ─────────────────────────────────────────────────────────────────────────────────────────────────────
