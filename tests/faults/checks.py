@@ -22,6 +22,13 @@ _AGREE = {
 """What the venue may say of an order that we say this of. Whatever is not here is not settled yet."""
 
 
+def under_way(ledger: Ledger) -> Iterator[str]:
+    """Something is asked of the venue that it has not answered."""
+    for order_id, order in ledger.orders.items():
+        if order.status not in _AGREE:
+            yield f"order {order_id} is {order.status} (attempt {order.attempts})"
+
+
 def requests_and_log(traders: Sequence[Trader], ledger: Ledger) -> Iterator[str]:
     """Every order that was answered is in the log, and nothing else is: no answer was a lie, no retry a second order."""
     answered: Counter[str] = Counter()

@@ -32,7 +32,7 @@ _AFTER_SECONDS = 0.4
 _LATE_SECONDS = 1.0
 _HANGS_SECONDS = 2.0
 _SPRUNG_SECONDS = 20.0
-_LOOK_SECONDS = 0.05
+_LOOK_SECONDS = 0.1
 _MOVE_SECONDS = 0.25
 _LONG_SECONDS = 5.0
 _PRICES = ("250", "255", "262", "250", "246", "238", "250")
@@ -251,9 +251,8 @@ class Drama:
 
     async def _problems(self) -> list[str]:
         """What is not as it should be now; the cheap questions first."""
-        waiting = [trader.trader_id for trader in self.traders if not trader.is_quiet]
-        if waiting:
-            return [f"{', '.join(waiting)} still waits for answers"]
+        if waiting := [trader.trader_id for trader in self.traders if not trader.is_quiet]:
+            return [f"{trader_id} still waits for answers" for trader_id in waiting]
         try:
             async with await self.world.database() as connection:
                 await self.ledger.read_on(connection)
@@ -262,6 +261,7 @@ class Drama:
             problems = [
                 *self.ledger.problems,
                 *behind,
+                *checks.under_way(self.ledger),
                 *checks.requests_and_log(self.traders, self.ledger),
                 *checks.attempts(self.ledger, self.world.submitted),
                 *checks.streams(self.ledger, self.subscribers),
