@@ -110,10 +110,10 @@ class Booking:
 
     async def record_unknown(self, order: UnknownOrderReported) -> None:
         """Record an order of the venue that is not ours. Waits for the store."""
-        _remember(self._strangers, order.venue_order_id, None)
         log.error("the venue reports an order that is not ours: %s", order)
         caller = Caller("venue", correlation_id=order.venue_order_id, causation_id=order.venue_order_id)
         await self.insist(lambda: self._trading.report_unknown(self.venue_name, order, caller))
+        _remember(self._strangers, order.venue_order_id, None)
 
     async def book(self, reports: Sequence[VenueReport], actor: str = "venue") -> list[VenueReport]:
         """Record everything the reports say. Waits for the store. Returns the reports of orders that are not ours."""

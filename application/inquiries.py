@@ -80,13 +80,19 @@ class Inquiries:
         await self.take(reports)
         return bool(reports)
 
-    async def take(self, reports: Sequence[VenueReport]) -> None:
-        """Book the reports, and see to those that are of no order of ours, or of one that must not be there."""
-        for report in await self._booking.book(reports):
+    async def take(self, reports: Sequence[VenueReport]) -> bool:
+        """Book the reports, and see to those that are of no order of ours, or of one that must not be there.
+
+        Returns:
+            Whether everything they say is in the log; what is of no order that is known gets there in a while.
+        """
+        strangers = await self._booking.book(reports)
+        for report in strangers:
             self._tasks.spawn(self._recognise(report))
         for report in reports:
             if report.status == "superseded":
                 self.withdraw(report.venue_order_id, "its replacement works, too")
+        return not strangers
 
     def withdraw(self, venue_order_id: str, why: str) -> None:
         """Cancel an order at the venue that must not work there, whatever our books say of it."""

@@ -191,14 +191,15 @@ class Reconciler:
         until = await self._bookkeeping.executions_read(self._booking.venue_name)
         since = until - _LISTED_LATE_BY_MAX if until else self._clock.now() - _FIRST_LOOK
         reports = await self._venue.executions(since)
+        all_booked = True
         for report in reports:
             execution_id = execution_of(report)
             if execution_id is None or self._booking.is_booked(execution_id):
                 continue
             if not self._booking.is_stranger(report.venue_order_id):
-                await self._inquiries.take([await self._named(report)])
+                all_booked = await self._inquiries.take([await self._named(report)]) and all_booked
         times = [report.fill.executed_at for report in reports if report.fill is not None]
-        if times and (until is None or max(times) > until):
+        if all_booked and times and (until is None or max(times) > until):
             await self._bookkeeping.save_executions_read(self._booking.venue_name, max(times))
 
     async def _named(self, report: VenueReport) -> VenueReport:

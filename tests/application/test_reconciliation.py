@@ -252,6 +252,17 @@ async def test_an_execution_of_nobody_s_order_is_reported(floor: Floor) -> None:
     assert (found.venue_order_id, found.filled_quantity, found.venue_status) == ("v-9", Decimal(4), "filled")
 
 
+async def test_executions_are_read_again_until_nobody_s_are_reported(floor: Floor) -> None:
+    floor.fixed = Fixed()
+    floor.venue.executed = [replace(filled(OrderId(""), 4), venue_order_id="v-9")]
+    floor.open(reconcile_seconds=30)
+    while not await unknown(floor):
+        assert floor.fixed.executed_at is None
+        await asyncio.sleep(0.001)
+    while floor.fixed.executed_at is None:
+        await asyncio.sleep(0.001)
+
+
 async def test_a_bust_and_a_correction_are_booked_under_the_fill_s_first_name(floor: Floor) -> None:
     floor.open()
     order_id = await floor.place()

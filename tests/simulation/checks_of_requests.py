@@ -52,8 +52,8 @@ def no_order_is_over_without_a_reason(evidence: Evidence) -> Iterator[str]:
 def nothing_is_sent_again_without_asking(evidence: Evidence) -> Iterator[str]:
     """What may have arrived is not sent again before the venue was asked for it, by the process that sends it again.
 
-    Of what other processes sent counts only what they were done with before; and of replacements, whose attempts are not
-    in the log, what they were done with before this process began.
+    Of what other processes sent counts only what they were done with before this process began: two that both lead, for
+    a moment, cannot know of each other, and it is the name of what they send that keeps the venue from doing it twice.
     """
     processes = evidence.world.processes
     for order_id, requests in evidence.requests.items():
@@ -61,11 +61,10 @@ def nothing_is_sent_again_without_asking(evidence: Evidence) -> Iterator[str]:
             if request.kind not in {"submit", "replace"}:
                 continue
             maybe_there, asked = False, True
-            is_logged = request.kind == "submit"
-            known_until = request.at if is_logged else processes[request.process_number].began_at
+            began_at = processes[request.process_number].began_at
             for earlier in requests[:index]:
                 is_ours = earlier.process_number == request.process_number
-                is_done = min(earlier.answered_at, processes[earlier.process_number].died_at) <= known_until
+                is_done = min(earlier.answered_at, processes[earlier.process_number].died_at) <= began_at
                 if (earlier.kind, earlier.number) == (request.kind, request.number):
                     if earlier.outcome in {"", "unknown", "has order"} and (is_ours or is_done):
                         maybe_there, asked = True, False

@@ -37,12 +37,14 @@ _TRY_AGAIN = (DisconnectedError, StoreUnavailableError, SequencerBusyError, Time
 class Told:
     """What the engine told one trader, which it has to stand by.
 
-    ``conditions``: requests that were to be carried out only if an order was at a version.
+    ``conditions``: requests that were to be carried out only if an order was at a version. ``doubtful``: how many orders
+    were refused after a first attempt had no answer, which may still be recorded then.
     """
 
     placed: dict[str, OrderId] = field(default_factory=dict)
     moved: dict[str, Decimal] = field(default_factory=dict)
     heard: list[int] = field(default_factory=list)
+    doubtful: int = 0
     conditions: dict[str, tuple[OrderId, int]] = field(default_factory=dict)
     contradictions: list[str] = field(default_factory=list)
 
@@ -60,6 +62,7 @@ class Trader:
         self._chances = chances
         self._faults = faults
         self._requests = 0
+        self._attempts = 0
         self._mine: list[OrderId] = []
 
     # ── What it does ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -107,6 +110,7 @@ class Trader:
         try:
             placed = await self._insist(lambda trading: trading.place(self.trader_id, request, caller, key))
         except Refusal:
+            self.told.doubtful += self._attempts > 1
             return
         self._note(key, placed)
         self._mine.append(placed.order.state.order_id)
@@ -172,7 +176,9 @@ class Trader:
     async def _insist(self, work: Callable[[Trading], Awaitable[T]]) -> T:
         """Ask until there is an answer, of whichever process of the API there is."""
         patience_seconds = self._chances.between(*_PATIENCE_SECONDS)
+        self._attempts = 0
         while True:
+            self._attempts += 1
             try:
                 async with asyncio.timeout(patience_seconds):
                     answer = await self._apis().ask(work)
