@@ -27,6 +27,8 @@ from domain.values import OrderId
 
 log = logging.getLogger(__name__)
 
+_ASKED = frozenset({Status.PENDING_CANCEL, Status.PENDING_REPLACE})
+
 
 class OrderExecutor:
     """Follows the log and keeps the venue's side of every open order going. One at a time per engine."""
@@ -127,10 +129,15 @@ class OrderExecutor:
             self._open_orders.over(order_id)
             return
         self._open_orders.loaded(snapshot)
-        await self._in_turn(order_id, self._bring)
-        await self._in_turn(order_id, self._look)
-        await self._in_turn(order_id, self._canceller.cancel)
-        await self._replacer.replace(order_id, maybe_sent=True)
+        order = snapshot.state
+        if not order.is_acknowledged:
+            await self._in_turn(order_id, self._bring)
+            await self._in_turn(order_id, self._look)
+        elif order.status in _ASKED:
+            await self._in_turn(order_id, self._look)
+            await self._in_turn(order_id, self._canceller.cancel)
+            await self._replacer.replace(order_id, maybe_sent=True)
+        # What became of the others meanwhile, the comparison of the books finds out at once, for all of them together.
 
     async def _look(self, order: Order) -> None:
         await self._inquiries.ask(order)

@@ -12,13 +12,14 @@ from infrastructure.postgres.connecting import UNAVAILABLE, conninfo, hang_up
 _TRY_SECONDS = 0.5
 _CHECK_SECONDS = 1.0
 _ANSWER_SECONDS = 3.0
+_HANG_SECONDS_MAX = 4.0
 
 
 class Leadership:
     """Leadership by name among all processes on one database: an advisory lock, held by a connection of its own.
 
-    A leader whose connection breaks learns of it within about four seconds, and a process that is merely slow may
-    learn of it late: what a leader writes has to be safe against another one, and this only keeps them from racing.
+    A leader whose connection breaks learns of it within about four seconds. One that hangs for as long, although its
+    connection stands, loses the lead, and learns of it when it goes on: what a leader writes has to be safe against another one, and this only keeps them from racing.
 
     Args:
         url: of the database, directly and not through a pooler.
@@ -57,6 +58,8 @@ class Leadership:
                 # what the whole database may clean up would wait with it.
                 while not await self._try(connection):  # noqa: ASYNC110 - the event is in another process
                     await asyncio.sleep(_TRY_SECONDS)
+                # A leader asks every second. The server ends the session, and the lock with it, of one that does not.
+                await connection.execute(b"SET idle_session_timeout = %d" % round(1000 * _HANG_SECONDS_MAX))
             except UNAVAILABLE:
                 await connection.close()
             except BaseException:

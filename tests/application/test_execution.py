@@ -444,6 +444,7 @@ async def test_open_orders_are_resumed_wherever_they_were_left(floor: Floor) -> 
     await cancel(trading, cancelling)
     await cancel(trading, over)
     position = await floor.engine.store.position()
+    floor.venue.stream.put_nowait(LISTENING)
     floor.open([never_sent, lost, working, cancelling, over], position)
     while ("cancel", f"v-{cancelling}") not in floor.venue.calls:
         await asyncio.sleep(0.001)
@@ -508,6 +509,18 @@ async def test_an_order_that_is_partly_filled_before_it_is_acknowledged_is_not_s
     assert floor.venue.count("submit") == 1
     assert floor.venue.count("find") < 10
     assert (await floor.order(order_id)).status == "PARTIALLY_FILLED"
+
+
+async def test_an_order_that_was_heard_of_by_a_fill_only_is_asked_for_and_not_sent_at_the_next_start(
+    floor: Floor,
+) -> None:
+    order_id = await floor.place()
+    await report(floor.engine.trading, order_id, RecordSent(1))
+    await report(floor.engine.trading, order_id, facts(filled(order_id, 4), "v")[1])
+    floor.venue.orders[order_id] = [accepted(order_id), filled(order_id, 4)]
+    floor.open([order_id], await floor.engine.store.position())
+    await until(floor.engine.store, "OrderAccepted")
+    assert floor.venue.count("submit") == 0
 
 
 async def test_an_order_lost_after_its_last_attempt_is_not_sent_a_fourth_time(floor: Floor) -> None:

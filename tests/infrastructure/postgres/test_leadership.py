@@ -64,6 +64,15 @@ async def test_a_leader_whose_connection_falls_silent_learns_of_it(database_url:
         await asyncio.wait_for(lost.wait(), 5)
 
 
+async def test_a_leader_that_hangs_with_its_connection_open_loses_the_lead(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_HANG_SECONDS_MAX", 0.2)
+    monkeypatch.setattr(module, "_CHECK_SECONDS", 60.0)  # it asks for nothing: for the server it hangs
+    async with Leadership(database_url, "work").hold() as lost, Leadership(database_url, "work").hold():
+        await asyncio.wait_for(lost.wait(), 5)
+
+
 async def test_whoever_waits_for_the_lead_waits_through_an_absence_of_the_database(database_url: str) -> None:
     led, done = asyncio.Event(), asyncio.Event()
     async with Wire(database_url).listening() as wire:
