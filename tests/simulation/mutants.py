@@ -29,7 +29,7 @@ from infrastructure.exchanges.alpaca_executions import Execution
 from infrastructure.exchanges.paper.orders import Update
 from infrastructure.memory import InMemoryEventStore
 from projections.orders import ORDERS
-from tests.simulation import database, exchange, reports
+from tests.simulation import database, exchange, network, reports
 from tests.simulation.engine import Worker
 from tests.simulation.network import VenueConnection
 from tests.simulation.surroundings import CountingIds
@@ -80,11 +80,17 @@ def takes_silence_for_a_no(patch: Patch) -> None:
 
 
 def takes_a_promise_to_cancel_for_its_outcome(patch: Patch) -> None:
+    """At a venue that takes its time."""
+
+    def cancel_later(self: VenueConnection, venue_order_id: str) -> None:
+        self._loop.call_later(2.0, network._quietly, lambda: self._exchange.cancel(venue_order_id))
+
     async def chase(self: Canceller, order: Order) -> Order:
         await self._booking.record(order, RecordCancellation("cancelled"), "venue")
         return await self._booking.known(order.order_id)
 
     patch.setattr(Canceller, "_chase", chase)
+    patch.setattr(VenueConnection, "_cancel", cancel_later)
 
 
 def forgets_the_lost_answer_to_a_replacement(patch: Patch) -> None:
@@ -205,11 +211,11 @@ def places_exits_later(patch: Patch) -> None:
     patch.setattr(desk, "consequences", consequences)
 
 
-def protects_again_what_was_filled_before(patch: Patch) -> None:
+def protects_half_of_what_was_filled(patch: Patch) -> None:
     usual = exits._protect
 
     def protect(order: Order, event: OrderFilled, *more: Any) -> list[Any]:
-        return usual(order, replace(event, quantity=event.filled_quantity), *more)
+        return usual(order, replace(event, quantity=event.quantity / 2), *more)
 
     patch.setattr(exits, "_protect", protect)
 
