@@ -24,7 +24,7 @@ from domain.events import OrderAccepted, OrderEvent, OrderFilled, RecordedEvent
 from domain.lifecycle import Status
 from domain.order import Order
 from domain.validation import OrderValidator, ValidationResult
-from domain.values import OrderId
+from domain.values import OrderId, Quantity
 from infrastructure.exchanges.alpaca_executions import Execution
 from infrastructure.exchanges.paper.orders import Update
 from infrastructure.memory import InMemoryEventStore
@@ -215,7 +215,7 @@ def protects_half_of_what_was_filled(patch: Patch) -> None:
     usual = exits._protect
 
     def protect(order: Order, event: OrderFilled, *more: Any) -> list[Any]:
-        return usual(order, replace(event, quantity=event.quantity / 2), *more)
+        return usual(order, replace(event, quantity=Quantity(event.quantity / 2)), *more)
 
     patch.setattr(exits, "_protect", protect)
 
