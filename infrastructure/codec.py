@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Generic, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -138,13 +139,12 @@ class _Form(Generic[T]):
     """How the objects of one class are stored."""
 
     def __init__(self, cls: type[T], upcasters: Sequence[Upcaster]) -> None:
-        hints = get_type_hints(cls)
-        names = [field.name for field in fields(cast("Any", cls))]
         self._cls = cls
         self._decode = json.Decoder(cls).decode
         self._upcasters = upcasters
+        self._fields = _fields_of(cast("type", cls))
+        names = [field.name for field in self._fields]
         self._values = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
-        self._fields = [_Field(name, *_types(hints[name])) for name in names]
 
     def encode(self, value: T) -> bytes:
         try:
@@ -196,6 +196,13 @@ class _Field(NamedTuple):
     name: str
     classes: frozenset[type]
     items: frozenset[type]
+
+
+@cache
+def _fields_of(cls: type) -> tuple[_Field, ...]:
+    """The fields of a class. Its annotations say the same for ever, and reading them takes a while."""
+    hints = get_type_hints(cls)
+    return tuple(_Field(field.name, *_types(hints[field.name])) for field in fields(cast("Any", cls)))
 
 
 def _wrong_decimal(value: Decimal, _: object) -> str:

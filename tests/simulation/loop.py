@@ -5,7 +5,6 @@ number and not by their place in memory, so that sets of them are in the same or
 """
 
 import asyncio
-import gc
 import itertools
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -97,9 +96,7 @@ def _numbered(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -
 
 
 def run_virtually(loop: VirtualLoop, main: Coroutine[Any, Any, T]) -> T:
-    """Run to the end without the garbage collector, which would finish what was forgotten at moments of its own."""
-    was_enabled = gc.isenabled()
-    gc.disable()
+    """Run to the end; what is still going on then is cancelled."""
     try:
         asyncio.set_event_loop(loop)
         return loop.run_until_complete(main)
@@ -114,5 +111,3 @@ def run_virtually(loop: VirtualLoop, main: Coroutine[Any, Any, T]) -> T:
         finally:
             asyncio.set_event_loop(None)
             loop.close()
-            if was_enabled:
-                gc.enable()

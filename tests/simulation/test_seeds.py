@@ -10,7 +10,7 @@ import pytest
 _ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("worlds", [("--seeds", "40"), ("--load", "--seeds", "4", "--orders", "600")], ids=" ".join)
+@pytest.mark.parametrize("worlds", [("--seeds", "80"), ("--load", "--seeds", "4", "--orders", "600")], ids=" ".join)
 def test_nothing_is_lost_and_nothing_is_doubled_in(worlds: tuple[str, ...]) -> None:
     """In processes of their own, on all cores; they are not measured, because that would halve their number."""
     program = (sys.executable, "-m", "tests.simulation", *worlds)

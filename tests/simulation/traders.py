@@ -50,10 +50,20 @@ class Told:
 
 
 class Trader:
-    """One trader with a client program that never gives up on what has a key."""
+    """One trader with a client program that never gives up on what has a key.
+
+    ``changes_mind``: how often it cancels and replaces, 1 for very often.
+    """
 
     def __init__(
-        self, trader_id: TraderId, apis: Callable[[], Api], exchange: Exchange, chances: Chances, faults: Faults
+        self,
+        trader_id: TraderId,
+        apis: Callable[[], Api],
+        exchange: Exchange,
+        chances: Chances,
+        faults: Faults,
+        *,
+        changes_mind: float,
     ) -> None:
         self.trader_id = trader_id
         self.told = Told()
@@ -61,6 +71,7 @@ class Trader:
         self._exchange = exchange
         self._chances = chances
         self._faults = faults
+        self._changes_mind = changes_mind
         self._requests = 0
         self._attempts = 0
         self._mine: list[OrderId] = []
@@ -73,9 +84,9 @@ class Trader:
         for _ in range(orders):
             await asyncio.sleep(self._chances.between(0.0, 2 * pause_seconds))
             await self._place()
-            if self._mine and self._chances.happens(0.3):
+            if self._mine and self._chances.happens(0.3 * self._changes_mind):
                 await self._change(self._chances.one_of(self._mine[-6:]), CancelOrder())
-            if self._mine and self._chances.happens(0.25):
+            if self._mine and self._chances.happens(0.25 * self._changes_mind):
                 order_id = self._chances.one_of(self._mine[-6:])
                 for _ in range(self._chances.one_of((1, 1, 1, 2, 3))):
                     await self._change(order_id, self._replacement())

@@ -26,6 +26,7 @@ _TRADERS = (1, 8)
 _TRADERS_OF_LOAD = (20, 60)
 _PAUSES = (0.03, 0.3, 2.0)
 _PAUSES_OF_LOAD = (0.03, 0.1)
+_CHANGES_OF_LOAD = 0.3
 _RESTART_SECONDS = (0.0, 8.0)
 _OVERLAP_SECONDS = (0.0, 10.0)
 _OUTAGE_SECONDS = (0.1, 20.0)
@@ -164,7 +165,14 @@ class World:
     def _trader(self, number: int) -> Trader:
         trader_id = TraderId(f"trader-{number}")
         chances = self.chances.branch(trader_id)
-        return Trader(trader_id, lambda: chances.one_of(self.apis), self.exchange.exchange, chances, self.faults)
+        return Trader(
+            trader_id,
+            lambda: chances.one_of(self.apis),
+            self.exchange.exchange,
+            chances,
+            self.faults,
+            changes_mind=_CHANGES_OF_LOAD if self.is_load else 1.0,
+        )
 
     async def _move_market(self) -> None:
         chances = self.chances.branch("market")
