@@ -17,21 +17,21 @@ class Tasks:
 
     def __init__(self, failure: str) -> None:
         self._failure = failure
-        self._tasks: set[asyncio.Task[object]] = set()
+        self._tasks: dict[asyncio.Task[object], None] = {}  # a set that keeps their order
 
     def spawn(self, work: Coroutine[Any, Any, object]) -> None:
         """Begin the work."""
         task = asyncio.create_task(work)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._done)
 
     async def end(self) -> None:
         """Cancel what still goes on, and wait until it has ended."""
-        for task in self._tasks:
+        for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _done(self, task: asyncio.Task[object]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if not task.cancelled() and task.exception() is not None:
             log.error(self._failure, exc_info=task.exception())
