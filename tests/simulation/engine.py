@@ -78,7 +78,7 @@ class Api(Program):
 
     def __init__(self, process: Process, store: Connection, instruments: Instruments, ids: Ids) -> None:
         super().__init__(process, store, instruments, ids)
-        self._waiting: set[asyncio.Future[Any]] = set()
+        self._waiting: dict[asyncio.Future[Any], None] = {}  # in order, whatever the addresses
         self.is_ready = False
 
     async def run(self) -> None:
@@ -97,16 +97,16 @@ class Api(Program):
         if not self.process.is_alive or self.trading is None or not self.is_ready:
             raise DisconnectedError
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.add(answer)
+        self._waiting[answer] = None
         self.process.spawn(_serve(work, self.trading, answer))
         try:
             return await answer
         finally:
-            self._waiting.discard(answer)
+            self._waiting.pop(answer, None)
 
     def hang_up(self) -> None:
         """Tell everybody who waits that nothing comes any more."""
-        for answer in self._waiting:
+        for answer in list(self._waiting):
             if not answer.done():
                 answer.set_exception(DisconnectedError())
 
