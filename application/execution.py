@@ -150,6 +150,11 @@ class OrderExecutor:
         primary = await self._booking.known(order.terms.oco_order_id or order.order_id)
         if not primary.is_over or primary.is_there:
             return
+        if primary.attempts > 0 and await self._inquiries.ask(primary):
+            # It was there, if only to be rejected, and the leg was with it: the venue has told its name and its end.
+            order = await self._booking.known(order.order_id)
+            if order.is_over or order.is_there:
+                return
         reason = f"its other exit is {primary.status}: {primary.reason}"
         is_rejected = primary.status is Status.REJECTED
         end = RecordRejection("EXIT_REJECTED", reason) if is_rejected else RecordCancellation(reason)

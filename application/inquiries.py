@@ -128,8 +128,10 @@ class Inquiries:
         while looks < len(_STRANGER_PAUSES_SECONDS) or self._open_orders.expect_legs():
             looks += 1
             await self._clock.sleep(next(waits))
-            if not await self._booking.book([await self._named(report)]):
+            if not await self._booking.book([report]):
                 return
+        if not await self._booking.book([await self._named(report)]):
+            return
         quantity = report.fill.quantity if report.fill else Quantity(ZERO)
         await self._booking.record_unknown(
             UnknownOrderReported(

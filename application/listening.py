@@ -1,7 +1,7 @@
 """The venue's reports: live while its stream is up, and by asking while it is down."""
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from application.inquiries import NO_ANSWER, Inquiries
 from application.ports import Clock, StoreUnavailableError
@@ -40,7 +40,7 @@ class VenueListener:
                         self._heard(report)
                 except NO_ANSWER as error:
                     log.warning("the venue's stream is down, asking: %s", error)
-                await self._compared(self._reconciler.catch_up())
+                await self._compared(self._reconciler.catch_up)
                 await self._clock.sleep(_POLL_SECONDS)
         finally:
             await self._tasks.end()
@@ -49,17 +49,17 @@ class VenueListener:
         # Commands queue in the order in which their tasks begin, so the reports of an order stay in order.
         # A stream that is live again missed what happened before.
         is_live = report.status == "listening"
-        self._tasks.spawn(self._compared(self._reconciler.reconcile()) if is_live else self._inquiries.take([report]))
+        self._tasks.spawn(self._compared(self._reconciler.reconcile) if is_live else self._inquiries.take([report]))
 
     async def _reconcile(self) -> None:
         while True:
             await self._clock.sleep(self._reconcile_seconds)
-            await self._compared(self._reconciler.reconcile())
+            await self._compared(self._reconciler.reconcile)
 
-    async def _compared(self, comparison: Awaitable[None]) -> None:
+    async def _compared(self, compare: Callable[[], Awaitable[None]]) -> None:
         """Whatever stops a comparison, there will be another one, and listening goes on."""
         try:
-            await comparison
+            await compare()
         except StoreUnavailableError as error:
             log.warning("the books cannot be compared without the store: %s", error)
         except Exception:

@@ -195,5 +195,5 @@ class Bookkeeping(Protocol):
         ...
 
     async def order_known_as(self, venue_order_id: str) -> OrderId | None:
-        """The order that the venue acknowledged under this id of its own; None if none of ours was."""
+        """The order that the venue ever had under this id of its own, as far as the log says; None if none of ours was."""
         ...

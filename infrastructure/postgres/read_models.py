@@ -42,7 +42,9 @@ ON CONFLICT (venue) DO UPDATE SET until = excluded.until RETURNING until
 
 _ACKNOWLEDGED = """
 SELECT stream_id FROM events
-WHERE type IN ('OrderAccepted', 'OrderReplaced') AND data::jsonb ->> 'venue_order_id' = %(venue_order_id)s LIMIT 1
+WHERE type IN ('OrderAccepted', 'OrderReplaced', 'OrderReconciled')
+    AND data::jsonb ->> 'venue_order_id' = nullif(%(venue_order_id)s, '')
+LIMIT 1
 """
 
 _LAGS = """

@@ -147,6 +147,21 @@ async def test_a_refused_pair_is_rejected_and_the_order_unprotected(floor: Floor
     assert floor.venue.count("submit") == 1
 
 
+@pytest.mark.parametrize(("tells_of_leg", "end"), [(True, "CANCELLED"), (False, "REJECTED")])
+async def test_a_pair_that_the_venue_took_in_and_then_rejected_ends_as_the_venue_says(
+    floor: Floor, *, tells_of_leg: bool, end: str
+) -> None:
+    _, exits = await enter(floor)
+    rejected = replace(ended(exits.take_profit, "rejected", "the market is closed"), venue_order_id="v-tp")
+    leg = replace(accepted(exits.stop_loss), venue_order_id="v-leg")
+    gone = replace(ended(exits.stop_loss, "cancelled", "its other exit was rejected"), venue_order_id="v-leg")
+    floor.venue.orders[exits.take_profit] = [rejected, leg, gone] if tells_of_leg else [rejected]
+    floor.venue.submits.append([rejected])
+    floor.open()
+    await until_statuses(floor, exits, "REJECTED", end)
+    assert (await floor.order(exits.stop_loss)).venue_order_id == ("v-leg" if tells_of_leg else None)
+
+
 async def test_a_pair_that_was_given_up_and_is_there_after_all_is_known_and_sent_away(floor: Floor) -> None:
     _, exits = await enter(floor)
     floor.venue.submits.append(VenueRefusedError("403", "insufficient buying power"))

@@ -43,7 +43,7 @@ def no_order_is_over_without_a_reason(evidence: Evidence) -> Iterator[str]:
             if not (
                 _ended_there(event, statuses)
                 or _refused(event, asked)
-                or _never_arrived(event, asked)
+                or _never_arrived(evidence, event, asked)
                 or _went_with_its_pair(evidence, order)
             ):
                 yield f"order {order_id} is over by {event}, the venue has {sorted(statuses)}"
@@ -55,18 +55,16 @@ def nothing_is_sent_again_without_asking(evidence: Evidence) -> Iterator[str]:
     Of what other processes sent counts only what they were done with before this process began: two that both lead, for
     a moment, cannot know of each other, and it is the name of what they send that keeps the venue from doing it twice.
     """
-    processes = evidence.world.processes
     for order_id, requests in evidence.requests.items():
         for index, request in enumerate(requests):
             if request.kind not in {"submit", "replace"}:
                 continue
             maybe_there, asked = False, True
-            began_at = processes[request.process_number].began_at
             for earlier in requests[:index]:
                 is_ours = earlier.process_number == request.process_number
-                is_done = min(earlier.answered_at, processes[earlier.process_number].died_at) <= began_at
                 if (earlier.kind, earlier.number) == (request.kind, request.number):
-                    if earlier.outcome in {"", "unknown", "has order"} and (is_ours or is_done):
+                    may_have_arrived = earlier.outcome in {"", "unknown", "has order"}
+                    if may_have_arrived and _can_know(evidence, request.process_number, earlier):
                         maybe_there, asked = True, False
                 elif earlier.kind == "find" and is_ours:
                     answers = {"not found"} if request.kind == "submit" else _ASKED_FOR_OTHERS
@@ -101,7 +99,7 @@ def _refused(event: End, asked: Sequence[Request]) -> bool:
     return False
 
 
-def _never_arrived(event: End, asked: Sequence[Request]) -> bool:
+def _never_arrived(evidence: Evidence, event: End, asked: Sequence[Request]) -> bool:
     is_rejected = isinstance(event, OrderRejected) and event.code == NEVER_ARRIVED
     if not (isinstance(event, OrderCancelled) or is_rejected):
         return False
@@ -110,11 +108,20 @@ def _never_arrived(event: End, asked: Sequence[Request]) -> bool:
         return True
     in_a_row: Counter[int] = Counter()
     for each in asked:
-        if each.kind == "find" and each.at >= submissions[-1].at:
+        if each.kind == "find" and all(
+            each.at >= sent.at for sent in submissions if _can_know(evidence, each.process_number, sent)
+        ):
             in_a_row[each.task] = in_a_row[each.task] + 1 if each.outcome == "not found" else 0
             if in_a_row[each.task] >= PROOF:
                 return True
     return False
+
+
+def _can_know(evidence: Evidence, process_number: int, request: Request) -> bool:
+    """Whether a process can know of a request: its own, or of one that was done with it before this one began."""
+    processes = evidence.world.processes
+    done_at = min(request.answered_at, processes[request.process_number].died_at)
+    return request.process_number == process_number or done_at <= processes[process_number].began_at
 
 
 def _went_with_its_pair(evidence: Evidence, order: Order) -> bool:

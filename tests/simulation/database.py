@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from application.ports import Appended, Clock, Key, Loaded, StoreUnavailableError, Transaction
-from domain.events import OrderAccepted, RecordedEvent, StreamId, order_of
+from domain.events import OrderAccepted, OrderReconciled, OrderReplaced, RecordedEvent, StreamId, order_of
 from domain.values import OrderId, TraderId
 from infrastructure.codec import RawEvent
 from infrastructure.memory import InMemoryEventStore
@@ -169,7 +169,10 @@ class Connection:
         await self._ask()
         for recorded in self._database.log._log:
             event = recorded.event
-            if isinstance(event, OrderAccepted) and event.venue_order_id == venue_order_id:
+            if (
+                isinstance(event, OrderAccepted | OrderReplaced | OrderReconciled)
+                and event.venue_order_id == venue_order_id
+            ):
                 return order_of(recorded.stream_id)
         return None
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from application.ports import StoreUnavailableError
-from domain.commands import CancelOrder, Deposit, RecordAcceptance, RecordSent
+from domain.commands import CancelOrder, Deposit, RecordAcceptance, RecordDifference, RecordSent
 from domain.lifecycle import Flag, Status
 from domain.refusals import InvalidRequest
 from domain.values import FillId, Money, OrderId, Price, Symbol
@@ -251,9 +251,12 @@ async def test_how_far_executions_were_read_is_remembered_for_each_venue(models:
 
 async def test_an_order_is_found_by_every_name_that_the_venue_had_for_it(models: ReadModels, database_url: str) -> None:
     history = market().order(wish(price=9), number(2)).order(replacement(1, "v-2", price=9), number(2))
+    beside = RecordDifference(venue_order_id="v-3", venue_status="new", venue_filled_quantity=units(0), reason="beside")
+    history.order(beside, number(2))
     await record(database_url, history.log)
     assert await models.order_known_as("v") == number(2)
     assert await models.order_known_as("v-2") == number(2)
+    assert await models.order_known_as("v-3") == number(2)
     assert await models.order_known_as("somebody else's") is None
     assert await models.order_known_as("") is None
 
