@@ -35,11 +35,12 @@ clean:  ## Remove everything that was made here, except the engine's home.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml
 
 # Each stamp is younger than the lock file it was installed from. `pip` is the last thing that appears in a new .venv.
+# The lock files are whole, so nothing is resolved again: an older pip would take a newer release for `coverage[toml]`.
 $(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/pip
 $(VENV)/.development: requirements-dev.lock pyproject.toml | $(BIN)/pip
 $(VENV)/.runtime $(VENV)/.development:
 	@echo "Installing $< into $(VENV) ..."
-	@$(PIP) install --require-hashes --requirement $<
+	@$(PIP) install --no-deps --require-hashes --requirement $<
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
