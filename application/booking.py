@@ -115,7 +115,7 @@ class Booking:
         await self.insist(lambda: self._trading.report_unknown(self.venue_name, order, caller))
         _remember(self._strangers, order.venue_order_id, None)
 
-    async def book(self, reports: Sequence[VenueReport], actor: str = "venue") -> list[VenueReport]:
+    async def book(self, reports: Sequence[VenueReport]) -> list[VenueReport]:
         """Record everything the reports say. Waits for the store. Returns the reports of orders that are not ours."""
         strangers = []
         for report in reports:
@@ -124,14 +124,13 @@ class Booking:
                 strangers.append(report)
                 continue
             for fact in await self._facts(terms.order_id, report):
-                await self._report(terms, fact, actor)
+                await self._report(terms, fact, "venue")
         return strangers
 
     async def _facts(self, order_id: OrderId, report: VenueReport) -> list[OrderReport]:
         if report.busted_fill_id is not None:
             # The venue may name a fill by its latest correction, the exits of the fill are known by its first name.
-            snapshot = await self.order(order_id)
-            fill = snapshot and snapshot.state.fill_known_as(report.busted_fill_id)
+            fill = (await self.known(order_id)).fill_known_as(report.busted_fill_id)
             return facts(report, self.venue_name, fill.fill_id if fill else report.busted_fill_id)
         return facts(report, self.venue_name)
 

@@ -107,8 +107,8 @@ class OrderExecutor:
         self._turns.pop(order_id, None)
         if isinstance(event, OrderReconciled):
             self._tasks.spawn(self._send_away(order_id, event))
-        if order is not None and order.terms.oco_order_id is not None and not order.is_there and not order.is_leg:
-            self._tasks.spawn(self._in_turn(order.terms.oco_order_id, self._bring))
+        if order is not None and order.leg_order_id is not None and not order.is_there:
+            self._tasks.spawn(self._in_turn(order.leg_order_id, self._bring))
 
     async def _send_away(self, order_id: OrderId, event: OrderReconciled) -> None:
         """What is over here must not work there; the venue is asked first, because a leg may have come along."""
@@ -144,10 +144,10 @@ class OrderExecutor:
 
     async def _bring(self, order: Order) -> None:
         """Bring the order to the venue; a leg goes with its other exit, or ends with it."""
-        if not order.is_leg:
+        if order.primary_order_id is None:
             await self._sender.send(order)
             return
-        primary = await self._booking.known(order.terms.oco_order_id or order.order_id)
+        primary = await self._booking.known(order.primary_order_id)
         if not primary.is_over or primary.is_there:
             return
         if primary.attempts > 0 and await self._inquiries.ask(primary):

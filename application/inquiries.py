@@ -19,7 +19,7 @@ from application.venue import (
 from application.watching import OpenOrders
 from domain.events import UnknownOrderReported
 from domain.order import Order
-from domain.values import ZERO, OrderType, Quantity
+from domain.values import ZERO, Quantity
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +36,10 @@ def until_answered() -> Iterator[float]:
 
 def sought(order: Order) -> Sought:
     """How to ask for the order."""
-    terms = order.terms
-    brings_leg = terms.oco_order_id is not None and terms.order_type is OrderType.LIMIT
     return Sought(
         client_order_id=order.order_id,
         venue_order_id=order.venue_order_id,
-        leg=terms.oco_order_id if brings_leg else None,
+        leg=order.leg_order_id,
         replacement=order.replacements[0].number if order.replacements else 0,
     )
 
@@ -70,8 +68,8 @@ class Inquiries:
         Returns:
             Whether the venue answered, and knows it.
         """
-        if order.is_leg and not order.is_acknowledged:
-            order = await self._booking.known(order.terms.oco_order_id or order.order_id)
+        if order.primary_order_id is not None and not order.is_acknowledged:
+            order = await self._booking.known(order.primary_order_id)
         try:
             reports = await self._venue.find(sought(order))
         except NO_ANSWER as error:

@@ -60,6 +60,8 @@ class VenueListener:
         """Whatever stops a comparison, there will be another one, and listening goes on."""
         try:
             await compare()
+        except NO_ANSWER as error:
+            log.warning("the venue's books cannot be read: %s", error)
         except StoreUnavailableError as error:
             log.warning("the books cannot be compared without the store: %s", error)
         except Exception:

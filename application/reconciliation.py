@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from application.booking import Booking
 from application.facts import execution_of
-from application.inquiries import NO_ANSWER, Inquiries
+from application.inquiries import Inquiries
 from application.ports import Bookkeeping, Clock
 from application.snapshots import Snapshot
 from application.venue import Venue, VenueReport, WorkingOrder
@@ -43,7 +43,10 @@ class _Suspects(NamedTuple):
 
 
 class Reconciler:
-    """Compares the books. One comparison at a time; whoever asks for one meanwhile waits for the next."""
+    """Compares the books. One comparison at a time; whoever asks for one meanwhile waits for the next.
+
+    Raises what the venue and the store raise when they cannot be asked: there will be another comparison.
+    """
 
     def __init__(
         self,
@@ -66,28 +69,18 @@ class Reconciler:
     async def catch_up(self) -> None:
         """Book what happened, while no stream tells: every execution, and whatever became of the open orders."""
         async with self._turn:
-            try:
-                await self._book_executions()
-                working = await self._working()
-            except NO_ANSWER as error:
-                log.warning("the venue's books cannot be read: %s", error)
-                return
+            await self._book_executions()
+            working = await self._working()
             await self._ask_all([snapshot for snapshot in self._open_orders.all() if _differs(snapshot.state, working)])
 
     async def reconcile(self) -> None:
         """Compare everything, and record what differs."""
         async with self._turn:
-            try:
-                await self._book_executions()
-                suspects = self._suspects(await self._working())
-                if not suspects.ours and not suspects.theirs:
-                    return
+            await self._book_executions()
+            suspects = self._suspects(await self._working())
+            if suspects.ours or suspects.theirs:
                 await self._clock.sleep(GRACE_SECONDS)
-                working = await self._working()
-            except NO_ANSWER as error:
-                log.warning("the venue's books cannot be read: %s", error)
-                return
-            await self._settle(suspects, working)
+                await self._settle(suspects, await self._working())
 
     async def _working(self) -> _Working:
         return {order.venue_order_id: order for order in await self._venue.working_orders()}
@@ -130,14 +123,7 @@ class Reconciler:
 
     async def _record(self, order: Order, working: _Working) -> None:
         there = working.get(order.venue_order_id or "")
-        difference = RecordDifference(
-            venue_order_id=order.venue_order_id or "",
-            venue_status=there.status if there else "not working",
-            venue_filled_quantity=Quantity(there.filled_quantity) if there else order.filled_quantity,
-            reason="the venue's books differ",
-            compared_with=order.status,
-        )
-        await self._booking.record(order, difference, "reconciliation")
+        await self._record_difference(order, order.venue_order_id or "", there, "the venue's books differ")
         if there is not None and _has_other_terms(order, there):
             # Terms that the venue changed by itself are told by its stream and by this list, and not to who asks.
             restated = VenueReport(
@@ -150,11 +136,7 @@ class Reconciler:
 
     async def _look_into(self, order: WorkingOrder) -> None:
         """An order that works at the venue and should not: over or replaced by our books, or not ours at all."""
-        named = self._name(order)
-        snapshot = await self._booking.order(named) if named else None
-        if snapshot is None:
-            known = await self._bookkeeping.order_known_as(order.venue_order_id)
-            snapshot = await self._booking.order(known) if known else None
+        snapshot = await self._ours(self._name(order), order.venue_order_id)
         if snapshot is None and self._open_orders.expect_legs():
             return  # it may be one of them; the next comparison will tell
         if snapshot is None:
@@ -170,17 +152,21 @@ class Reconciler:
                 )
             )
         elif snapshot.state.is_over:
-            await self._record_extra(snapshot.state, order, "it works at the venue and is over here")
+            reason = "it works at the venue and is over here"
+            await self._record_difference(snapshot.state, order.venue_order_id, order, reason)
             self._inquiries.withdraw(order.venue_order_id, "it is over here")
         elif snapshot.state.venue_order_id not in {None, order.venue_order_id}:
-            await self._record_extra(snapshot.state, order, "it works at the venue beside the one that is known here")
+            reason = "it works at the venue beside the one that is known here"
+            await self._record_difference(snapshot.state, order.venue_order_id, order, reason)
             await self._inquiries.ask(snapshot.state)
 
-    async def _record_extra(self, order: Order, extra: WorkingOrder, reason: str) -> None:
+    async def _record_difference(
+        self, order: Order, venue_order_id: str, there: WorkingOrder | None, reason: str
+    ) -> None:
         difference = RecordDifference(
-            venue_order_id=extra.venue_order_id,
-            venue_status=extra.status,
-            venue_filled_quantity=Quantity(extra.filled_quantity),
+            venue_order_id=venue_order_id,
+            venue_status=there.status if there else "not working",
+            venue_filled_quantity=Quantity(there.filled_quantity) if there else order.filled_quantity,
             reason=reason,
             compared_with=order.status,
         )
@@ -204,12 +190,20 @@ class Reconciler:
 
     async def _named(self, report: VenueReport) -> VenueReport:
         """The report with the name of the order that it belongs to."""
-        order_id = self._booking.order_known_as(report.venue_order_id)
-        if order_id is None:
-            order_id = await self._venue.client_order_id(report.venue_order_id)
-        if order_id is None or await self._booking.order(order_id) is None:
-            order_id = await self._bookkeeping.order_known_as(report.venue_order_id) or order_id
-        return report if order_id is None else replace(report, client_order_id=order_id)
+        named = self._booking.order_known_as(report.venue_order_id)
+        if named is None:
+            named = await self._venue.client_order_id(report.venue_order_id)
+        snapshot = await self._ours(named, report.venue_order_id)
+        name = snapshot.state.order_id if snapshot else named
+        return report if name is None else replace(report, client_order_id=name)
+
+    async def _ours(self, named: OrderId | None, venue_order_id: str) -> Snapshot[Order] | None:
+        """The order of this name, or else the one that the venue once acknowledged under this id; None: not ours."""
+        snapshot = await self._booking.order(named) if named else None
+        if snapshot is not None:
+            return snapshot
+        known = await self._bookkeeping.order_known_as(venue_order_id)
+        return await self._booking.order(known) if known else None
 
 
 def _differs(order: Order, working: _Working) -> bool:

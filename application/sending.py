@@ -141,9 +141,9 @@ class Sender:
 
     async def _leg(self, order: Order) -> VenueLeg | None:
         """The exit that goes with this one, unless its trader has taken it back; it counts as sent from here on."""
-        if order.terms.oco_order_id is None:
+        if order.leg_order_id is None:
             return None
-        other = await self._booking.known(order.terms.oco_order_id)
+        other = await self._booking.known(order.leg_order_id)
         leg = state_in(await self._booking.record(other, RecordSent(order.attempts), "engine"), other)
         stop_price = leg.current.stop_price
         return None if leg.is_over or stop_price is None else VenueLeg(leg.order_id, stop_price)

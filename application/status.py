@@ -6,6 +6,7 @@ from typing import Any
 from application.ports import Bus, Feed
 from domain.deciding import NEVER_ARRIVED
 from domain.events import (
+    FillEvent,
     OrderAccepted,
     OrderCancelled,
     OrderCancelRefused,
@@ -74,7 +75,7 @@ def status_message(recorded: RecordedEvent) -> dict[str, Any] | None:
         "position": recorded.position,
         "version": recorded.version,
     }
-    if isinstance(event, OrderFilled | OrderFillCorrected | OrderFillBusted):
+    if isinstance(event, FillEvent):
         taken_back = isinstance(event, OrderFillBusted)
         message |= {
             "fill_id": event.fill_id,

@@ -85,7 +85,7 @@ def follow(before: Order | None, event: OrderEvent, after: Order) -> list[Accoun
     A reservation lives exactly as long as its order works: what a fill does not use up, the end of the order releases.
     """
     if before is None:
-        return [_reserved(after, after.held)]
+        return [_reserved(after)]
     if isinstance(event, OrderFilled):
         return [_booking(before, event, after)]
     if isinstance(event, OrderFillBusted | OrderFillCorrected):
@@ -101,22 +101,21 @@ def evolve(account: Account, event: AccountEvent) -> Account:
         case FundsWithdrawn():
             return replace(account, cash=Money(account.cash - event.amount))
         case FundsReserved():
-            held = _working(account, event.symbol, buys=event.quantity)
+            held = _working(account, event.symbol, Side.BUY, event.quantity)
             reserved = Money(account.reserved + event.amount)
             return replace(held, reserved=reserved, open_orders=account.open_orders + 1)
         case FundsReleased():
-            freed = _working(account, event.symbol, buys=-event.quantity)
+            freed = _working(account, event.symbol, Side.BUY, -event.quantity)
             reserved = Money(account.reserved - event.amount)
             return replace(freed, reserved=reserved, open_orders=account.open_orders - 1)
         case SharesReserved():
-            held = _working(account, event.symbol, sells=event.quantity)
+            held = _working(account, event.symbol, Side.SELL, event.quantity)
             return replace(held, open_orders=account.open_orders + 1)
         case SharesReleased():
-            freed = _working(account, event.symbol, sells=-event.quantity)
+            freed = _working(account, event.symbol, Side.SELL, -event.quantity)
             return replace(freed, open_orders=account.open_orders - 1)
         case ReservationChanged():
-            buying = event.side is Side.BUY
-            changed = _working(account, event.symbol, **{"buys" if buying else "sells": event.quantity})
+            changed = _working(account, event.symbol, event.side, event.quantity)
             return replace(changed, reserved=Money(account.reserved + event.amount))
         case TradeBooked():
             return _booked(account, event)
@@ -126,15 +125,15 @@ def evolve(account: Account, event: AccountEvent) -> Account:
             assert_never(event)
 
 
-def _reserved(order: Order, held: Held) -> AccountEvent:
-    terms = order.terms
+def _reserved(order: Order) -> AccountEvent:
+    terms, held = order.terms, order.held
     if terms.side is Side.SELL:
         return SharesReserved(order_id=terms.order_id, symbol=terms.symbol, quantity=held.quantity)
     return FundsReserved(order_id=terms.order_id, symbol=terms.symbol, quantity=held.quantity, amount=held.amount)
 
 
-def _released(order: Order, held: Held) -> AccountEvent:
-    terms = order.terms
+def _released(order: Order) -> AccountEvent:
+    terms, held = order.terms, order.held
     if terms.side is Side.SELL:
         return SharesReleased(order_id=terms.order_id, symbol=terms.symbol, quantity=held.quantity)
     return FundsReleased(order_id=terms.order_id, symbol=terms.symbol, quantity=held.quantity, amount=held.amount)
@@ -143,9 +142,9 @@ def _released(order: Order, held: Held) -> AccountEvent:
 def _adjusted(before: Order, after: Order) -> list[AccountEvent]:
     """What an order that ended, works again or asks for more or less does to what is held for it."""
     if after.is_over and not before.is_over:
-        return [_released(before, before.held)]
+        return [_released(before)]
     if before.is_over and not after.is_over:
-        return [_reserved(after, after.held)]
+        return [_reserved(after)]
     change = _difference(after.held, before.held)
     if change == NOTHING:
         return []
@@ -224,38 +223,36 @@ def corrected(position: Position, event: TradeCorrected) -> Position:
 def _corrected(account: Account, event: TradeCorrected) -> Account:
     value = event.quantity * event.price - event.previous_quantity * event.previous_price
     commission = event.commission - event.previous_commission
-    holding = account.holding(event.symbol)
-    position = corrected(holding.position, event)
-    return replace(
-        account,
-        cash=Money(account.cash + (-value if event.side is Side.BUY else value) - commission),
-        holdings=_holdings(account, event.symbol, replace(holding, position=position)),
-    )
+    return _moved(account, event, value, commission, corrected(account.holding(event.symbol).position, event))
 
 
 def _booked(account: Account, event: TradeBooked) -> Account:
-    buying = event.side is Side.BUY
-    used = -event.released_quantity
-    freed = _working(account, event.symbol, buys=used) if buying else _working(account, event.symbol, sells=used)
-    holding = freed.holding(event.symbol)
-    position = holding.position.traded(event.side, event.quantity, event.price, event.commission)
-    value = event.quantity * event.price
+    freed = _working(account, event.symbol, event.side, -event.released_quantity)
+    position = account.holding(event.symbol).position.traded(event.side, event.quantity, event.price, event.commission)
+    booked = _moved(freed, event, event.quantity * event.price, event.commission, position)
+    reserved = Money(account.reserved - event.released_cash)
+    return replace(booked, reserved=reserved, open_orders=account.open_orders - event.closed)
+
+
+def _moved(
+    account: Account, event: TradeBooked | TradeCorrected, value: Decimal, commission: Decimal, position: Position
+) -> Account:
+    """The account after the value of a trade and its commission moved, and with this position."""
+    holding = replace(account.holding(event.symbol), position=position)
+    received = -value if event.side is Side.BUY else value
     return replace(
-        freed,
-        cash=Money(account.cash + (-value if buying else value) - event.commission),
-        reserved=Money(account.reserved - event.released_cash),
-        open_orders=account.open_orders - event.closed,
-        holdings=_holdings(freed, event.symbol, replace(holding, position=position)),
+        account,
+        cash=Money(account.cash + received - commission),
+        holdings=_holdings(account, event.symbol, holding),
     )
 
 
-def _working(account: Account, symbol: Symbol, *, buys: Decimal = ZERO, sells: Decimal = ZERO) -> Account:
+def _working(account: Account, symbol: Symbol, side: Side, change: Decimal) -> Account:
     holding = account.holding(symbol)
-    changed = replace(
-        holding,
-        working_buys=Quantity(holding.working_buys + buys),
-        working_sells=Quantity(holding.working_sells + sells),
-    )
+    if side is Side.BUY:
+        changed = replace(holding, working_buys=Quantity(holding.working_buys + change))
+    else:
+        changed = replace(holding, working_sells=Quantity(holding.working_sells + change))
     return replace(account, holdings=_holdings(account, symbol, changed))
 
 

@@ -410,6 +410,7 @@ OrderEvent = (
     | OrderCounterpartFilled
     | OrderUnprotected
 )
+FillEvent = OrderFilled | OrderFillCorrected | OrderFillBusted
 AccountEvent = (
     FundsDeposited
     | FundsWithdrawn

@@ -24,6 +24,7 @@ from domain.commands import (
 )
 from domain.deciding import decide
 from domain.events import (
+    FillEvent,
     OrderCounterpartFilled,
     OrderEvent,
     OrderExpired,
@@ -77,7 +78,7 @@ def consequences(order: Order, event: OrderEvent, account: Account, others: Orde
     parent = others.get(order.terms.parent_order_id) if order.terms.parent_order_id else None
     if isinstance(event, OrderRejected | OrderExpired) and parent is not None:
         return _unprotected(parent, f"its exit is {event.status}: {event.reason}", exit_order_id=order.order_id)
-    if isinstance(event, OrderFilled | OrderFillCorrected | OrderFillBusted) and order.is_leg:
+    if isinstance(event, FillEvent) and order.is_leg:
         return _take_from_counterpart(order, event, others)
     if not _is_protected(order.terms):
         return []
@@ -117,11 +118,9 @@ def _protect(
     return [(each.order_id, event) for each in wanted for event in decide(others.get(each.order_id), each)]
 
 
-def _take_from_counterpart(
-    leg: Order, event: OrderFilled | OrderFillCorrected | OrderFillBusted, others: Orders
-) -> list[tuple[OrderId, OrderEvent]]:
+def _take_from_counterpart(leg: Order, event: FillEvent, others: Orders) -> list[tuple[OrderId, OrderEvent]]:
     """What a leg fills, the exit that holds the units for both needs no more; the venue has it reduced already."""
-    primary = others.get(leg.terms.oco_order_id) if leg.terms.oco_order_id else None
+    primary = others.get(leg.primary_order_id) if leg.primary_order_id else None
     if primary is None or primary.is_over or primary.counterpart_filled == event.filled_quantity:
         return []
     return [(primary.order_id, OrderCounterpartFilled(quantity=event.filled_quantity, status=primary.status))]

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple, assert_never
 
 from domain.events import (
+    FillEvent,
     OrderAccepted,
     OrderCancelled,
     OrderCancelRefused,
@@ -147,9 +148,19 @@ class Order:
         return self.attempts == 0 and not self.is_there
 
     @property
+    def primary_order_id(self) -> OrderId | None:
+        """The exit as a leg of which this one goes to the venue, and which holds the units for both; None: it is no leg."""
+        return self.terms.oco_order_id if self.terms.order_type is OrderType.STOP else None
+
+    @property
     def is_leg(self) -> bool:
-        """Whether it goes to the venue as a leg of its other exit, which holds the units for both."""
-        return self.terms.oco_order_id is not None and self.terms.order_type is OrderType.STOP
+        """Whether it goes to the venue as a leg of its other exit."""
+        return self.primary_order_id is not None
+
+    @property
+    def leg_order_id(self) -> OrderId | None:
+        """The exit that goes to the venue as a leg of this one, None where none does."""
+        return None if self.is_leg else self.terms.oco_order_id
 
     @property
     def leaves_quantity(self) -> Quantity:
@@ -263,11 +274,11 @@ def _replaced(order: Order, event: OrderReplaced) -> Order:
     )
 
 
-def _traded(order: Order, event: OrderFilled | OrderFillCorrected | OrderFillBusted) -> Order:
+def _traded(order: Order, event: FillEvent) -> Order:
     known = None if isinstance(event, OrderFilled) else order.fill_known_as(event.fill_id)
     before: tuple[Fill, ...] = (known,) if known else ()
     after: tuple[Fill, ...] = ()
-    kept = tuple(fill for fill in order.fills if fill is not known)
+    kept = tuple(fill for fill in order.fills if fill is not known) if known else order.fills
     names = known.corrections if known else ()
     busted = order.busted
     match event:

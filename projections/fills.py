@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple, cast, get_args
 
-from domain.events import OrderFillBusted, OrderFillCorrected, OrderFilled, RecordedEvent
+from domain.events import FillEvent, OrderFillBusted, RecordedEvent
 from domain.values import ZERO, FillId, Money, OrderId, Price, Quantity, Side, Symbol, TraderId
 from projections.projection import Key, Projection
 
@@ -24,15 +24,12 @@ class FillRow(NamedTuple):
     position: int
 
 
-_FillEvent = OrderFilled | OrderFillCorrected | OrderFillBusted
-
-
 def _key_of(recorded: RecordedEvent) -> Key:
-    return (recorded.stream_id.removeprefix("order-"), cast("_FillEvent", recorded.event).fill_id)
+    return (recorded.stream_id.removeprefix("order-"), cast("FillEvent", recorded.event).fill_id)
 
 
 def _evolve(row: FillRow | None, recorded: RecordedEvent) -> FillRow:
-    event = cast("_FillEvent", recorded.event)
+    event = cast("FillEvent", recorded.event)
     if isinstance(event, OrderFillBusted):
         executed_at, venue = (row.executed_at, row.venue) if row else (recorded.recorded_at, "")
         quantity, price, commission = Quantity(ZERO), event.price, Money(ZERO)
@@ -59,7 +56,7 @@ FILLS = Projection(
     version=1,
     row=FillRow,
     key=("order_id", "id"),
-    events=frozenset(get_args(_FillEvent)),
+    events=frozenset(get_args(FillEvent)),
     key_of=_key_of,
     evolve=_evolve,
 )
