@@ -113,7 +113,7 @@ async def _checked(known: "Settings", url: str, order_id: str | None) -> dict[st
 
 
 async def _compared(known: "Settings", order_id: str) -> dict[str, Any]:
-    from cli.replay.progress import progress  # noqa: PLC0415 - see above
+    from cli.progress import progress  # noqa: PLC0415 - see above
     from cli.storage import event_log  # noqa: PLC0415 - see above
     from domain.events import order_stream  # noqa: PLC0415 - see above
     from domain.values import OrderId  # noqa: PLC0415 - see above

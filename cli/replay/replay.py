@@ -7,10 +7,10 @@ from decimal import Decimal
 from time import perf_counter
 
 from cli.exits import CommandError
+from cli.progress import progress
 from cli.replay.lobster import Message
 from cli.replay.opening import Opening
 from cli.replay.plan import Plan, Planner, opening_price
-from cli.replay.progress import progress
 from cli.replay.sending import Sender, Sent
 from cli.replay.session import Session
 from cli.replay.tally import Tally

@@ -167,7 +167,7 @@ def test_what_goes_wrong_for_one_trader_is_one_sentence(run: Run, messages: Path
     answers = [Scripted(200, instruments)] * 7
     with stand_in(*answers, refused) as url:
         result = load(run, messages, "--url", url)
-    assert (result.code, result.err.count("\n")) == (ExitCode.FAILED, 2)
+    assert (result.code, result.err.count("\n")) == (ExitCode.FAILED, 1)
     assert result.err.endswith("(FORBIDDEN)\n")
 
 
