@@ -10,10 +10,15 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from infrastructure.embedded.postgres import Postgres
 from infrastructure.embedded.servers import embedded_servers
 from infrastructure.embedded.valkey import Valkey
+
+# A busy machine is no defect: nothing here is judged by how long it takes.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 _NUMBERS = itertools.count(1)
 

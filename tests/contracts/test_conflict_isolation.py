@@ -102,7 +102,7 @@ def test_in_memory(rounds: list[tuple[int, list[tuple[dict[str, int], str | None
 
 
 @given(ROUNDS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_on_postgres(database_url: str, rounds: list[tuple[int, list[tuple[dict[str, int], str | None]]]]) -> None:
     async def run() -> None:
         async with PostgresEventStore(database_url) as store:

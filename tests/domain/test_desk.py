@@ -297,7 +297,7 @@ class Desk(RuleBasedStateMachine):
 
 
 TestDesk = Desk.TestCase
-TestDesk.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestDesk.settings = settings(max_examples=150, stateful_step_count=40)
 
 
 def test_a_request_the_account_cannot_carry_is_refused_and_nothing_is_decided() -> None:

@@ -12,7 +12,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from eventsourcing.persistence import StoredEvent
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from application.ports import NewEvent, UnwritableEventError
@@ -120,7 +120,6 @@ def any_event() -> st.SearchStrategy[Event]:
 
 
 @given(any_event())
-@settings(deadline=None)
 def test_any_event_at_all_comes_back_as_it_was_written(event: Event) -> None:
     assert Codec().to_domain_event(stored(event)) == event
 

@@ -187,7 +187,7 @@ _kinds: list[st.SearchStrategy[OrderCommand | AccountRequest]] = [
 _steps = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(_kinds).flatmap(lambda kind: kind)), min_size=20)
 
 
-SETTINGS = settings(max_examples=50, deadline=None)
+SETTINGS = settings(max_examples=50)
 """For tests over histories: making one takes several milliseconds."""
 
 

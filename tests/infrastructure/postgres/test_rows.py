@@ -79,7 +79,7 @@ def test_the_database_knows_which_orders_are_open(connection: Connection) -> Non
     price=st.none() | st.decimals(-(10**21), 10**21, places=9),
     flags=st.lists(st.sampled_from(Flag), unique=True).map(tuple),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_what_is_written_is_what_is_read(
     connection: Connection, text: str, reason: str | None, price: Price | None, flags: tuple[Flag, ...]
 ) -> None:

@@ -212,7 +212,7 @@ def played(steps: Steps, commission: str = "0") -> Floor:
     return floor
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps)
 def test_a_replayed_journal_leads_to_the_identical_state(tmp_path: Path, steps: Steps) -> None:
     floor = played(steps, commission="0.01")
@@ -223,7 +223,7 @@ def test_a_replayed_journal_leads_to_the_identical_state(tmp_path: Path, steps: 
     assert state(replayed) == state(floor.exchange)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(steps)
 def test_what_an_order_has_filled_is_the_sum_of_its_fills_and_so_is_the_position(steps: Steps) -> None:
     floor = played(steps, commission="0.01")
@@ -257,7 +257,7 @@ def test_what_an_order_has_filled_is_the_sum_of_its_fills_and_so_is_the_position
     assert exchange.account.cash == OPENING_CASH - spent
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(steps)
 def test_what_works_is_in_the_book_and_held_back_and_a_pair_wants_one_thing(steps: Steps) -> None:
     exchange = played(steps).exchange

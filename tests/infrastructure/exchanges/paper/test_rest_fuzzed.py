@@ -66,7 +66,7 @@ PARAMETERS = st.dictionaries(
     st.sampled_from(["open", "all", "5", "desc", "asc", "AAPL", "2026-01-01", "9999-12-31T23:59:59-14:00", "true"])
     | st.text(),
 )
-LIMITS = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LIMITS = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def assert_answered(response: httpx2.Response) -> None:
