@@ -7,7 +7,7 @@ from types import MappingProxyType
 from domain import account as accounts
 from domain import order as orders
 from domain.account import Account
-from domain.events import AccountEvent, Event, OrderEvent, StreamId, UnknownOrderReported
+from domain.events import AccountEvent, Event, OrderEvent, ProjectionEvent, StreamId, UnknownOrderReported
 from domain.order import BrokenHistoryError, Order
 
 
@@ -18,13 +18,22 @@ class VenueBook:
     unknown: Mapping[str, UnknownOrderReported] = field(default_factory=lambda: MappingProxyType({}))
 
 
-State = Order | Account | VenueBook | None
+@dataclass(frozen=True, slots=True)
+class SkippedEvents:
+    """What a read model does not apply: positions in the log."""
+
+    positions: frozenset[int] = frozenset()
+
+
+State = Order | Account | VenueBook | SkippedEvents | None
 
 
 def initial(stream_id: StreamId) -> State:
-    """The state before the first event: accounts and venues exist from the start, an order does not."""
+    """The state before the first event: an order does not exist, everything else is there from the start."""
     if stream_id.startswith("account-"):
         return Account()
+    if stream_id.startswith("projection-"):
+        return SkippedEvents()
     return VenueBook() if stream_id.startswith("venue-") else None
 
 
@@ -42,6 +51,10 @@ def evolve(state: State, event: Event) -> State:
         if not isinstance(event, UnknownOrderReported):
             raise BrokenHistoryError(f"{type(event).__name__} in a venue's stream")
         return VenueBook(MappingProxyType({**state.unknown, event.venue_order_id: event}))
+    if isinstance(state, SkippedEvents):
+        if not isinstance(event, ProjectionEvent):
+            raise BrokenHistoryError(f"{type(event).__name__} in a projection's stream")
+        return SkippedEvents(state.positions | {event.position})
     if not isinstance(event, OrderEvent):
         raise BrokenHistoryError(f"{type(event).__name__} in an order's stream")
     return orders.evolve(state, event)

@@ -389,6 +389,19 @@ class UnknownOrderReported:
     venue_status: str
 
 
+# ── Read models ── stream "projection-<name>" ────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectionEventSkipped:
+    """An operator decided that a projection never applies the event at ``position``, because it cannot."""
+
+    projection: str
+    position: int
+    event_type: str
+    reason: str
+
+
 OrderEvent = (
     OrderPlaced
     | OrderSent
@@ -423,7 +436,8 @@ AccountEvent = (
     | TradeCorrected
 )
 VenueEvent = UnknownOrderReported
-Event = OrderEvent | AccountEvent | VenueEvent
+ProjectionEvent = ProjectionEventSkipped
+Event = OrderEvent | AccountEvent | VenueEvent | ProjectionEvent
 
 TOPICS: dict[str, type[Event]] = {
     "OrderPlaced": OrderPlaced,
@@ -455,6 +469,7 @@ TOPICS: dict[str, type[Event]] = {
     "TradeBooked": TradeBooked,
     "TradeCorrected": TradeCorrected,
     "UnknownOrderReported": UnknownOrderReported,
+    "ProjectionEventSkipped": ProjectionEventSkipped,
 }
 """The stored name of every event: its topic in the store, its ``type`` on every stream."""
 
@@ -506,6 +521,11 @@ def account_stream(trader_id: TraderId) -> StreamId:
 def venue_stream(venue_name: str) -> StreamId:
     """The stream that holds what a venue says beyond our orders."""
     return StreamId(f"venue-{venue_name}")
+
+
+def projection_stream(name: str) -> StreamId:
+    """The stream that holds what operators decided about a read model."""
+    return StreamId(f"projection-{name}")
 
 
 def order_of(stream_id: StreamId) -> OrderId | None:

@@ -1,3 +1,27 @@
+CREATE SCHEMA building;
+
+COMMENT ON SCHEMA building IS 'Read tables while they are built, under the names that they will have.';
+
+CREATE SCHEMA previous;
+
+COMMENT ON SCHEMA previous IS 'Read tables that were replaced by rebuilt ones, until somebody drops them.';
+
+CREATE TABLE building.progress (
+    name text NOT NULL COLLATE pg_catalog."C",
+    shard integer NOT NULL,
+    shards integer NOT NULL,
+    version integer NOT NULL,
+    "position" bigint NOT NULL,
+    is_prepared boolean NOT NULL,
+    began_at timestamp with time zone,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE building.progress IS 'How far each shard of a table that is being built has read the log; written with its rows.';
+
+COMMENT ON COLUMN building.progress.is_prepared IS 'A migration made the table, in a shape that the live one does not have.';
+
 CREATE TABLE public.accounts (
     trader_id text NOT NULL COLLATE pg_catalog."C",
     currency text NOT NULL COLLATE pg_catalog."C",
@@ -18,12 +42,15 @@ CREATE TABLE public.checkpoints (
     name text NOT NULL COLLATE pg_catalog."C",
     "position" bigint NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
-    version integer DEFAULT 1 NOT NULL
+    version integer DEFAULT 1 NOT NULL,
+    rate double precision DEFAULT 0 NOT NULL
 );
 
 COMMENT ON TABLE public.checkpoints IS 'How far each reader of the log has come; written in the transaction that writes what it read.';
 
 COMMENT ON COLUMN public.checkpoints.version IS 'The version of the projection that wrote the rows.';
+
+COMMENT ON COLUMN public.checkpoints.rate IS 'Events a second when it was last updated: a mean in which what is ten seconds older counts a third.';
 
 CREATE TABLE public.events (
     "position" bigint NOT NULL,
@@ -177,6 +204,18 @@ WITH (fillfactor='50');
 
 COMMENT ON TABLE public.positions IS 'What every trader holds of every symbol, at average cost.';
 
+CREATE TABLE public.projection_stops (
+    name text NOT NULL COLLATE pg_catalog."C",
+    "position" bigint NOT NULL,
+    event_type text NOT NULL COLLATE pg_catalog."C",
+    reason text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    tried_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.projection_stops IS 'The last event that each projection could not apply; it stands there while its checkpoint is right before it.';
+
 CREATE UNLOGGED TABLE public.stream_tickets (
     digest bytea NOT NULL,
     trader_id text NOT NULL COLLATE pg_catalog."C",
@@ -184,6 +223,9 @@ CREATE UNLOGGED TABLE public.stream_tickets (
 );
 
 COMMENT ON TABLE public.stream_tickets IS 'Tickets that nobody has used yet, by their SHA-256.';
+
+ALTER TABLE ONLY building.progress
+    ADD CONSTRAINT progress_pkey PRIMARY KEY (name, shard);
 
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (trader_id);
@@ -226,6 +268,9 @@ ALTER TABLE ONLY public.orders
 
 ALTER TABLE ONLY public.positions
     ADD CONSTRAINT positions_pkey PRIMARY KEY (trader_id, symbol);
+
+ALTER TABLE ONLY public.projection_stops
+    ADD CONSTRAINT projection_stops_pkey PRIMARY KEY (name);
 
 ALTER TABLE ONLY public.stream_tickets
     ADD CONSTRAINT stream_tickets_pkey PRIMARY KEY (digest);

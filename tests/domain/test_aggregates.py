@@ -1,16 +1,18 @@
 import pytest
 
 from domain.account import Account
-from domain.aggregates import VenueBook, evolve, initial
+from domain.aggregates import SkippedEvents, VenueBook, evolve, initial
 from domain.events import (
     TOPICS,
     Event,
     FundsDeposited,
+    ProjectionEventSkipped,
     StreamId,
     UnknownOrderReported,
     account_stream,
     order_of,
     order_stream,
+    projection_stream,
     venue_stream,
 )
 from domain.order import BrokenHistoryError
@@ -32,9 +34,10 @@ def unknown(venue_order_id: str, status: str) -> UnknownOrderReported:
     )
 
 
-def test_accounts_and_venues_exist_from_the_start_and_an_order_does_not() -> None:
+def test_all_but_an_order_exists_from_the_start() -> None:
     assert initial(account_stream(ALICE)) == Account()
     assert initial(venue_stream("paper")) == VenueBook()
+    assert initial(projection_stream("orders")) == SkippedEvents()
     assert initial(order_stream(ORDER_ID)) is None
 
 
@@ -45,6 +48,8 @@ def test_events_belong_to_their_own_kind_of_stream() -> None:
         evolve(None, DEPOSITED)
     with pytest.raises(BrokenHistoryError, match="OrderPlaced in a venue's stream"):
         evolve(VenueBook(), placed())
+    with pytest.raises(BrokenHistoryError, match="OrderPlaced in a projection's stream"):
+        evolve(SkippedEvents(), placed())
     assert evolve(Account(), DEPOSITED) == Account()
     assert evolve(None, placed()) is not None
 
@@ -54,6 +59,14 @@ def test_a_venue_book_keeps_each_order_that_is_not_ours_as_it_was_reported_last(
     for event in (unknown("v-1", "new"), unknown("v-2", "new"), unknown("v-1", "filled")):
         book = evolve(book, event)
     assert dict(book.unknown) == {"v-1": unknown("v-1", "filled"), "v-2": unknown("v-2", "new")}
+
+
+def test_a_projection_s_stream_remembers_each_position_that_is_skipped() -> None:
+    skipped = SkippedEvents()
+    for position in (7, 3):
+        event = ProjectionEventSkipped(projection="orders", position=position, event_type="OrderFilled", reason="why")
+        skipped = evolve(skipped, event)
+    assert skipped == SkippedEvents(frozenset({3, 7}))
 
 
 def test_streams_name_their_order() -> None:

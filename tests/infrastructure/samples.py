@@ -195,6 +195,9 @@ EVERY_EVENT: tuple[Event, ...] = (
         filled_quantity=units("0.5"),
         venue_status="new",
     ),
+    events.ProjectionEventSkipped(
+        projection="orders", position=4711, event_type="OrderAccepted", reason="the venue sent it twice"
+    ),
 )
 
 

@@ -18,7 +18,7 @@ from infrastructure.postgres.migrating import MIGRATIONS, current, downgrade, he
 SCHEMA = MIGRATIONS / "schema.sql"
 
 
-def schema(url: str) -> str:
+def schema(url: str, *, privileges: bool = False) -> str:
     """The schema as pg_dump has it, without what changes from run to run and from version to version."""
     parameters = conninfo_to_dict(url)
     connection = [f"--{name}={parameters[key]}" for name, key in (("host", "host"), ("port", "port"))]
@@ -28,7 +28,7 @@ def schema(url: str) -> str:
         "--username=postgres",
         "--schema-only",
         "--no-owner",
-        "--no-privileges",
+        *([] if privileges else ["--no-privileges"]),
     ]
     dumped = subprocess.run([*command, str(parameters["dbname"])], capture_output=True, text=True, check=True).stdout
     kept = [line for line in dumped.splitlines() if not re.match(r"--|\\|SET |SELECT pg_catalog\.set_config", line)]

@@ -1,0 +1,226 @@
+"""Read tables of their own, built from the log in a schema beside the live ones.
+
+What the builder knows is in the schema too: its table ``progress`` says how far each shard of each table has read the
+log, and is written in the transaction that writes the rows. So whoever builds may be killed at any time, and goes on.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+from zlib import crc32
+
+from psycopg import AsyncConnection, sql
+from psycopg.rows import TupleRow
+
+from application.ports import EventStore
+from domain.events import RecordedEvent
+from infrastructure.postgres.patience import Pool, patiently
+from infrastructure.postgres.rows import Table, array
+from infrastructure.postgres.skips import Skips, unskipped
+from infrastructure.postgres.twins import create_twin
+from projections.projection import Key, Projection
+
+Batch = Sequence[RecordedEvent]
+
+BUILDING: Final = "building"
+"""The schema of rebuilds. Any other, with a table ``progress`` like its own, can be built in as well."""
+
+# As in the projector: rows and progress are lost together when the server crashes, and what was lost is built again.
+_SETTINGS = """
+SELECT set_config('synchronous_commit', 'off', true), set_config('idle_in_transaction_session_timeout', '60s', true)
+"""
+
+_LOCK = """
+SELECT name, position FROM {progress}
+WHERE name = ANY (%s::text[]) AND shard = %s AND shards = %s AND began_at = %s ORDER BY name FOR UPDATE
+"""
+
+_MOVE = """
+UPDATE {progress} SET position = moved.position, updated_at = clock_timestamp()
+FROM unnest(%s::text[], %s::bigint[]) AS moved (name, position) WHERE progress.name = moved.name AND shard = %s
+"""
+
+
+class BuildError(Exception):
+    """The tables cannot be built; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of several disjoint sets of rows, chosen by a stable hash of their keys: each can be built alone."""
+
+    number: int = 0
+    of: int = 1
+
+    def has(self, key: Key) -> bool:
+        """Whether the row with this key is in the shard."""
+        return self.of == 1 or crc32(repr(key).encode()) % self.of == self.number
+
+
+WHOLE: Final = Shard()
+
+
+class Builder:
+    """Builds one shard of read tables that are there already, with their progress.
+
+    It holds two batches of events and the rows that they change, whatever the length of the log.
+
+    Args:
+        pool: one of its connections is used at a time.
+        store: the log.
+        projections: what to build.
+        began_at: of the progress: whoever began anew meanwhile is not interfered with.
+        skips: what the projections do not apply.
+        schema: where the tables are.
+        shard: which rows.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        store: EventStore,
+        projections: Sequence[Projection[Any]],
+        began_at: datetime,
+        *,
+        skips: Skips,
+        schema: str = BUILDING,
+        shard: Shard = WHOLE,
+    ) -> None:
+        self._pool = pool
+        self._store = store
+        self._projections = projections
+        self._began_at = began_at
+        self._skips = skips
+        self._shard = shard
+        self._tables = {projection.name: Table(projection, schema) for projection in projections}
+        progress = sql.Identifier(schema, "progress")
+        self._lock = sql.SQL(_LOCK).format(progress=progress).as_bytes()
+        self._move = sql.SQL(_MOVE).format(progress=progress).as_bytes()
+
+    async def build(self, after: int, until: int, size: int, built: Callable[[int], None]) -> None:
+        """Apply the events with positions above ``after`` and up to ``until``, at most ``size`` in a transaction.
+
+        Each projection passes over what it has applied before. ``built`` is told after each batch how many events it had.
+
+        Raises:
+            BuildError: somebody else began to build anew, or an event cannot be applied.
+            StoreUnavailableError: the log cannot be read.
+        """
+        async with aclosing(batches(self._store, after, until, size)) as log:
+            async for batch in log:
+                await patiently(partial(self._apply, batch))
+                built(len(batch))
+
+    async def _apply(self, batch: Batch) -> None:
+        async with self._pool.connection() as connection, connection.transaction():
+            await self.apply(connection, batch)
+
+    async def apply(self, connection: AsyncConnection[TupleRow], batch: Batch) -> dict[str, set[Key]]:
+        """Apply the batch in the transaction of this connection; the keys of the rows that it changed, by projection."""
+        names = [projection.name for projection in self._projections]
+        await connection.execute(_SETTINGS)
+        mine = array(names, "text"), self._shard.number, self._shard.of, self._began_at
+        positions: dict[str, int] = dict(await (await connection.execute(self._lock, mine)).fetchall())
+        if len(positions) < len(names):
+            raise BuildError("somebody else has begun to build anew")
+        changed = {}
+        for projection in self._projections:
+            position = positions[projection.name]
+            if batch[0].position > position + 1:
+                raise BuildError(f"{projection.name} was built up to {position}, and the log begins after that")
+            new = [recorded for recorded in batch if recorded.position > position]
+            changed[projection.name] = await self._fold(connection, projection, new)
+            positions[projection.name] = max(position, batch[-1].position)
+        moved = array(positions, "text"), array(positions.values(), "bigint"), self._shard.number
+        await connection.execute(self._move, moved)
+        return changed
+
+    async def _fold(self, connection: AsyncConnection[TupleRow], projection: Projection[Any], batch: Batch) -> set[Key]:
+        table = self._tables[projection.name]
+        mine = [
+            recorded
+            for recorded in unskipped(projection, batch, self._skips)
+            if type(recorded.event) in projection.events and self._shard.has(projection.key_of(recorded))
+        ]
+        rows: dict[Key, Any] = {}
+        if keys := projection.keys(mine):
+            cursor = await connection.cursor(binary=True).execute(*table.load(keys))
+            rows = table.loaded(await cursor.fetchall())
+        changed = folded(projection, rows, mine)
+        if changed:
+            await connection.execute(*table.save(changed))
+        return set(changed)
+
+
+def folded(projection: Projection[Any], rows: Mapping[Key, Any], batch: Batch) -> dict[Key, Any]:
+    """The rows that the batch changes; see ``Projection.fold``.
+
+    Raises:
+        BuildError: an event cannot be applied; the message names it.
+    """
+    try:
+        return projection.fold(rows, batch)
+    except Exception:  # noqa: BLE001 - whatever it is, it is looked for below
+        known = dict(rows)
+    for recorded in batch:
+        try:
+            known |= projection.fold(known, [recorded])
+        except Exception as error:
+            at = f"{type(recorded.event).__name__} at position {recorded.position}"
+            raise BuildError(f"{projection.name} cannot apply {at}: {error}") from error
+    raise AssertionError("what a batch cannot do, none of its events could do alone")  # pragma: no cover
+
+
+async def batches(store: EventStore, after: int, until: int, size: int) -> AsyncGenerator[Batch, None]:
+    """The events with positions above ``after`` and up to ``until``; one batch is read while another is worked on.
+
+    Raises:
+        StoreUnavailableError: the log cannot be read.
+    """
+    reading = asyncio.create_task(_read(store, after, until, size))
+    try:
+        while batch := await reading:
+            after = batch[-1].position
+            reading = asyncio.create_task(_read(store, after, until, size))
+            yield batch
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+async def _read(store: EventStore, after: int, until: int, size: int) -> Batch:
+    return await store.read(after, min(size, until - after)) if after < until else ()
+
+
+# ── Beginning ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_BEGIN = """
+INSERT INTO {progress} (name, shard, shards, version, position, is_prepared, began_at)
+SELECT %(name)s, shard, %(shards)s, %(version)s, 0, %(is_prepared)s, now() FROM generate_series(0, %(shards)s - 1) AS shard
+"""
+
+
+async def begin(
+    connection: AsyncConnection[TupleRow], projection: Projection[Any], schema: str = BUILDING, shards: int = 1
+) -> None:
+    """Create the projection's table in the schema, empty and like the live one, with its progress."""
+    await create_twin(connection, projection.name, schema)
+    await record_begin(connection, projection, schema, shards, is_prepared=False)
+
+
+async def record_begin(
+    connection: AsyncConnection[TupleRow], projection: Projection[Any], schema: str, shards: int, *, is_prepared: bool
+) -> None:
+    """Note that building begins at the beginning of the log."""
+    statement = sql.SQL(_BEGIN).format(progress=sql.Identifier(schema, "progress"))
+    parameters = {
+        "name": projection.name,
+        "shards": shards,
+        "version": projection.version,
+        "is_prepared": is_prepared,
+    }
+    await connection.execute(statement, parameters)
