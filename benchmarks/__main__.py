@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from benchmarks import appending, table
+from benchmarks import appending, posting, streaming, table
 from benchmarks.rounds import FULL, QUICK, Figure, Pace
 from benchmarks.surroundings import Surroundings, machine, surroundings
 
@@ -21,6 +21,8 @@ class Benchmark(NamedTuple):
 BENCHMARKS = {
     "orders": Benchmark(appending.orders, 170, 30),
     "appends": Benchmark(appending.appends, 110, 20),
+    "posts": Benchmark(posting.posts, 80, 20),
+    "streams": Benchmark(streaming.streams, 80, 25),
 }
 
 

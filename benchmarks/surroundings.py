@@ -96,7 +96,9 @@ class Served:
 
 
 @contextmanager
-def served(module: str, database_url: str, variables: Mapping[str, str] | None = None) -> Iterator[Served]:
+def served(
+    around: Surroundings, module: str, database_url: str, variables: Mapping[str, str] | None = None
+) -> Iterator[Served]:
     """Run ``python -m MODULE DESCRIPTOR``, which listens as an API process does, until the end of the block."""
     secret = secrets.token_urlsafe(48)
     environment = os.environ | {
@@ -105,10 +107,13 @@ def served(module: str, database_url: str, variables: Mapping[str, str] | None =
         "ORDERLOG_JWT_SECRET": secret,
         **(variables or {}),
     }
-    with listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener, (around.home / "api.log").open("ab") as log:
         host, port = listener.getsockname()[:2]
         process = subprocess.Popen(  # noqa: S603 - the command is ours
-            [sys.executable, "-m", module, str(listener.fileno())], env=environment, pass_fds=[listener.fileno()]
+            [sys.executable, "-m", module, str(listener.fileno())],
+            env=environment,
+            pass_fds=[listener.fileno()],
+            stderr=log,
         )
     try:
         _wait_until_ready(host, port, process)
