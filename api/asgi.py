@@ -23,7 +23,7 @@ from api.fan_out import FanOut
 from api.openapi import document_of
 from api.problems import Problem
 from api.routes import ENDPOINTS, Document, routes_of
-from api.streams import order_events
+from api.streams import FRAMES, order_events
 from infrastructure.composition import Engine
 from infrastructure.postgres.tickets import StreamTickets
 
@@ -104,7 +104,22 @@ _REDACT = RedactSecrets()
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """Says goodbye also to a client that does not read: the close goes behind what waits for it in the buffer."""
+    """Says goodbye also to a client that does not read: the close goes behind what waits for it in the buffer.
+
+    Offers the application to write whole frames at once.
+    """
+
+    async def run_asgi(self) -> None:
+        """Run the application for this connection."""
+        self.scope["extensions"][FRAMES] = {"write": self.write_frame}
+        await super().run_asgi()
+
+    def write_frame(self, frame: bytes) -> bool:
+        """Write the frame unless something else waits to be written or the connection ends; whether it was."""
+        if not self.writable.is_set() or self.close_sent or self.transport.is_closing():
+            return False
+        self.transport.write(frame)
+        return True
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send the message; only a close does not wait for room in the buffer."""

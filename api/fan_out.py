@@ -7,10 +7,11 @@ no gap, because it listens before it reads the last of the past, and no repeat, 
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from typing import NamedTuple
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
+from websockets.frames import Frame, Opcode
 
 from application.ports import Feed
 from application.status import MESSAGE_NAMES, status_message
@@ -31,10 +32,14 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Message(NamedTuple):
-    """A message as JSON, the same text for all streams of its trader. A heartbeat says how far the stream has come."""
+    """A message as JSON, and the same as a WebSocket frame: made once for all streams of its trader.
+
+    A heartbeat says how far the stream has come.
+    """
 
     position: int
     text: str
+    frame: bytes
 
 
 class TooSlowError(Exception):
@@ -133,17 +138,27 @@ class Stream:
     on_overflow: Callable[[], object] | None = None
     """Called once when the client turns out to be too slow."""
 
+    write: Callable[[bytes], bool] | None = None
+    """Writes a frame at once, unless others wait for the client or it is gone; says whether it did.
+
+    A message to a thousand clients that have caught up then costs a thousand writes, and wakes no task.
+    """
+
     def __init__(self, fan_out: FanOut, trader_id: TraderId) -> None:
         self._fan_out = fan_out
         self._trader_id = trader_id
         self._waiting: deque[Message] = deque()
         self._awake = asyncio.Event()
         self._reached = 0
+        self._is_idle = False
         self.is_too_slow = False
 
     def put(self, message: Message) -> None:
-        """Let the message wait for the client."""
-        if self.is_too_slow:
+        """Give the message to the client if it waits for one, else let the message wait."""
+        if self.is_too_slow or message.position <= self._reached:
+            return
+        if self._is_idle and self.write is not None and self.write(message.frame):
+            self._reached = message.position
             return
         if len(self._waiting) >= self._fan_out.backlog_max:
             self.is_too_slow = True
@@ -152,10 +167,11 @@ class Stream:
                 self.on_overflow()
         else:
             self._waiting.append(message)
-        self._awake.set()
+        self.wake()
 
     def wake(self) -> None:
         """Look again at what has changed."""
+        self._is_idle = False
         self._awake.set()
 
     async def messages(self, after: int) -> AsyncGenerator[Message, None]:
@@ -202,11 +218,13 @@ class Stream:
         self._check()
         if not self._waiting:
             self._awake.clear()
-            alarm = asyncio.get_running_loop().call_later(self._fan_out.heartbeat_seconds, self._awake.set)
+            self._is_idle = True
+            alarm = asyncio.get_running_loop().call_later(self._fan_out.heartbeat_seconds, self.wake)
             try:
                 await self._awake.wait()
             finally:
                 alarm.cancel()
+                self._is_idle = False
             self._check()
         return bool(self._waiting)
 
@@ -220,9 +238,14 @@ class Stream:
 def message_of(recorded: RecordedEvent) -> Message | None:
     """The message for an event, None for one that is not an order's."""
     message = status_message(recorded)
-    return Message(recorded.position, _encode(message).decode()) if message else None
+    return _message(recorded.position, message) if message else None
 
 
 def heartbeat(position: int) -> Message:
     """Nothing has happened up to the position that the client does not know."""
-    return Message(position, _encode({"event": "heartbeat", "position": position}).decode())
+    return _message(position, {"event": "heartbeat", "position": position})
+
+
+def _message(position: int, content: Mapping[str, Any]) -> Message:
+    text = _encode(content)
+    return Message(position, text.decode(), Frame(Opcode.TEXT, text).serialize(mask=False))

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 TICKET_SECONDS = 60
 
+FRAMES = "orderlog.frames"
+"""The extension of our own server: ``write`` takes a whole frame; see ``Stream.write``."""
+
 _SEND_SECONDS_MAX = 10.0
 _IGNORED_MAX = 100
 _IGNORED_SECONDS = 60.0
@@ -112,6 +115,7 @@ async def _sse(stream: Stream, after: int) -> AsyncIterator[bytes]:
 async def _serve(socket: WebSocket, running: Running, trader_id: TraderId, after: int) -> Close | None:
     """Send until something ends it; None: the client left."""
     stream = Stream(running.fan_out, trader_id)
+    stream.write = socket.scope.get("extensions", {}).get(FRAMES, {}).get("write")
     sending = asyncio.create_task(_send(socket, stream.messages(after)), name="socket-send")
     stream.on_overflow = sending.cancel
     reading = asyncio.create_task(_ignore(socket), name="socket-read")

@@ -29,7 +29,9 @@ BENCHMARKS = {
 def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of {', '.join(BENCHMARKS)}; default: all")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"one or more of {', '.join(BENCHMARKS)}; default: all"
+    )
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     asked = parser.parse_args()
     unknown = [name for name in asked.names if name not in BENCHMARKS]

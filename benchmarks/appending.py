@@ -45,7 +45,9 @@ def orders(around: Surroundings, pace: Pace) -> Iterator[Figure]:
     yield Figure("durable orders, 256 callers", "orders/s", ours, name, theirs, Goal(10, 20))
     events = [_EVENTS_AN_ORDER * each for each in ours]
     yield Figure("the same, in events", "events/s", events, inserts, reached[inserts], Goal(1.2, 2))
-    yield Figure("one trader sends everything", "orders/s", reached["one trader"], "1,000 traders", ours, Goal(0.7, 0.9))
+    yield Figure(
+        "one trader sends everything", "orders/s", reached["one trader"], "1,000 traders", ours, Goal(0.7, 0.9)
+    )
 
 
 def appends(around: Surroundings, pace: Pace) -> Iterator[Figure]:

@@ -1,7 +1,7 @@
 """An engine without HTTP in this process: many callers, one sequencer."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from itertools import cycle

@@ -43,7 +43,7 @@ class Listener:
 @contextmanager
 def listening(sockets: Sockets) -> Iterator[Listener]:
     """Open the WebSockets in a process of its own."""
-    with Popen([sys.executable, "-m", "benchmarks.listening"], stdin=PIPE, stdout=PIPE, text=True) as process:  # noqa: S603 - ours
+    with Popen([sys.executable, "-m", "benchmarks.listening"], stdin=PIPE, stdout=PIPE, text=True) as process:
         assert process.stdin is not None  # noqa: S101 - it is a pipe
         assert process.stdout is not None  # noqa: S101 - the same
         process.stdin.write(json.dumps(sockets) + "\n")

@@ -39,7 +39,7 @@ class Answered(NamedTuple):
 
 def send(load: Load) -> Answered:
     """Send the load from a process of its own."""
-    with Popen([sys.executable, "-m", "benchmarks.load"], stdin=PIPE, stdout=PIPE, text=True) as process:  # noqa: S603 - ours
+    with Popen([sys.executable, "-m", "benchmarks.load"], stdin=PIPE, stdout=PIPE, text=True) as process:
         output, _ = process.communicate(json.dumps(load))
     return Answered(*json.loads(output))
 

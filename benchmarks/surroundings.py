@@ -4,7 +4,6 @@ import os
 import platform
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -130,6 +129,6 @@ def _wait_until_ready(host: str, port: int, process: subprocess.Popen[bytes]) ->
             try:
                 if client.get(f"http://{host}:{port}/livez").is_success:
                     return
-            except (httpx2.HTTPError, socket.error):
+            except (OSError, httpx2.HTTPError):
                 time.sleep(0.05)
     raise RuntimeError("the API process did not become ready")

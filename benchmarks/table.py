@@ -56,12 +56,12 @@ def _draw(path: Path, figures: Sequence[Figure]) -> None:
     import matplotlib as mpl  # noqa: PLC0415 - takes a second
 
     mpl.use("agg")
-    from matplotlib import pyplot  # noqa: PLC0415 - the same
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - the same
 
     ratios = [figure for figure in figures if figure.theirs]
     if not ratios:
         return
-    drawing, axes = pyplot.subplots(figsize=(10, 1 + 0.5 * len(ratios)), layout="constrained")
+    drawing, axes = plt.subplots(figsize=(10, 1 + 0.5 * len(ratios)), layout="constrained")
     for row, figure in enumerate(reversed(ratios)):
         low, high = min(figure.values), max(figure.values)
         good = figure.goal.met(figure.value) is not False
@@ -70,11 +70,13 @@ def _draw(path: Path, figures: Sequence[Figure]) -> None:
         for goal, style in ((figure.goal.at_least, "-"), (figure.goal.aim, ":")):
             if goal is not None:
                 axes.plot([goal, goal], [row - 0.4, row + 0.4], color="black", linestyle=style)
-    axes.set_yticks(range(len(ratios)), [f"{each.name}\nbeside {each.baseline}" for each in reversed(ratios)], fontsize=8)
+    axes.set_yticks(
+        range(len(ratios)), [f"{each.name}\nbeside {each.baseline}" for each in reversed(ratios)], fontsize=8
+    )
     axes.set_xscale("log")
     axes.set_xlabel("times the baseline (bar: median; line: all rounds; tick: at least; dots: aim)")
     drawing.savefig(path, dpi=120)
-    pyplot.close(drawing)
+    plt.close(drawing)
 
 
 def _short(value: float) -> str:

@@ -1,6 +1,6 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
@@ -47,12 +47,14 @@ async def test_the_reader_goes_on_where_it_failed(
 
 
 class SteppedStore:
-    """A log that grows between one look and the next."""
+    """A log that grows between one look and the next; something happens during each look."""
 
     def __init__(self, pages: list[Sequence[RawEvent]]) -> None:
         self.pages = pages
+        self.meanwhile: Callable[[], None] = lambda: None
 
     async def raw(self, _after: int, _limit: int, **_filters: object) -> Sequence[RawEvent]:
+        self.meanwhile()
         return self.pages.pop(0)
 
 
@@ -61,7 +63,9 @@ async def test_what_is_recorded_between_the_past_and_the_present_is_not_missed(e
     recorded = await engine.store.raw(order["position"] - 1, 1)
     store = SteppedStore([(), recorded])
     fan_out = FanOut(BrokenFeed(()), store, 10, heartbeat_seconds=0.0)  # type: ignore[arg-type] # as much of a store as a stream needs
-    messages = Stream(fan_out, alice.trader_id).messages(after=0)
+    stream = Stream(fan_out, alice.trader_id)
+    messages = stream.messages(after=0)
+    store.meanwhile = lambda: stream.put(Text(order["position"], "the reader brings it too", b""))
     assert (await anext(messages)).position == order["position"]
     assert json.loads((await anext(messages)).text) == {"event": "heartbeat", "position": order["position"]}
     await messages.aclose()
@@ -72,6 +76,49 @@ async def test_a_message_that_comes_as_a_heartbeat_is_due_goes_first(engine: Eng
     stream = Stream(fan_out, TraderId("nobody"))
     messages = stream.messages(after=0)
     assert (await anext(messages)).text == '{"event":"heartbeat","position":0}'
-    asyncio.get_running_loop().call_soon(stream.put, news := Text(1, "news"))
+    asyncio.get_running_loop().call_soon(stream.put, news := Text(1, "news", b""))
     assert await anext(messages) == news
+    await messages.aclose()
+
+
+async def until_idle(stream: Stream) -> None:
+    """Wait until the client waits for its next message."""
+    while not stream._is_idle:
+        await asyncio.sleep(0.001)
+
+
+async def test_a_client_that_has_caught_up_is_written_to_at_once_and_never_twice(engine: Engine) -> None:
+    written: list[bytes] = []
+    stream = Stream(FanOut(BrokenFeed(()), engine.store, 10, heartbeat_seconds=60), TraderId("nobody"))
+    stream.write = lambda frame: written.append(frame) is None
+    waiting = asyncio.ensure_future(anext(stream.messages(1)))
+    await until_idle(stream)
+    for position in (1, 2, 3, 3):
+        stream.put(Text(position, str(position), b"%d" % position))
+    assert written == [b"2", b"3"]
+    assert not waiting.done()
+    waiting.cancel()
+
+
+async def test_a_client_that_cannot_be_written_to_gets_the_message_when_it_can(engine: Engine) -> None:
+    stream = Stream(FanOut(BrokenFeed(()), engine.store, 10, heartbeat_seconds=60), TraderId("nobody"))
+    stream.write = lambda _frame: False
+    waiting = asyncio.ensure_future(anext(stream.messages(0)))
+    await until_idle(stream)
+    stream.put(Text(1, "1", b"1"))
+    assert (await waiting).text == "1"
+
+
+async def test_while_a_message_is_on_its_way_the_next_one_waits_behind_it(engine: Engine) -> None:
+    written: list[bytes] = []
+    stream = Stream(FanOut(BrokenFeed(()), engine.store, 10, heartbeat_seconds=60), TraderId("nobody"))
+    messages = stream.messages(0)
+    waiting = asyncio.ensure_future(anext(messages))
+    await until_idle(stream)
+    stream.put(Text(1, "1", b"1"))
+    assert (await waiting).text == "1"
+    stream.write = lambda frame: written.append(frame) is None
+    stream.put(Text(2, "2", b"2"))
+    assert written == []
+    assert (await anext(messages)).text == "2"
     await messages.aclose()

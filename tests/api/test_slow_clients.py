@@ -99,7 +99,7 @@ class GoneSocket:
 
 async def test_nobody_is_told_why_who_has_left() -> None:
     async def messages() -> AsyncGenerator[Text, None]:
-        yield Text(1, "news")
+        yield Text(1, "news", b"")
 
     assert await streams._send(GoneSocket(), messages()) is None  # type: ignore[arg-type] # as much of a socket as sending needs
 
