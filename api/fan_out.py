@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 from websockets.frames import Frame, Opcode
 
-from application.ports import Feed
+from application.ports import Feed, UnreadableEventError
 from application.status import MESSAGE_NAMES, status_message
 from domain.events import TOPICS, RecordedEvent
 from domain.values import TraderId
@@ -72,12 +72,19 @@ class FanOut:
         self._grown = asyncio.Event()
 
     async def run(self, after: int) -> None:
-        """Hand out everything above the position, until cancelled."""
+        """Hand out everything above the position, until cancelled, or until an event comes that this program does not know.
+
+        Then every stream ends, so that its client goes on at another process: during a deployment a newer one.
+        """
         self.position = after
-        while True:
+        while not self.is_closing:
             try:
                 async for batch in self._feed.follow(self.position):
                     self._hand_out(batch)
+            except UnreadableEventError as error:
+                log.error("the streams of this process end: %s", error)  # noqa: TRY400 - the sentence says it all
+                self.close()
+                return
             except Exception:
                 log.exception("the streams read on in a moment")
             await asyncio.sleep(_PAUSE_SECONDS)

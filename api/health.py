@@ -27,8 +27,8 @@ async def get_livez(call: Call) -> Answer:  # noqa: ARG001 - an answer at all is
 
 
 async def get_readyz(call: Call) -> Answer:
-    """The process reaches its database and knows what can be traded."""
-    states = await asyncio.gather(_state(_database, call), _state(_instruments, call))
+    """The process reaches its database, knows what can be traded, and can read the log to its end."""
+    states = await asyncio.gather(_state(_database, call), _state(_instruments, call), _state(_streams, call))
     status = "ok" if set(states) == {"ok"} else "down"
     return json_answer({"status": status}, 200 if status == "ok" else 503)
 
@@ -48,6 +48,10 @@ async def _database(call: Call) -> bool:
 
 async def _instruments(call: Call) -> bool:
     return call.engine.instruments.ready
+
+
+async def _streams(call: Call) -> bool:
+    return not call.running.fan_out.is_closing
 
 
 async def _exchange(call: Call) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import NamedTuple
 
-from application.ports import StoreUnavailableError
+from application.ports import StoreUnavailableError, UnreadableEventError
 from application.sequencer import SequencerBusyError
 from domain.refusals import Refusal
 
@@ -39,6 +39,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "INTERNAL_ERROR": HTTPStatus.INTERNAL_SERVER_ERROR,
     "ORDER_EXECUTION_DISABLED": HTTPStatus.SERVICE_UNAVAILABLE,
     "STORE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
+    "EVENT_UNREADABLE": HTTPStatus.SERVICE_UNAVAILABLE,
     "BUSY": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """The HTTP status of every code that an answer can have."""
@@ -112,6 +113,10 @@ def problem_of(error: Exception, new_id: Callable[[], str]) -> Problem:
         case StoreUnavailableError():
             detail = "The order log cannot be reached; a command may be repeated with the same Idempotency-Key"
             return Problem("STORE_UNAVAILABLE", detail, headers={"retry-after": _RETRY_AFTER_SECONDS})
+        case UnreadableEventError():
+            log.error("an answer needs an event that this program cannot read: %s", error)
+            detail = "This process cannot read what was recorded about this, a newer one can: try again"
+            return Problem("EVENT_UNREADABLE", detail, headers={"retry-after": _RETRY_AFTER_SECONDS})
         case SequencerBusyError():
             detail = "Too many commands are waiting; nothing was recorded, try again"
             return Problem("BUSY", detail, headers={"retry-after": _RETRY_AFTER_SECONDS})

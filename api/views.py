@@ -9,7 +9,7 @@ from application.snapshots import Snapshot
 from domain.account import Account
 from domain.order import Fill, Order
 from domain.position import Position
-from domain.values import OrderId, Price, Symbol, TraderId, exactly
+from domain.values import Currency, OrderId, Price, Symbol, TraderId, exactly
 from projections.accounts import AccountRow
 from projections.execution_log import ExecutionLogRow
 from projections.fills import FillRow
@@ -175,7 +175,7 @@ def account_view(trader_id: TraderId, snapshot: Snapshot[Account], reference_pri
     traded = {
         symbol: holding.position for symbol, holding in account.holdings.items() if holding.position != Position()
     }
-    row = AccountRow(trader_id, "USD", account.cash, account.reserved, account.open_orders, snapshot.position)
+    row = AccountRow(trader_id, Currency.USD, account.cash, account.reserved, account.open_orders, snapshot.position)
     return account_row_view(row, traded, reference_price, snapshot.position)
 
 

@@ -21,6 +21,13 @@ class UnwritableEventError(TypeError):
     """The event is not what its class says, so it must not be stored; nothing was recorded."""
 
 
+class UnreadableEventError(Exception):
+    """The log has an event that this program does not know, or knows otherwise; the message names it and its place.
+
+    Whoever reads stops right before it and never passes over it: a newer program may know what it means.
+    """
+
+
 # ── Time and names ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -129,14 +136,18 @@ class EventStore(Protocol):
 
         Raises:
             StoreUnavailableError: the store cannot be reached.
+            UnreadableEventError: one of the events is not one that this program knows.
         """
         ...
 
     async def read(self, after: int, limit: int) -> Sequence[RecordedEvent]:
         """At most ``limit`` events with a position above ``after``, in position order, without gaps.
 
+        They end before one that this program does not know, and the next call raises.
+
         Raises:
             StoreUnavailableError: the store cannot be reached.
+            UnreadableEventError: the first of them is one that this program does not know.
         """
         ...
 

@@ -12,7 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
-from application.ports import EventStore, Key, KeyUse, NewEvent, Transaction, UnwritableEventError
+from application.ports import (
+    EventStore,
+    Key,
+    KeyUse,
+    NewEvent,
+    Transaction,
+    UnreadableEventError,
+    UnwritableEventError,
+)
 from application.snapshots import Snapshot, advanced, empty
 from domain.aggregates import State, evolve
 from domain.events import Event, Metadata, RecordedEvent, StreamId
@@ -141,6 +149,7 @@ class Sequencer:
             Refusal: the command is against a rule as things stood when it was decided.
             SequencerBusyError: too many commands are waiting, or the sequencer is closing.
             StoreUnavailableError: the store cannot be reached; whether it was recorded may be unknown.
+            UnreadableEventError: a stream that it looks at has an event that this program does not know.
         """
         if self._closing or len(self._queue) >= QUEUE_LIMIT:
             raise SequencerBusyError
@@ -180,7 +189,7 @@ class Sequencer:
         """Carry out the batch, and tell its callers whatever goes wrong; returns what has to be decided again."""
         try:
             return await self._process(batch)
-        except UnwritableEventError as error:
+        except (UnwritableEventError, UnreadableEventError) as error:
             self._forget(batch)
             if len(batch) == 1:
                 _fail(batch[0], error)

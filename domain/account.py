@@ -26,7 +26,7 @@ from domain.events import (
 from domain.order import NOTHING, Held, Order
 from domain.position import Position
 from domain.refusals import InsufficientFundsToWithdraw
-from domain.values import ZERO, Money, Price, Quantity, Side, Symbol, dollars, tidy
+from domain.values import ZERO, Currency, Money, Price, Quantity, Side, Symbol, dollars, tidy
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,11 @@ def decide(account: Account, request: AccountRequest) -> list[AccountEvent]:
     """
     match request:
         case Deposit():
-            return [FundsDeposited(amount=request.amount)]
+            return [FundsDeposited(amount=request.amount, currency=Currency.USD)]
         case Withdraw():
             if request.amount > account.available:
                 raise InsufficientFundsToWithdraw(amount=dollars(request.amount), available=dollars(account.available))
-            return [FundsWithdrawn(amount=request.amount)]
+            return [FundsWithdrawn(amount=request.amount, currency=Currency.USD)]
         case _:
             assert_never(request)
 

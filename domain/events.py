@@ -2,7 +2,7 @@
 
 ╔═══════════════════════════════════════════════════════════════════════════════════════════════════════════════════╗
 ║ The names in TOPICS and the fields below are on disk for ever. Never rename one, never change what one means.     ║
-║ A changed shape is a new version: add an upcaster to UPCASTERS in infrastructure/codec.py.                        ║
+║ A changed shape is a new version with an upcaster: docs/how-to/change-an-event.md says how.                       ║
 ╚═══════════════════════════════════════════════════════════════════════════════════════════════════════════════════╝
 
 Order events read like FIX execution reports: each says the status it left the order in, and a fill says the cumulative
@@ -14,7 +14,19 @@ from datetime import datetime
 from typing import NewType
 
 from domain.lifecycle import Flag, Status
-from domain.values import FillId, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId
+from domain.values import (
+    Currency,
+    FillId,
+    Money,
+    OrderId,
+    OrderType,
+    Price,
+    Quantity,
+    Side,
+    Symbol,
+    TimeInForce,
+    TraderId,
+)
 
 StreamId = NewType("StreamId", str)
 
@@ -279,6 +291,7 @@ class FundsDeposited:
     """Cash came in."""
 
     amount: Money
+    currency: Currency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +299,7 @@ class FundsWithdrawn:
     """Cash went out."""
 
     amount: Money
+    currency: Currency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,12 @@ class Side(StrEnum):
     SELL = "SELL"
 
 
+class Currency(StrEnum):
+    """What an amount of money is in (ISO 4217). Accounts hold dollars and nothing else so far."""
+
+    USD = "USD"
+
+
 class OrderType(StrEnum):
     """How the price is meant (FIX OrdType, tag 40)."""
 

@@ -17,22 +17,11 @@ from typing import Any, Generic, NamedTuple, TypeVar, Union, cast, get_args, get
 from eventsourcing.persistence import Mapper, MapperDeserialisationError, StoredEvent
 from msgspec import MsgspecError, convert, json
 
-from application.ports import NewEvent, UnwritableEventError
+from application.ports import NewEvent, UnreadableEventError, UnwritableEventError
 from domain.events import TOPICS, Event, Metadata, RecordedEvent, StreamId
+from infrastructure.upcasting import UPCASTERS, Upcaster
 
 T = TypeVar("T")
-
-Upcaster = Callable[[dict[str, Any]], None]
-"""Changes the fields of a stored event, in place, from one version to the next."""
-
-
-def _without_exits(placed: dict[str, Any]) -> None:
-    """Version 2 of OrderPlaced says which order it protects, and which exit cancels it: before, there were no exits."""
-    placed |= {"parent_order_id": None, "oco_order_id": None}
-
-
-UPCASTERS: Mapping[str, Sequence[Upcaster]] = {"OrderPlaced": (_without_exits,)}
-"""Topic to its upcasters: the first leads from version 1 to 2, the next from 2 to 3. The last leads to today's shape."""
 
 _VERSION = "class_version"
 _VERSION_PREFIX = f'{{"{_VERSION}":'
@@ -51,8 +40,8 @@ class RawEvent(NamedTuple):
     hash: bytes
 
 
-class UnreadableEventError(MapperDeserialisationError):
-    """What is stored is not an event this program knows; the message says where it stands and what is wrong."""
+class UnreadableStoredEventError(UnreadableEventError, MapperDeserialisationError):
+    """What is stored is not an event this program knows, as the port and the mapper contract both name it."""
 
 
 class Codec(Mapper[str]):
@@ -93,7 +82,7 @@ class Codec(Mapper[str]):
             return self._decode(stored_event.topic, stored_event.state)
         except _WrongError as wrong:
             at = f"version {stored_event.originator_version} of stream {stored_event.originator_id}"
-            raise UnreadableEventError(f"{stored_event.topic}, {at}: {wrong}") from wrong
+            raise UnreadableStoredEventError(f"{stored_event.topic}, {at}: {wrong}") from wrong
 
     def encode_metadata(self, metadata: Metadata) -> bytes:
         """The metadata as it is to be stored.
@@ -114,7 +103,7 @@ class Codec(Mapper[str]):
             metadata = self._metadata.decode(raw.metadata)
         except _WrongError as wrong:
             at = f"position {raw.position}, version {raw.version} of stream {raw.stream_id}"
-            raise UnreadableEventError(f"{raw.type} at {at}: {wrong}") from wrong
+            raise UnreadableStoredEventError(f"{raw.type} at {at}: {wrong}") from wrong
         return RecordedEvent(
             raw.position, StreamId(raw.stream_id), raw.version, event, metadata, raw.recorded_at, raw.hash
         )
@@ -123,12 +112,17 @@ class Codec(Mapper[str]):
         try:
             form = self._by_topic[topic]
         except KeyError:
-            raise _WrongError("this program knows no such event") from None
+            version = _version_of(data if isinstance(data, str) else data.decode(errors="replace"))
+            raise _WrongError(f"this program knows no such event, which is of version {version} here") from None
         return form.decode(data)
 
 
 class _WrongError(Exception):
     """What is wrong with a value or with its stored text."""
+
+
+def _version_of(text: str) -> str:
+    return text.removeprefix(_VERSION_PREFIX).partition(",")[0] if text.startswith(_VERSION_PREFIX) else "1"
 
 
 _to_json = json.Encoder(decimal_format="string").encode
@@ -142,6 +136,7 @@ class _Form(Generic[T]):
         self._cls = cls
         self._decode = json.Decoder(cls).decode
         self._upcasters = upcasters
+        self._prefix = f"{_VERSION_PREFIX}{len(upcasters) + 1},"
         self._fields = _fields_of(cast("type", cls))
         names = [field.name for field in self._fields]
         self._values = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
@@ -155,25 +150,22 @@ class _Form(Generic[T]):
                 raise _WrongError("a text has the character U+0000 in it")  # noqa: TRY301 - as the other two raise it
         except (_WrongError, UnicodeEncodeError) as wrong:
             raise UnwritableEventError(f"{self._cls.__name__} cannot be stored: {wrong}") from wrong
-        version = len(self._upcasters) + 1
-        return data if version == 1 else f"{_VERSION_PREFIX}{version},".encode() + data[1:]
+        return self._prefix.encode() + data[1:] if self._upcasters else data
 
     def decode(self, data: str | bytes) -> T:
         try:
             text = data if isinstance(data, str) else data.decode()
-            if not self._upcasters and not text.startswith(_VERSION_PREFIX):
-                value = self._decode(text)
-            else:
-                value = self._upcast(_to_dict(text))
+            is_current = text.startswith(self._prefix) if self._upcasters else not text.startswith(_VERSION_PREFIX)
+            value = self._decode(text) if is_current else self._upcast(_to_dict(text))
         except (MsgspecError, UnicodeDecodeError) as error:
             raise _WrongError(error) from error
         self._check(value)
         return value
 
     def _upcast(self, state: dict[str, Any]) -> T:
-        version = state.pop(_VERSION, 1)
-        if version not in range(1, len(self._upcasters) + 2):
-            raise _WrongError(f"the event is of version {version}, which this program does not know")
+        version, newest = state.pop(_VERSION, 1), len(self._upcasters) + 1
+        if version not in range(1, newest + 1):
+            raise _WrongError(f"the event is of version {version}, this program knows none after {newest}")
         for upcast in self._upcasters[version - 1 :]:
             try:
                 upcast(state)

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from application.ports import Clock
+from application.ports import Clock, UnreadableEventError
 from application.sequencer import Sequencer
 from application.trading import Trading
 from infrastructure.buses import PostgresBus, RedisBus
@@ -98,9 +98,10 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
 
 
 async def _observe(follower: Follower, sequencer: Sequencer, after: int) -> None:
-    """Keep the sequencer's cache fresh with what other processes write."""
-    async for events in follower.follow(after):
-        sequencer.observe(events)
+    """Keep the sequencer's cache fresh with what other processes write, as far as this program knows what it means."""
+    with suppress(UnreadableEventError):
+        async for events in follower.follow(after):
+            sequencer.observe(events)
 
 
 def _needed(value: str | None, name: str) -> str:

@@ -16,6 +16,7 @@ import uvloop
 from application.booking import Booking, pauses
 from application.execution import OrderExecutor
 from application.inquiries import NO_ANSWER
+from application.ports import UnreadableEventError
 from application.status import StatusOrchestrator
 from infrastructure.composition import Engine, open_engine, open_venue
 from infrastructure.exchanges.alpaca import AlpacaVenue
@@ -29,25 +30,42 @@ from infrastructure.settings import Settings, load_settings
 log = logging.getLogger(__name__)
 
 _REFRESH_SECONDS = 1.0
+_ASIDE_SECONDS = 5.0
 _RESTART_PAUSES_SECONDS = (0.5, 1.0, 2.0, 5.0)
 
 
 async def run_worker(settings: Settings) -> None:
-    """Work whenever leading, until cancelled."""
-    async with open_engine(settings) as engine, open_venue(settings) as venue:
-        leadership = Leadership(str(settings.database_url), "worker")
-        while True:
+    """Work whenever leading, until cancelled.
+
+    A worker that stands before an event that it does not know lets another one lead: during a deployment that is a
+    newer one. It tries again later, and again and again when there is no other.
+    """
+    while True:
+        async with open_engine(settings) as engine, open_venue(settings) as venue:
+            unreadable = await _lead_until_stuck(engine, venue)
+            log.error("this worker steps aside for a newer one: %s", unreadable)
+            await engine.clock.sleep(_ASIDE_SECONDS)
+
+
+async def _lead_until_stuck(engine: Engine, venue: AlpacaVenue) -> UnreadableEventError:
+    leadership = Leadership(str(engine.settings.database_url), "worker")
+    stuck = asyncio.create_task(engine.follower.stuck(), name="unreadable")
+    try:
+        while not stuck.done():
             async with leadership.hold() as lost:
                 log.info("this worker leads")
                 work = asyncio.create_task(_lead(engine, venue), name="work")
                 watch = asyncio.create_task(lost.wait(), name="leadership")
                 try:
-                    await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait({work, watch, stuck}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     work.cancel()
                     watch.cancel()
                     await asyncio.gather(work, watch, return_exceptions=True)
             log.warning("this worker no longer leads")
+        return stuck.result()
+    finally:
+        stuck.cancel()
 
 
 async def _lead(engine: Engine, venue: AlpacaVenue) -> None:

@@ -4,7 +4,7 @@ from typing import NamedTuple, cast, get_args
 
 from domain.account import Account, evolve
 from domain.events import AccountEvent, RecordedEvent
-from domain.values import ZERO, Money, TraderId, tidy
+from domain.values import ZERO, Currency, Money, TraderId, tidy
 from projections.positions import PositionRow
 from projections.projection import Key, Projection
 
@@ -13,7 +13,7 @@ class AccountRow(NamedTuple):
     """An account, in dollars; ``reserved`` is the part of ``cash`` held for buys, ``position`` its last event's."""
 
     trader_id: TraderId
-    currency: str
+    currency: Currency
     cash: Money
     reserved: Money
     open_orders: int
@@ -22,7 +22,7 @@ class AccountRow(NamedTuple):
     @classmethod
     def new(cls, trader_id: TraderId) -> "AccountRow":
         """The account of a trader who has never moved money."""
-        return cls(trader_id, "USD", cash=Money(ZERO), reserved=Money(ZERO), open_orders=0, position=0)
+        return cls(trader_id, Currency.USD, cash=Money(ZERO), reserved=Money(ZERO), open_orders=0, position=0)
 
 
 def _key_of(recorded: RecordedEvent) -> Key:

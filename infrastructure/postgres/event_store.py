@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from application.ports import Appended, Key, KeyUse, Loaded, StoreUnavailableError, Transaction
+from application.ports import Appended, Key, KeyUse, Loaded, StoreUnavailableError, Transaction, UnreadableEventError
 from domain.events import RecordedEvent, StreamId
 from domain.values import TraderId
 from infrastructure.batch import Write, answer, encode, judge
@@ -77,10 +77,11 @@ class PostgresEventStore:
     Args:
         url: of the database, migrated.
         patience_seconds: how long to go on trying.
+        codec: between events and what is stored of them.
     """
 
-    def __init__(self, url: str, patience_seconds: float = 10.0) -> None:
-        self._codec = Codec()
+    def __init__(self, url: str, patience_seconds: float = 10.0, codec: Codec | None = None) -> None:
+        self._codec = codec or Codec()
         self._patience_seconds = patience_seconds
         self._session = Session(url, patience_seconds)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="event-writer")
@@ -140,13 +141,21 @@ class PostgresEventStore:
         return Loaded(position, found, {Key(*use[:3]): KeyUse(*use[3:]) for use in uses})
 
     async def read(self, after: int, limit: int) -> Sequence[RecordedEvent]:
-        """At most ``limit`` events with a position above ``after``, in position order, without gaps.
+        """At most ``limit`` events with a position above ``after``, in position order, without gaps; see the port.
 
         Raises:
             StoreUnavailableError: the store cannot be reached.
-            UnreadableEventError: an event is not one that this program knows.
+            UnreadableEventError: the first of them is not one that this program knows.
         """
-        return list(map(self._recorded, await self._rows(_READ, (after, limit))))
+        events: list[RecordedEvent] = []
+        for row in await self._rows(_READ, (after, limit)):
+            try:
+                events.append(self._recorded(row))
+            except UnreadableEventError:
+                if not events:
+                    raise
+                break
+        return events
 
     async def raw(
         self,

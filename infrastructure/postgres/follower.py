@@ -6,7 +6,7 @@ from typing import Self
 
 from psycopg import AsyncConnection
 
-from application.ports import EventStore, StoreUnavailableError
+from application.ports import EventStore, StoreUnavailableError, UnreadableEventError
 from domain.events import RecordedEvent
 from infrastructure.postgres.appending import CHANNEL
 from infrastructure.postgres.connecting import UNAVAILABLE, conninfo, longer
@@ -38,6 +38,8 @@ class Follower:
         self._moved = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._ended = False
+        self._closed = False
+        self._stuck: asyncio.Future[UnreadableEventError]
 
     async def __aenter__(self) -> Self:
         """Begin at the end of the log.
@@ -46,6 +48,7 @@ class Follower:
             StoreUnavailableError: the store cannot be reached.
         """
         self._position = await self._store.position()
+        self._stuck = asyncio.get_running_loop().create_future()
         self._tasks.append(asyncio.create_task(self._tail(), name="follower"))
         if self._listen_url is not None:
             self._tasks.append(asyncio.create_task(self._listen(self._listen_url), name="follower-listener"))
@@ -53,6 +56,7 @@ class Follower:
 
     async def __aexit__(self, *_: object) -> None:
         """Stop reading; every ``follow`` ends."""
+        self._closed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -65,6 +69,10 @@ class Follower:
     def wake(self) -> None:
         """Look at once: something was just recorded."""
         self._wake.set()
+
+    async def stuck(self) -> UnreadableEventError:
+        """Wait until the follower, or a consumer of it, stands before an event that this program does not know: which."""
+        return await asyncio.shield(self._stuck)
 
     async def wait_for(self, position: int, timeout: float) -> bool:  # noqa: ASYNC109 - running out of time is an answer here
         """Whether the position was seen within this many seconds."""
@@ -89,15 +97,17 @@ class Follower:
             after = events[-1].position
 
     async def _next(self, after: int, batch: int) -> Sequence[RecordedEvent]:
-        while not self._ended:
+        while not self._closed:
             if after >= self._position:
+                if self._ended:
+                    break
                 await self._moved.wait()
                 continue
             begin = after - (self._position - len(self._recent))
             if begin >= 0:
                 return self._recent[begin : begin + batch]
             try:
-                return await self._store.read(after, batch)
+                return await self._read(after, batch)
             except StoreUnavailableError:
                 await asyncio.sleep(self._poll_seconds)
         for task in self._tasks:
@@ -105,12 +115,20 @@ class Follower:
                 raise error
         return ()
 
+    async def _read(self, after: int, limit: int) -> Sequence[RecordedEvent]:
+        try:
+            return await self._store.read(after, limit)
+        except UnreadableEventError as error:
+            if not self._stuck.done():
+                self._stuck.set_result(error)
+            raise
+
     async def _tail(self) -> None:
         try:
             while True:
                 self._wake.clear()
                 try:
-                    events = await self._store.read(self._position, _READ_LIMIT)
+                    events = await self._read(self._position, _READ_LIMIT)
                 except StoreUnavailableError:
                     events = ()
                 if events:

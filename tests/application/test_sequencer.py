@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from application import sequencer as sequencing
-from application.ports import Appended, Key, Loaded, StoreUnavailableError, Transaction
+from application.ports import Appended, Key, Loaded, StoreUnavailableError, Transaction, UnreadableEventError
 from application.sequencer import Plan, Sequencer, SequencerBusyError
 from application.snapshots import Snapshot
 from application.trading import Trading
@@ -14,7 +14,7 @@ from domain.aggregates import State
 from domain.events import FundsDeposited, FundsWithdrawn, Metadata, StreamId, account_stream
 from domain.order import BrokenHistoryError
 from domain.refusals import InsufficientFunds, InsufficientFundsToWithdraw
-from domain.values import Money, exactly
+from domain.values import Currency, Money, exactly
 from infrastructure.memory import InMemoryEventStore
 from tests.application.world import ALICE, BOB, BUY_TEN, CALLER, CountingIds, FastClock, cancel, fund, trading_on
 
@@ -38,8 +38,8 @@ class Deposits:
         if self.error is not None:
             raise self.error
         if self.amount is None:
-            return Plan([(STREAM, FundsWithdrawn(amount=Money(Decimal("NaN"))))])
-        return Plan([(STREAM, FundsDeposited(amount=Money(Decimal(self.amount))))])
+            return Plan([(STREAM, FundsWithdrawn(amount=Money(Decimal("NaN")), currency=Currency.USD))])
+        return Plan([(STREAM, FundsDeposited(amount=Money(Decimal(self.amount)), currency=Currency.USD))])
 
 
 class GatedStore(InMemoryEventStore):
@@ -63,6 +63,19 @@ class GatedStore(InMemoryEventStore):
 
     async def load(self, streams: Mapping[StreamId, int], keys: Collection[Key] = ()) -> Loaded:
         self.loads.append(dict(streams))
+        return await super().load(streams, keys)
+
+
+class UnreadableStore(GatedStore):
+    """Has one stream with an event that this program does not know."""
+
+    unreadable: StreamId | None = None
+    asked: int = 0
+
+    async def load(self, streams: Mapping[StreamId, int], keys: Collection[Key] = ()) -> Loaded:
+        self.asked = max(self.asked, len(streams))
+        if self.unreadable in streams:
+            raise UnreadableEventError(f"nobody knows what is in {self.unreadable}")
         return await super().load(streams, keys)
 
 
@@ -327,3 +340,18 @@ async def test_a_stream_with_a_hole_is_not_folded() -> None:
 
 async def test_a_sequencer_that_was_never_started_has_nothing_to_stop() -> None:
     await Sequencer(InMemoryEventStore(FastClock())).__aexit__(None, None, None)
+
+
+async def test_a_stream_that_cannot_be_read_fails_the_commands_on_it_only() -> None:
+    store = UnreadableStore()
+    async with Sequencer(store) as sequencer:
+        bob = trading_on(store, sequencer, CountingIds())
+        store.unreadable = STREAM
+        deposit = asyncio.create_task(sequencer.execute(Deposits()))
+        funded = asyncio.create_task(fund(bob, trader_id=BOB))
+        results = await asyncio.gather(deposit, funded, return_exceptions=True)
+        assert [type(result).__name__ for result in results] == ["UnreadableEventError", "NoneType"]
+        assert store.asked == 2
+        store.unreadable = None
+        await sequencer.execute(Deposits())
+    assert store.batches == [1, 1]

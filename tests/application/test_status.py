@@ -23,7 +23,7 @@ from domain.events import (
     order_stream,
 )
 from domain.lifecycle import Flag, Status
-from domain.values import ZERO, Money, Price, TraderId
+from domain.values import ZERO, Currency, Money, Price, TraderId
 from tests.application.floor import Engine
 from tests.application.world import ALICE, BUY_TEN, CALLER, StoreFeed, fund, report
 from tests.domain.orders import ORDER_ID, accepted, busted, corrected, filled, replace_refused, replaced, wished
@@ -159,7 +159,7 @@ def test_every_order_event_is_a_message_that_json_can_say(event: OrderEvent) -> 
 
 @pytest.mark.parametrize("stream_id", [StreamId("account-alice"), order_stream(ORDER_ID)])
 def test_what_is_no_order_event_is_no_message(stream_id: StreamId) -> None:
-    assert status_message(recorded(FundsDeposited(amount=Money(ZERO)), stream_id)) is None
+    assert status_message(recorded(FundsDeposited(amount=Money(ZERO), currency=Currency.USD), stream_id)) is None
 
 
 class Memory:

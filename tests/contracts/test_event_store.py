@@ -10,6 +10,7 @@ import pytest
 from application.ports import Appended, EventStore, KeyUse, NewEvent, Transaction, UnwritableEventError
 from domain.events import FundsDeposited, Metadata, OrderSent, RecordedEvent
 from domain.lifecycle import Status
+from domain.values import Currency
 from infrastructure.clock import SystemClock
 from infrastructure.codec import RawEvent
 from infrastructure.memory import InMemoryEventStore
@@ -274,7 +275,8 @@ async def test_the_log_is_read_in_order_a_few_at_a_time(store: Store) -> None:
 
 
 def deposit(name: str, metadata: Metadata) -> Transaction:
-    return Transaction({stream(name): 0}, [NewEvent(stream(name), 1, FundsDeposited(amount=money("1.10")), metadata)])
+    event = FundsDeposited(amount=money("1.10"), currency=Currency.USD)
+    return Transaction({stream(name): 0}, [NewEvent(stream(name), 1, event, metadata)])
 
 
 async def test_auditors_read_what_they_ask_for_exactly_as_it_is_stored(store: Store) -> None:

@@ -24,7 +24,7 @@ from domain.lifecycle import Flag, Status
 from domain.order import Order
 from domain.position import Position
 from domain.refusals import InsufficientFundsToWithdraw
-from domain.values import FillId, OrderId, OrderType, Price, Side
+from domain.values import Currency, FillId, OrderId, OrderType, Price, Side
 from tests.domain.conftest import after
 from tests.domain.orders import (
     ACME,
@@ -76,13 +76,13 @@ def booked(side: Side, quantity: int, *, released: int, closed: bool = False, co
     )
 
 
-DEPOSITED = FundsDeposited(amount=dollars(5000))
+DEPOSITED = FundsDeposited(amount=dollars(5000), currency=Currency.USD)
 RESERVED = FundsReserved(order_id=ORDER_ID, symbol=ACME, quantity=units(100), amount=dollars(1000))
 
 
 def test_cash_comes_and_goes() -> None:
     assert accounts.decide(account(), Deposit(dollars(5000))) == [DEPOSITED]
-    withdrawn = FundsWithdrawn(amount=dollars(4000))
+    withdrawn = FundsWithdrawn(amount=dollars(4000), currency=Currency.USD)
     assert accounts.decide(account(DEPOSITED, RESERVED), Withdraw(dollars(4000))) == [withdrawn]
     assert account(DEPOSITED, withdrawn).cash == 1000
 

@@ -16,10 +16,10 @@ from domain.events import (
     venue_stream,
 )
 from domain.order import BrokenHistoryError
-from domain.values import ZERO, Money
+from domain.values import ZERO, Currency, Money
 from tests.domain.orders import ALICE, ORDER_ID, placed, units
 
-DEPOSITED = FundsDeposited(amount=Money(ZERO))
+DEPOSITED = FundsDeposited(amount=Money(ZERO), currency=Currency.USD)
 
 
 def unknown(venue_order_id: str, status: str) -> UnknownOrderReported:

@@ -32,7 +32,7 @@ from domain.exits import Exits, concerned, consequences, exits_of
 from domain.lifecycle import Flag, Status
 from domain.order import Order
 from domain.position import Position
-from domain.values import FillId, Money, OrderId, OrderType, Side, TimeInForce
+from domain.values import Currency, FillId, Money, OrderId, OrderType, Side, TimeInForce
 from tests.domain.conftest import after
 from tests.domain.orders import (
     ACME,
@@ -294,7 +294,9 @@ def bracketed(order_id: OrderId) -> PlaceOrder:
 
 
 def with_a_pair_at_the_venue(trader: Trader) -> Exits:
-    trader.account = accounts.evolve(trader.account, FundsDeposited(amount=Money(units(100_000))))
+    trader.account = accounts.evolve(
+        trader.account, FundsDeposited(amount=Money(units(100_000)), currency=Currency.USD)
+    )
     trader.carry_out(ORDER_ID, bracketed(ORDER_ID))
     trader.carry_out(ORDER_ID, RecordSent(1))
     trader.carry_out(ORDER_ID, fill(40, "entry"))

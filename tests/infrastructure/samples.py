@@ -8,6 +8,7 @@ from domain import events
 from domain.events import Event, Metadata, OrderSent, StreamId
 from domain.lifecycle import Flag, Status
 from domain.values import (
+    Currency,
     FillId,
     Money,
     OrderId,
@@ -155,8 +156,8 @@ EVERY_EVENT: tuple[Event, ...] = (
         status=Status.PARTIALLY_FILLED,
         flags=(Flag.UNPROTECTED,),
     ),
-    events.FundsDeposited(amount=money("10000")),
-    events.FundsWithdrawn(amount=money("0.01")),
+    events.FundsDeposited(amount=money("10000"), currency=Currency.USD),
+    events.FundsWithdrawn(amount=money("0.01"), currency=Currency.USD),
     events.FundsReserved(order_id=ORDER, symbol=AAPL, quantity=units("100"), amount=money("15025")),
     events.FundsReleased(order_id=ORDER, symbol=AAPL, quantity=units("60"), amount=money("9015")),
     events.SharesReserved(order_id=ORDER, symbol=AAPL, quantity=units("0.000000001")),
