@@ -77,7 +77,7 @@ class FanOut:
         Then every stream ends, so that its client goes on at another process: during a deployment a newer one.
         """
         self.position = after
-        while not self.is_closing:
+        while True:
             try:
                 async for batch in self._feed.follow(self.position):
                     self._hand_out(batch)

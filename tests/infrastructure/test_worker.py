@@ -12,11 +12,13 @@ import pytest
 from application.trading import Caller, OrderRequest
 from domain.commands import Deposit
 from domain.values import Money, OrderType, Price, Quantity, Side, Symbol, TraderId
-from infrastructure import worker
+from infrastructure import composition, worker
 from infrastructure.composition import Engine, open_engine
+from infrastructure.postgres.event_store import PostgresEventStore
 from infrastructure.postgres.heartbeats import heartbeats
 from infrastructure.settings import Settings, load_settings
 from infrastructure.worker import run_worker
+from tests.infrastructure.versions import AUDITED, NEWER, newer_store, record
 from tests.venue_server import running_venue
 
 ALICE = TraderId("alice")
@@ -63,12 +65,14 @@ async def until(condition: Callable[[], object]) -> None:
     raise AssertionError("it did not happen")
 
 
-async def place_and_wait(engine: Engine) -> None:
-    await engine.trading.move_cash(ALICE, Deposit(Money(Decimal(1000))), CALLER)
-    placed = await engine.trading.place(ALICE, BUY_ONE, CALLER)
+async def place_and_wait(engine: Engine, trader_id: TraderId = ALICE) -> int:
+    """Returns the position of the order that was placed, once the venue has accepted it."""
+    await engine.trading.move_cash(trader_id, Deposit(Money(Decimal(1000))), CALLER)
+    placed = await engine.trading.place(trader_id, BUY_ONE, CALLER)
     async for events in engine.follower.follow(placed.order.position):
         if any(type(each.event).__name__ == "OrderAccepted" for each in events):
-            return
+            break
+    return placed.order.position
 
 
 async def test_a_worker_that_loses_its_leadership_wins_it_again(database_url: str, tmp_path: Path) -> None:
@@ -118,3 +122,28 @@ async def test_every_process_learns_that_the_exchange_is_away(database_url: str,
         assert heard.detail
         # What the venue traded when it was last heard of is still known.
         assert engine.instruments.ready
+
+
+async def test_a_worker_that_does_not_know_an_event_steps_aside_for_a_newer_one(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    newer_url = f"{database_url}&application_name=newer"
+    monkeypatch.setattr(
+        composition,
+        "PostgresEventStore",
+        lambda url: PostgresEventStore(url, codec=NEWER if url == newer_url else None),
+    )
+    monkeypatch.setattr(worker, "_ASIDE_SECONDS", 0.05)
+    with running_venue() as venue:
+        old, new = (settings_for(url, venue.url, tmp_path / "home") for url in (database_url, newer_url))
+        async with working(old) as engine:
+            await until(lambda: engine.instruments.ready)
+            await place_and_wait(engine)
+            async with newer_store(database_url) as store:
+                unknown = await record(store, AUDITED, version=(await engine.trading.account(ALICE)).version)
+            # Alone it tries again and again, and does not pass over what it does not know.
+            await until(lambda: caplog.text.count("this worker steps aside for a newer one: AccountAudited") > 2)
+            assert await engine.read_models.checkpoint("orders") == unknown - 1
+            async with working(new) as newer:
+                placed = await place_and_wait(newer, TraderId("bob"))
+                assert await newer.read_models.wait_for(["orders"], placed, 20)
