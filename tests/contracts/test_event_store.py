@@ -304,7 +304,7 @@ async def test_auditors_read_what_they_ask_for_exactly_as_it_is_stored(store: St
         "account-bob",
         1,
         "FundsDeposited",
-        '{"amount":"1.10"}',
+        '{"class_version":2,"amount":"1.10","currency":"USD"}',
         '{"trader_id":"bob","actor":"ops:carol","correlation_id":"r-2","causation_id":"r-1"}',
     )
     assert (raw.recorded_at, raw.hash) == (between, (await store.read(2, 1))[0].hash)
