@@ -1,10 +1,9 @@
 """A trader's account: cash, what is held for working orders, positions. The money follows the orders."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from types import MappingProxyType
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from domain.commands import AccountRequest, Deposit, Withdraw
 from domain.events import (
@@ -29,8 +28,7 @@ from domain.refusals import InsufficientFundsToWithdraw
 from domain.values import ZERO, Currency, Money, Price, Quantity, Side, Symbol, dollars, tidy
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(NamedTuple):
     """A position and what working orders may still add to it or take from it."""
 
     position: Position = Position()
@@ -43,14 +41,13 @@ class Holding:
         return Quantity(self.position.quantity - self.working_sells)
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """An account as its events leave it. Money in dollars; ``reserved`` is the part of ``cash`` held for buys."""
 
     cash: Money = Money(ZERO)
     reserved: Money = Money(ZERO)
     open_orders: int = 0
-    holdings: Mapping[Symbol, Holding] = field(default_factory=lambda: MappingProxyType({}))
+    holdings: Mapping[Symbol, Holding] = MappingProxyType({})
 
     @property
     def available(self) -> Money:
@@ -97,26 +94,26 @@ def evolve(account: Account, event: AccountEvent) -> Account:
     """The account after the event."""
     match event:
         case FundsDeposited():
-            return replace(account, cash=Money(account.cash + event.amount))
+            return account._replace(cash=Money(account.cash + event.amount))
         case FundsWithdrawn():
-            return replace(account, cash=Money(account.cash - event.amount))
+            return account._replace(cash=Money(account.cash - event.amount))
         case FundsReserved():
             held = _working(account, event.symbol, Side.BUY, event.quantity)
             reserved = Money(account.reserved + event.amount)
-            return replace(held, reserved=reserved, open_orders=account.open_orders + 1)
+            return held._replace(reserved=reserved, open_orders=account.open_orders + 1)
         case FundsReleased():
             freed = _working(account, event.symbol, Side.BUY, -event.quantity)
             reserved = Money(account.reserved - event.amount)
-            return replace(freed, reserved=reserved, open_orders=account.open_orders - 1)
+            return freed._replace(reserved=reserved, open_orders=account.open_orders - 1)
         case SharesReserved():
             held = _working(account, event.symbol, Side.SELL, event.quantity)
-            return replace(held, open_orders=account.open_orders + 1)
+            return held._replace(open_orders=account.open_orders + 1)
         case SharesReleased():
             freed = _working(account, event.symbol, Side.SELL, -event.quantity)
-            return replace(freed, open_orders=account.open_orders - 1)
+            return freed._replace(open_orders=account.open_orders - 1)
         case ReservationChanged():
             changed = _working(account, event.symbol, event.side, event.quantity)
-            return replace(changed, reserved=Money(account.reserved + event.amount))
+            return changed._replace(reserved=Money(account.reserved + event.amount))
         case TradeBooked():
             return _booked(account, event)
         case TradeCorrected():
@@ -231,17 +228,16 @@ def _booked(account: Account, event: TradeBooked) -> Account:
     position = account.holding(event.symbol).position.traded(event.side, event.quantity, event.price, event.commission)
     booked = _moved(freed, event, event.quantity * event.price, event.commission, position)
     reserved = Money(account.reserved - event.released_cash)
-    return replace(booked, reserved=reserved, open_orders=account.open_orders - event.closed)
+    return booked._replace(reserved=reserved, open_orders=account.open_orders - event.closed)
 
 
 def _moved(
     account: Account, event: TradeBooked | TradeCorrected, value: Decimal, commission: Decimal, position: Position
 ) -> Account:
     """The account after the value of a trade and its commission moved, and with this position."""
-    holding = replace(account.holding(event.symbol), position=position)
+    holding = account.holding(event.symbol)._replace(position=position)
     received = -value if event.side is Side.BUY else value
-    return replace(
-        account,
+    return account._replace(
         cash=Money(account.cash + received - commission),
         holdings=_holdings(account, event.symbol, holding),
     )
@@ -250,10 +246,10 @@ def _moved(
 def _working(account: Account, symbol: Symbol, side: Side, change: Decimal) -> Account:
     holding = account.holding(symbol)
     if side is Side.BUY:
-        changed = replace(holding, working_buys=Quantity(holding.working_buys + change))
+        changed = holding._replace(working_buys=Quantity(holding.working_buys + change))
     else:
-        changed = replace(holding, working_sells=Quantity(holding.working_sells + change))
-    return replace(account, holdings=_holdings(account, symbol, changed))
+        changed = holding._replace(working_sells=Quantity(holding.working_sells + change))
+    return account._replace(holdings=_holdings(account, symbol, changed))
 
 
 def _holdings(account: Account, symbol: Symbol, holding: Holding) -> Mapping[Symbol, Holding]:

@@ -1,7 +1,6 @@
 """An order: what it is (``Order``) and what has happened to it (``evolve``). What may happen: ``domain.deciding``."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, assert_never
@@ -37,8 +36,7 @@ class BrokenHistoryError(Exception):
     """Recorded events contradict each other: the log was written by something that does not follow the rules."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fill:
+class Fill(NamedTuple):
     """One execution of an order, as booked. ``corrections`` are the ids of its corrections, and of what it corrected."""
 
     fill_id: FillId
@@ -88,8 +86,7 @@ class Difference(NamedTuple):
 NOTHING = Held(Quantity(ZERO), Money(ZERO))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(NamedTuple):
     """An order as its events leave it. ``traded_value`` is the sum of quantity times price over all fills.
 
     ``terms`` is how it was placed and ``current`` what it asks for now. ``busted`` are the ids of fills that the venue
@@ -210,42 +207,41 @@ def evolve(order: Order | None, event: OrderEvent) -> Order:
         raise BrokenHistoryError(f"{type(event).__name__} before OrderPlaced")
     match event:
         case OrderSent():
-            return replace(order, status=event.status, attempts=event.attempt)
+            return order._replace(status=event.status, attempts=event.attempt)
         case OrderRecovered():
-            return replace(order, status=event.status, recovered_attempt=event.attempt)
+            return order._replace(status=event.status, recovered_attempt=event.attempt)
         case OrderCancelRequested():
-            return replace(order, status=event.status)
+            return order._replace(status=event.status)
         case OrderUnresolved():
-            return replace(order, status=event.status, flags=event.flags)
+            return order._replace(status=event.status, flags=event.flags)
         case OrderAccepted():
             flags = without(order.flags, Flag.UNRESOLVED)
-            return replace(order, status=event.status, venue_order_id=event.venue_order_id, flags=flags)
+            return order._replace(status=event.status, venue_order_id=event.venue_order_id, flags=flags)
         case OrderFilled() | OrderFillCorrected() | OrderFillBusted():
             return _traded(order, event)
         case OrderCancelRefused():
             pending = () if event.status in FINAL else order.replacements
-            return replace(order, status=event.status, reason=event.reason, replacements=pending)
+            return order._replace(status=event.status, reason=event.reason, replacements=pending)
         case OrderRejected() | OrderCancelled() | OrderExpired():
             flags = without(order.flags, Flag.UNRESOLVED)
-            return replace(order, status=event.status, reason=event.reason, flags=flags, replacements=())
+            return order._replace(status=event.status, reason=event.reason, flags=flags, replacements=())
         case OrderReplaceRequested():
             terms = Terms(event.quantity, event.price, event.stop_price, event.reserve_price)
             pending = (*order.replacements, Replacement(event.number, terms))
-            return replace(order, status=event.status, replacements=pending, replacement_number=event.number)
+            return order._replace(status=event.status, replacements=pending, replacement_number=event.number)
         case OrderReplaced():
             return _replaced(order, event)
         case OrderReplaceRefused():
             pending = tuple(each for each in order.replacements if each.number != event.number)
-            return replace(order, status=event.status, reason=event.reason, replacements=pending)
+            return order._replace(status=event.status, reason=event.reason, replacements=pending)
         case OrderReconciled():
             difference = Difference(event.venue_order_id, event.venue_status, event.venue_filled_quantity)
-            return replace(order, difference=difference, status=event.status)
+            return order._replace(difference=difference, status=event.status)
         case OrderCounterpartFilled():
-            return replace(order, counterpart_filled=event.quantity, status=event.status)
+            return order._replace(counterpart_filled=event.quantity, status=event.status)
         case OrderUnprotected():
             named = tuple(each for each in (event.fill_id, event.exit_order_id) if each is not None)
-            return replace(
-                order,
+            return order._replace(
                 status=event.status,
                 flags=event.flags,
                 unprotected=(*order.unprotected, *named),
@@ -259,8 +255,7 @@ def _replaced(order: Order, event: OrderReplaced) -> Order:
     past = order.past_venue_order_ids
     if order.venue_order_id is not None and event.venue_order_id != order.venue_order_id:
         past = (*past, order.venue_order_id)
-    return replace(
-        order,
+    return order._replace(
         status=event.status,
         current=Terms(event.quantity, event.price, event.stop_price, event.reserve_price),
         venue_order_id=event.venue_order_id,
@@ -298,8 +293,7 @@ def _traded(order: Order, event: FillEvent) -> Order:
     filled = order.filled_quantity + _sum(after).quantity - _sum(before).quantity
     if event.filled_quantity != filled:
         raise BrokenHistoryError(f"fill {event.fill_id} of order {order.order_id} does not add up")
-    return replace(
-        order,
+    return order._replace(
         status=event.status,
         filled_quantity=event.filled_quantity,
         traded_value=Money(order.traded_value + _sum(after).amount - _sum(before).amount),
@@ -311,7 +305,7 @@ def _traded(order: Order, event: FillEvent) -> Order:
 
 
 def _also_known_as(names: tuple[FillId, ...], fill: Fill, execution_id: FillId) -> Fill:
-    return replace(fill, corrections=(*fill.corrections, *names)) if fill.is_known_as(execution_id) else fill
+    return fill._replace(corrections=(*fill.corrections, *names)) if fill.is_known_as(execution_id) else fill
 
 
 def _sum(fills: tuple[Fill, ...]) -> Held:

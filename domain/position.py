@@ -1,13 +1,12 @@
 """What a trader holds of one symbol, at average cost."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from domain.values import ZERO, Money, Price, Quantity, Side, rounded_quotient
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """``quantity`` units bought for ``cost`` dollars in all; negative when facts from the venue left it short.
 
     ``closed_at`` is the average price of what a trade closed last, None before. Nothing is lost to rounding: the cash
