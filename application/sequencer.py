@@ -40,10 +40,12 @@ class SequencerBusyError(Exception):
 class Plan:
     """What a decision wants recorded: events with their streams, and keys with their fingerprint and stream.
 
+    ``states`` are those that the events lead to, as far as the decision has worked them out; the others are folded.
     ``replay_of`` says instead that the command was carried out before, and where its first answer stands.
     """
 
     events: Sequence[tuple[StreamId, Event]] = ()
+    states: Mapping[StreamId, State] = field(default_factory=dict)
     keys: Mapping[Key, tuple[str, StreamId]] = field(default_factory=dict)
     replay_of: KeyUse | None = None
 
@@ -96,11 +98,12 @@ class _Pending:
 
 @dataclass(frozen=True, slots=True)
 class _Decided:
-    """A decided command and what it saw. States that batch mates left have no position and no times yet."""
+    """A decided command, what it saw and what it leaves. States that batch mates left have no position and no times yet."""
 
     pending: _Pending
     transaction: Transaction
     before: Mapping[StreamId, Snapshot[State]]
+    after: Mapping[StreamId, Snapshot[State]]
     replay_of: KeyUse | None
     refusal: Refusal | None
 
@@ -216,13 +219,12 @@ class Sequencer:
         self._end = appended.position
         again = []
         settled: dict[StreamId, Snapshot[State]] = {}
-        with exactly():
-            for each, events in zip(decided, appended.recorded, strict=True):
-                if events is None:
-                    self._stale.update(each.before)
-                    again.append(each.pending)
-                else:
-                    _settle(each, events, settled)
+        for each, events in zip(decided, appended.recorded, strict=True):
+            if events is None:
+                self._stale.update(each.before)
+                again.append(each.pending)
+            else:
+                _settle(each, events, settled)
         for stream_id, snapshot in settled.items():
             self._remember(stream_id, snapshot, appended.position)
         self._trim()
@@ -261,7 +263,7 @@ class Sequencer:
                 plan = command.decide(before, keys)
                 after, new_events = _numbered(plan, before, command.metadata)
             except Refusal as refusal:
-                decided.append(_Decided(pending, Transaction(reads), before, None, refusal))
+                decided.append(_Decided(pending, Transaction(reads), before, before, None, refusal))
                 continue
             except Exception as error:  # noqa: BLE001 - a fault of one command must not fail its batch mates
                 _fail(pending, error)
@@ -273,7 +275,7 @@ class Sequencer:
             working.update(after)
             keys.update(uses)
             transaction = Transaction(reads, new_events, uses)
-            decided.append(_Decided(pending, transaction, before, plan.replay_of, None))
+            decided.append(_Decided(pending, transaction, before, after, plan.replay_of, None))
         return decided
 
     def _known(self, decided: Sequence[_Decided]) -> int:
@@ -309,16 +311,23 @@ def _numbered(
     for stream_id, event in plan.events:
         snapshot = after[stream_id]
         version = snapshot.version + 1
-        after[stream_id] = Snapshot(evolve(snapshot.state, event), version)
+        state = plan.states[stream_id] if stream_id in plan.states else evolve(snapshot.state, event)
+        after[stream_id] = Snapshot(state, version)
         new_events.append(NewEvent(stream_id, version, event, metadata))
     return after, new_events
 
 
 def _settle(decided: _Decided, events: Sequence[RecordedEvent], settled: dict[StreamId, Snapshot[State]]) -> None:
-    """Answer the caller; ``settled`` holds the streams as the batch mates before this one left them."""
+    """Answer the caller; ``settled`` holds the streams as the batch mates before this one left them.
+
+    Its reads held, so what it decided is what happened: its states need no fold, only their place in the log.
+    """
     for stream_id, snapshot in decided.before.items():
-        mine = (each for each in events if each.stream_id == stream_id)
-        settled[stream_id] = advanced(settled.get(stream_id, snapshot), mine)
+        settled.setdefault(stream_id, snapshot)
+    for each in events:
+        state, created_at = decided.after[each.stream_id].state, settled[each.stream_id].created_at
+        at = each.recorded_at
+        settled[each.stream_id] = Snapshot(state, each.version, each.position, created_at or at, at)
     if decided.pending.answer.done():
         return
     if decided.refusal is not None:

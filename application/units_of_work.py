@@ -1,7 +1,7 @@
 """The commands of the engine as units of work: what each looks at, and what it decides. All or nothing of it is recorded."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import cast
 
@@ -50,7 +50,7 @@ class Place:
             raise InvalidSymbol(problem=f"{self.order.symbol} is not traded here")
         plan = _desk_plan(streams, self.streams, self.order, self.validator)
         uses = {key: (self.fingerprint, order_stream(self.order.order_id)) for key in self.keys}
-        return Plan(plan.events, uses)
+        return replace(plan, keys=uses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class MoveCash:
             return Plan(replay_of=use)
         (stream_id,) = self.streams
         events = [(stream_id, event) for event in accounts.decide(_account(streams[stream_id].state), self.request)]
-        return Plan(events, dict.fromkeys(self.keys, (fingerprint, stream_id)))
+        return Plan(events, keys=dict.fromkeys(self.keys, (fingerprint, stream_id)))
 
 
 def _earlier_use(asked: Sequence[Key], fingerprint: str, keys: Mapping[Key, KeyUse]) -> KeyUse | None:
@@ -162,7 +162,12 @@ def _desk_plan(
     return Plan(
         [(order_id, event) for event in decision.order_events]
         + [(account_id, event) for event in decision.account_events]
-        + [(order_stream(other_id), event) for other_id, event in decision.other_events]
+        + [(order_stream(other_id), event) for other_id, event in decision.other_events],
+        {
+            order_id: decision.order,
+            account_id: decision.account,
+            **{order_stream(other_id): other for other_id, other in decision.others.items()},
+        },
     )
 
 

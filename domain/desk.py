@@ -18,12 +18,17 @@ from domain.values import OrderId
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happens: to the order, in ``order_events``; to other orders because of that; to the account by all of it."""
+    """What happens: to the order, in ``order_events``; to other orders because of that; to the account by all of it.
+
+    ``order``, ``account`` and ``others`` are what these events leave.
+    """
 
     order: Order | None
+    account: Account
+    others: Mapping[OrderId, Order | None]
     order_events: tuple[OrderEvent, ...]
     account_events: tuple[AccountEvent, ...]
-    other_events: tuple[tuple[OrderId, OrderEvent], ...] = ()
+    other_events: tuple[tuple[OrderId, OrderEvent], ...]
 
 
 def decide(
@@ -48,7 +53,8 @@ def decide(
         after = desk.record(after, event)
     if isinstance(command, ReplaceOrder) and desk.order_events and order is not None and after is not None:
         validator.validate_replacement(order, after, account).or_refuse()
-    return Decision(after, tuple(desk.order_events), tuple(desk.account_events), tuple(desk.other_events))
+    events = tuple(desk.order_events), tuple(desk.account_events), tuple(desk.other_events)
+    return Decision(after, desk.account, desk.others, *events)
 
 
 @dataclass(slots=True)

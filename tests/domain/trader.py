@@ -72,6 +72,8 @@ class Trader:
             for other_id, event in decision.other_events:
                 self._record(other_id, self.orders.get(other_id), (event,))
             assert self.orders[order_id] == decision.order
+            assert self.account == decision.account
+            assert {each: self.orders.get(each) for each in decision.others} == decision.others
             if not isinstance(command, CancelOrder) or not self.orders[order_id].is_over:
                 again = self._decide(order_id, command)
                 assert (again.order_events, again.account_events, again.other_events) == ((), (), ())
