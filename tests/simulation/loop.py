@@ -6,14 +6,16 @@ number and not by their place in memory, so that sets of them are in the same or
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine, Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from contextvars import Context
-from typing import Any, Never, Protocol, TypeVar
+from contextvars import Context, copy_context
+from heapq import heappop, heappush
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
-_STEPS_AT_ONCE_MAX = 1_000_000
+_ROUNDS_AT_ONCE_MAX = 1_000_000
 
 
 class StuckError(AssertionError):
@@ -42,15 +44,50 @@ class NumberedTask(asyncio.Task[Any]):
         return self is other
 
 
+class Handle:
+    """Something that is to be called, unless it is cancelled before. ``when``: the time for it, if it has one."""
+
+    __slots__ = ("_arguments", "_callback", "_context", "_when", "is_cancelled")
+
+    def __init__(
+        self, when: float, callback: Callable[..., object], arguments: tuple[Any, ...], context: Context | None
+    ) -> None:
+        self._when = when
+        self._callback = callback
+        self._arguments = arguments
+        self._context = context or copy_context()
+        self.is_cancelled = False
+
+    def when(self) -> float:
+        """The time for it, in seconds."""
+        return self._when
+
+    def cancel(self) -> None:
+        """Do not call it."""
+        self.is_cancelled = True
+
+    def cancelled(self) -> bool:
+        """Whether it is not to be called."""
+        return self.is_cancelled
+
+    def call(self) -> None:
+        """Call it."""
+        self._context.run(self._callback, *self._arguments)
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
-    """A loop without files and without waiting. Its time begins at 0, in seconds."""
+    """A loop without files and without waiting. Its time begins at 0, in seconds.
+
+    What is due at the same time happens in the order in which it was asked for.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._virtual_seconds = 0.0
-        self._steps_at_once = 0
+        self._rounds_at_once = 0
         self._numbers = itertools.count()
-        self._selector = self  # what BaseEventLoop waits with
+        self._due: deque[Handle] = deque()
+        self._timers: list[tuple[float, int, Handle]] = []
         self.owner_in: Callable[[Context | None], Owner | None] | None = None
         self.set_task_factory(_numbered)
 
@@ -62,28 +99,61 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """A number that no task had before."""
         return next(self._numbers)
 
-    def select(self, timeout: float | None) -> Sequence[Never]:
-        """Where a real loop would wait: go to the next timer's moment.
+    def call_soon(  # type: ignore[override] # the handles of asyncio do more, and take their time for it
+        self, callback: Callable[..., object], *arguments: Any, context: Context | None = None
+    ) -> Handle:
+        """Call it after what is due already."""
+        handle = Handle(self._virtual_seconds, callback, arguments, context)
+        self._due.append(handle)
+        return handle
+
+    call_soon_threadsafe = call_soon  # type: ignore[assignment] # there is one thread
+
+    def call_at(  # type: ignore[override] # see above
+        self, when: float, callback: Callable[..., object], *arguments: Any, context: Context | None = None
+    ) -> Handle:
+        """Call it then."""
+        handle = Handle(when, callback, arguments, context)
+        heappush(self._timers, (when, next(self._numbers), handle))
+        return handle
+
+    def call_later(  # type: ignore[override] # see above
+        self, delay: float, callback: Callable[..., object], *arguments: Any, context: Context | None = None
+    ) -> Handle:
+        """Call it after so many seconds."""
+        return self.call_at(self._virtual_seconds + delay, callback, *arguments, context=context)
+
+    def _run_once(self) -> None:
+        """Call what is due. Where a real loop would wait for something to be: go to the next timer's moment.
 
         Raises:
-            StuckError: there is no timer, or millions of steps were taken at one moment.
+            StuckError: there is no timer, or millions of rounds were taken at one moment.
         """
-        if timeout is None:
-            raise StuckError("nothing will ever happen any more")
-        if timeout > 0:
-            self._virtual_seconds = self._scheduled[0].when()  # type: ignore[attr-defined] # BaseEventLoop's heap of timers
-            self._steps_at_once = 0
-        else:
-            self._steps_at_once += 1
-            if self._steps_at_once > _STEPS_AT_ONCE_MAX:
-                raise StuckError(f"time stands still at {self._virtual_seconds:.6f} s")
-        return ()
+        due, timers = self._due, self._timers
+        if not due:
+            while timers and timers[0][2].is_cancelled:
+                heappop(timers)
+            if not timers:
+                raise StuckError("nothing will ever happen any more")
+            self._virtual_seconds = max(self._virtual_seconds, timers[0][0])
+            self._rounds_at_once = 0
+        self._rounds_at_once += 1
+        if self._rounds_at_once > _ROUNDS_AT_ONCE_MAX:
+            raise StuckError(f"time stands still at {self._virtual_seconds:.6f} s")
+        while timers and timers[0][0] <= self._virtual_seconds:
+            due.append(heappop(timers)[2])
+        for _ in range(len(due)):
+            handle = due.popleft()
+            if not handle.is_cancelled:
+                self._call(handle)
 
-    def _write_to_self(self) -> None:
-        """Nobody waits, so nobody needs to be woken."""
-
-    def _process_events(self, event_list: Sequence[Never]) -> None:
-        """There are no files, so nothing ever happened to one."""
+    def _call(self, handle: Handle) -> None:
+        try:
+            handle.call()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - as every loop does
+            self.call_exception_handler({"message": "a callback failed", "exception": error})
 
 
 def _numbered(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> NumberedTask:
