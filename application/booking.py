@@ -12,7 +12,7 @@ from application.sequencer import Outcome, SequencerBusyError
 from application.snapshots import Snapshot
 from application.trading import Caller, Trading
 from application.venue import VenueReport
-from domain.commands import OrderReport
+from domain.commands import OrderReport, RecordAcceptance, RecordFill
 from domain.events import (
     OrderAccepted,
     OrderEvent,
@@ -23,6 +23,7 @@ from domain.events import (
     OrderReconciled,
     OrderReplaced,
     UnknownOrderReported,
+    order_of,
     order_stream,
 )
 from domain.order import Order
@@ -50,20 +51,24 @@ class Booking:
         self._clock = clock
         self._terms: OrderedDict[OrderId, OrderPlaced] = OrderedDict()
         self._venue_ids: OrderedDict[str, OrderId] = OrderedDict()
+        self._acknowledged: OrderedDict[OrderId, None] = OrderedDict()
         self._strangers: OrderedDict[str, None] = OrderedDict()
-        self._executions: OrderedDict[FillId, None] = OrderedDict()
+        self._executions: OrderedDict[FillId, OrderId] = OrderedDict()
 
     def note(self, order_id: OrderId, event: OrderEvent) -> None:
         """Remember what was recorded, so that reports of it need no look-up, or nothing at all."""
         match event:
             case OrderPlaced():
                 _remember(self._terms, order_id, event)
-            case OrderAccepted() | OrderReplaced() | OrderReconciled() if event.venue_order_id is not None:
+            case OrderAccepted() | OrderReplaced() if event.venue_order_id is not None:
+                _remember(self._venue_ids, event.venue_order_id, order_id)
+                _remember(self._acknowledged, order_id, None)
+            case OrderReconciled():
                 _remember(self._venue_ids, event.venue_order_id, order_id)
             case OrderFilled():
-                _remember(self._executions, event.fill_id, None)
+                _remember(self._executions, event.fill_id, order_id)
             case OrderFillCorrected() | OrderFillBusted():
-                _remember(self._executions, event.execution_id, None)
+                _remember(self._executions, event.execution_id, order_id)
             case _:
                 pass
 
@@ -124,8 +129,19 @@ class Booking:
                 strangers.append(report)
                 continue
             for fact in await self._facts(terms.order_id, report):
-                await self._report(terms, fact, "venue")
+                if not self._is_old_news(terms.order_id, fact):
+                    await self._report(terms, fact, "venue")
         return strangers
+
+    def _is_old_news(self, order_id: OrderId, fact: OrderReport) -> bool:
+        """Whether the log is known to say this, and nothing would come of it again: most is told twice at least."""
+        match fact:
+            case RecordAcceptance():
+                return order_id in self._acknowledged
+            case RecordFill():
+                return self._executions.get(fact.fill_id) == order_id
+            case _:
+                return False
 
     async def _facts(self, order_id: OrderId, report: VenueReport) -> list[OrderReport]:
         if report.busted_fill_id is not None:
@@ -143,7 +159,12 @@ class Booking:
 
     async def _report(self, terms: OrderPlaced, fact: OrderReport, actor: str) -> Outcome:
         caller = Caller(actor, correlation_id=terms.order_id, causation_id=terms.order_id)
-        return await self.insist(lambda: self._trading.report(terms, fact, caller))
+        outcome = await self.insist(lambda: self._trading.report(terms, fact, caller))
+        for recorded in outcome.events:
+            order_id = order_of(recorded.stream_id)
+            if order_id is not None and isinstance(recorded.event, OrderEvent):
+                self.note(order_id, recorded.event)
+        return outcome
 
     async def insist(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try until the store can be reached."""

@@ -161,6 +161,11 @@ class Sequencer:
         self._wake.set()
         return await pending.answer
 
+    def last_seen(self, stream_id: StreamId) -> Snapshot[State]:
+        """The stream as it was some time ago, which nothing that happened since can change; empty if nobody looked."""
+        cached = self._cache.get(stream_id)
+        return cached.snapshot if cached else empty(stream_id)
+
     def observe(self, events: Sequence[RecordedEvent]) -> None:
         """Take note of what was recorded, by whomever: every event of the log in turn keeps the cache fresh.
 

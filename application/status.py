@@ -31,6 +31,8 @@ from domain.events import (
     order_of,
 )
 
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+
 MESSAGE_NAMES: dict[type[OrderEvent], str] = {
     OrderPlaced: "order.submitted",
     OrderSent: "order.sent",
@@ -71,7 +73,7 @@ def status_message(recorded: RecordedEvent) -> dict[str, Any] | None:
         "event": _name(event),
         "order_id": order_id,
         "status": event.status.value,
-        "timestamp": recorded.recorded_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "timestamp": f"{recorded.recorded_at.replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
         "position": recorded.position,
         "version": recorded.version,
     }
@@ -120,7 +122,7 @@ class StatusOrchestrator:
         """Publish everything above the position, for ever."""
         async for batch in self._feed.follow(after):
             messages = [
-                (f"orders:{recorded.metadata.trader_id}", json.dumps(message, separators=(",", ":")).encode())
+                (f"orders:{recorded.metadata.trader_id}", _to_json(message).encode())
                 for recorded in batch
                 if (message := status_message(recorded)) is not None
             ]

@@ -179,12 +179,23 @@ class Trading:
         self, order_id: OrderId, *, version: int | None = None, as_of: datetime | None = None
     ) -> Snapshot[Order] | None:
         """The order from the log, as fresh as the log, or as it was at a version or time; None if it was not."""
-        snapshot = await self._fold(order_stream(order_id), version, as_of)
+        stream_id = order_stream(order_id)
+        is_now = version is None and as_of is None
+        snapshot = await (self._now(stream_id) if is_now else self._fold(stream_id, version, as_of))
         return cast("Snapshot[Order]", snapshot) if snapshot.version else None
 
     async def account(self, trader_id: TraderId, *, as_of: datetime | None = None) -> Snapshot[Account]:
         """The account from the log, as fresh as the log, or as it was at a time."""
-        return cast("Snapshot[Account]", await self._fold(account_stream(trader_id), None, as_of))
+        stream_id = account_stream(trader_id)
+        snapshot = await (self._now(stream_id) if as_of is None else self._fold(stream_id, None, as_of))
+        return cast("Snapshot[Account]", snapshot)
+
+    async def _now(self, stream_id: StreamId) -> Snapshot[State]:
+        """From what the sequencer has seen, only what happened since is read."""
+        known = self.sequencer.last_seen(stream_id)
+        loaded = await self.store.load({stream_id: known.version})
+        with exactly():
+            return advanced(known, loaded.streams.get(stream_id, ()))
 
     async def _fold(self, stream_id: StreamId, version: int | None, as_of: datetime | None) -> Snapshot[State]:
         loaded = await self.store.load({stream_id: 0})

@@ -7,6 +7,7 @@ fill can never bring them twice.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -52,6 +53,7 @@ class Exits:
     stop_loss: OrderId
 
 
+@lru_cache(maxsize=1_000)
 def exits_of(order_id: OrderId, fill_id: FillId) -> Exits:
     """The ids that the exits of a fill have, whether they exist or not."""
     names = (f"{order_id}/{fill_id}/{kind}" for kind in ("take_profit", "stop_loss"))

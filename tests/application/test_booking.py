@@ -1,15 +1,16 @@
 """What is remembered of the log, so that reports need no look-up."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from application import booking as bookings
 from application.booking import Booking
-from domain.commands import RecordAcceptance
-from domain.values import OrderId
+from domain.commands import RecordAcceptance, ReplaceOrder
+from domain.values import OrderId, Quantity
 from tests.application.floor import Engine
-from tests.application.world import ALICE, BUY_TEN, CALLER, FastClock, accepted, filled, report
+from tests.application.world import ALICE, BUY_TEN, CALLER, FastClock, accepted, filled, names, report
 
 
 async def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_looked_up(
@@ -24,9 +25,30 @@ async def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_looked_up(
             booking.note(OrderId(each.stream_id.removeprefix("order-")), each.event)  # type: ignore[arg-type]
     assert booking.order_known_as("v-1") == first
     assert await booking.book([filled(first, 1), filled(second, 1)]) == []
-    unnamed = replace(filled(OrderId(""), 2, "f-2"), venue_order_id=f"v-{second}")
+    unnamed = replace(filled(OrderId(""), 2, "f-2"), venue_order_id="v-1")
     stranger = accepted(OrderId("stranger"))
     assert await booking.book([unnamed, stranger]) == [unnamed, stranger]
+
+
+async def test_what_is_in_the_log_is_not_decided_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    order_id = (await engine.trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id
+    booking = Booking(engine.trading, FastClock(), "scripted")
+    assert await booking.book([accepted(order_id), filled(order_id, 1)]) == []
+    appends: list[object] = []
+    monkeypatch.setattr(engine.store, "append", appends.append)
+    assert await booking.book([accepted(order_id), filled(order_id, 1)]) == []
+    assert appends == []
+
+
+async def test_an_order_that_was_replaced_before_it_was_sent_is_still_to_be_acknowledged(engine: Engine) -> None:
+    order_id = (await engine.trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id
+    await engine.trading.change(ALICE, order_id, ReplaceOrder(quantity=Quantity(Decimal(5))), CALLER)
+    booking = Booking(engine.trading, FastClock(), "scripted")
+    for each in await engine.store.read(0, 100):
+        if each.stream_id.startswith("order-"):
+            booking.note(order_id, each.event)  # type: ignore[arg-type]
+    await booking.book([accepted(order_id)])
+    assert await names(engine.store) == ["OrderPlaced", "OrderReplaced", "OrderAccepted"]
 
 
 async def test_an_order_that_must_be_known_and_is_not_is_an_error(engine: Engine) -> None:

@@ -7,7 +7,7 @@ import pytest
 from application import sequencer as sequencing
 from application.ports import Appended, Key, Loaded, StoreUnavailableError, Transaction, UnreadableEventError
 from application.sequencer import Plan, Sequencer, SequencerBusyError
-from application.snapshots import Snapshot
+from application.snapshots import Snapshot, advanced, empty
 from application.trading import Trading
 from domain.account import Account
 from domain.aggregates import State
@@ -109,6 +109,20 @@ async def test_an_answer_says_where_and_when_the_state_stands() -> None:
     assert (snapshot.version, snapshot.position) == (2, 2)
     assert snapshot.created_at is not None
     assert snapshot.updated_at == outcome.events[0].recorded_at >= snapshot.created_at
+
+
+async def test_states_that_a_decision_worked_out_stand_where_its_events_do() -> None:
+    store = GatedStore()
+    async with Sequencer(store) as sequencer:
+        trading = trading_on(store, sequencer)
+        await fund(trading)
+        placed = [trading.place(ALICE, BUY_TEN, CALLER) for _ in range(3)]
+        orders = [(await each).order for each in placed]
+        for order in orders[:2]:
+            await cancel(trading, order.state.order_id)
+        for stream_id in store._streams:
+            folded = advanced(empty(StreamId(stream_id)), store._streams[stream_id])
+            assert sequencer.last_seen(StreamId(stream_id)) == folded
 
 
 async def test_two_orders_of_one_trader_never_spend_the_same_dollar() -> None:

@@ -1,18 +1,20 @@
 import asyncio
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from application.ports import Key
+from application.ports import Key, Loaded
 from application.sequencer import Sequencer
 from application.trading import OrderRequest
 from domain.commands import Deposit, RecordAcceptance, RecordSent, Withdraw
+from domain.events import StreamId, order_stream
 from domain.refusals import IdempotencyKeyReused, InsufficientFunds, InvalidSymbol, OrderNotCancellable, OrderNotFound
 from domain.values import Money, OrderId, Quantity, Symbol
 from tests.application.floor import Engine
-from tests.application.world import ALICE, BOB, BUY_TEN, CALLER, Acme, cancel, names, report
+from tests.application.world import ALICE, BOB, BUY_TEN, CALLER, Acme, cancel, names, report, trading_on
 
 
 async def test_a_placed_order_is_pending_and_its_cost_is_held(engine: Engine) -> None:
@@ -130,6 +132,25 @@ async def test_orders_and_accounts_are_known_as_they_were(engine: Engine) -> Non
     before = order.created_at - timedelta(days=1)
     assert await engine.trading.order(order_id, as_of=before) is None
     assert (await engine.trading.account(ALICE, as_of=before)).version == 0
+
+
+async def test_an_order_is_as_fresh_as_the_log_and_only_what_is_new_is_read(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = (await engine.trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id
+    async with Sequencer(engine.store) as elsewhere:
+        await report(trading_on(engine.store, elsewhere), order_id, RecordSent(1))
+    usual, asked = engine.store.load, list[Mapping[StreamId, int]]()
+
+    async def load(streams: Mapping[StreamId, int], keys: Collection[Key] = ()) -> Loaded:
+        asked.append(streams)
+        return await usual(streams, keys)
+
+    monkeypatch.setattr(engine.store, "load", load)
+    now = await engine.trading.order(order_id)
+    assert asked == [{order_stream(order_id): 1}]
+    assert now == await engine.trading.order(order_id, version=2)
+    assert (await engine.trading.account(BOB)).version == 0
 
 
 async def test_two_sequencers_on_one_log_place_an_order_of_one_key_once(engine: Engine) -> None:

@@ -13,6 +13,7 @@ CHECKS: tuple[Check, ...] = (
     log.nothing_was_logged_as_an_error,
     log.the_log_is_whole,
     log.the_read_models_are_the_fold_of_the_log,
+    log.what_is_remembered_is_what_happened,
     books.nothing_is_at_the_venue_twice,
     books.every_fill_is_booked_once,
     books.money_conserves,

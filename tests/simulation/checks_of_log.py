@@ -68,6 +68,21 @@ def the_read_models_are_the_fold_of_the_log(evidence: Evidence) -> Iterator[str]
             yield f"order {order_id} is {order}, the table shows {shown}"
 
 
+def what_is_remembered_is_what_happened(evidence: Evidence) -> Iterator[str]:
+    """Whatever a process knows of a stream's newest event, it knows as the fold of the log."""
+    world = evidence.world
+    for program in (*world.apis, *world.workers):
+        remembered = program.trading.sequencer._cache if program.trading is not None else {}
+        for stream_id, cached in remembered.items():
+            snapshot = cached.snapshot
+            if (
+                snapshot.version == len(evidence.of_stream[stream_id]) > 0
+                and snapshot.state != evidence.states[stream_id]
+            ):
+                state = evidence.states[stream_id]
+                yield f"{program.process.name} knows {stream_id} as {snapshot.state}, the log leads to {state}"
+
+
 def statuses_never_step_backwards(evidence: Evidence) -> Iterator[str]:
     """Final is final, except that the exchange may take back what filled an order, or have made it larger before."""
     reopening = (OrderFillBusted, OrderFillCorrected, OrderReplaced)

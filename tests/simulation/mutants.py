@@ -19,6 +19,7 @@ from application.sending import Sender, _Attempt
 from application.units_of_work import Change, Place
 from application.venue import VenueOrder, VenueReport
 from domain import account, deciding, desk, executions, exits
+from domain.account import Account
 from domain.commands import OrderCommand, OrderReport, RecordAcceptance, RecordCancellation, RecordFill, RecordRejection
 from domain.events import OrderAccepted, OrderEvent, OrderFilled, RecordedEvent
 from domain.lifecycle import Status
@@ -187,6 +188,16 @@ def _consequences(patch: Patch, change: Callable[[list[Any], OrderEvent], list[A
         return change(usual(order, event, *more), event)
 
     patch.setattr(desk, "consequences", consequences)
+
+
+def forgets_what_a_decision_did_to_the_account(patch: Patch) -> None:
+    """It is recorded, and what the sequencer keeps is the account as it was before."""
+    usual = desk.decide
+
+    def decide(order: Order | None, account: Account, *more: Any) -> desk.Decision:
+        return replace(usual(order, account, *more), account=account)
+
+    patch.setattr(desk, "decide", decide)
 
 
 def forgets_exits(patch: Patch) -> None:

@@ -29,6 +29,7 @@ CAUGHT: tuple[tuple[Mutant, Check], ...] = (
     (mutants.lets_a_late_acknowledgement_reopen_an_order, log.statuses_never_step_backwards),
     (mutants.keeps_what_is_held_for_orders_that_are_over, books.money_conserves),
     (mutants.lets_everybody_spend, books.no_decision_spends_what_is_not_there),
+    (mutants.forgets_what_a_decision_did_to_the_account, log.what_is_remembered_is_what_happened),
     (mutants.forgets_exits, books.what_is_filled_is_protected_once),
     (mutants.places_exits_later, books.what_is_filled_is_protected_once),
     (mutants.protects_half_of_what_was_filled, books.what_is_filled_is_protected_once),
