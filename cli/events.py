@@ -1,4 +1,4 @@
-"""``orderlog events``: read the event log."""
+"""``orderlog events``: read the event log, and prove that it is what was recorded."""
 
 import asyncio
 import json
@@ -9,6 +9,7 @@ from uuid import UUID
 
 import typer
 
+from cli import audit
 from cli.engine import settings
 from cli.exits import CommandError, ExitCode
 from cli.options import Json, commands
@@ -23,7 +24,10 @@ _EVENTS_AT_ONCE = 1_000
 _POLL_SECONDS = 0.2
 _COLUMNS = ("position", "recorded_at", "type", "stream_id", "version", "trader_id", "data")
 
-app = commands("Read the event log.")
+app = commands("Read the event log, and prove that it is what was recorded.")
+app.command()(audit.verify)
+app.command()(audit.checkpoint)
+app.command("public-key")(audit.public_key)
 
 
 @app.command()

@@ -1,7 +1,5 @@
 """The settings: every environment variable that the engine reads, in one typed model that is read once."""
 
-import contextlib
-import os
 import re
 import secrets
 from collections.abc import Mapping
@@ -120,6 +118,11 @@ class Settings(BaseModel):
         repr=False,
         description=f"at least {_JWT_SECRET_BYTES_MIN} bytes long",
     )
+    audit_key: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        default=None,
+        validation_alias="ORDERLOG_AUDIT_KEY",
+        description="the path of a file with an Ed25519 private key in PEM",
+    )
     jwks_url: HttpUrl | None = Field(
         default=None, validation_alias="ORDERLOG_JWKS_URL", description="an http or https URL"
     )
@@ -221,28 +224,13 @@ def jwt_secret(settings: Settings) -> str:
     """
     if settings.jwt_secret:
         return settings.jwt_secret
-    kept = open_home(settings.home).directory / _JWT_SECRET_FILE
-    if not kept.exists():
-        _make_secret(kept)
+    kept = open_home(settings.home).secret(_JWT_SECRET_FILE, lambda: secrets.token_urlsafe(48))
     secret = kept.read_text()
     if len(secret.encode()) < _JWT_SECRET_BYTES_MIN:
         raise SettingsError(
             f"{kept} is shorter than {_JWT_SECRET_BYTES_MIN} bytes: remove it, and a new one is made at the next start"
         )
     return secret
-
-
-def _make_secret(path: Path) -> None:
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(48))
-        file.flush()
-        os.fsync(file.fileno())
-    with contextlib.suppress(FileExistsError):  # another process was first, and its secret is the one
-        path.hardlink_to(fresh)
-    fresh.unlink()
 
 
 def _fields_by_variable() -> dict[str, str]:

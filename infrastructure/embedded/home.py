@@ -6,8 +6,8 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,25 @@ class Home:
         directory = self.directory / name
         directory.mkdir(mode=0o700, exist_ok=True)
         return directory
+
+    def secret(self, name: str, make: Callable[[], str]) -> Path:
+        """Return the file of a secret, made at first use with mode 0600.
+
+        Processes that make it at the same time all get the same one.
+        """
+        kept = self.directory / name
+        if not kept.exists():
+            fresh = kept.with_name(f"{name}.{os.getpid()}")
+            fresh.unlink(missing_ok=True)
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(make())
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):  # another process was first, and its secret is the one
+                kept.hardlink_to(fresh)
+            fresh.unlink()
+        return kept
 
     def make_sockets(self) -> None:
         """Make the directory of the sockets.
