@@ -8,6 +8,7 @@ from typing import NamedTuple
 from application.ports import StoreUnavailableError, UnreadableEventError
 from application.sequencer import SequencerBusyError
 from domain.refusals import Refusal
+from infrastructure.postgres.log_state import TamperedLogError
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "UNSUPPORTED_MEDIA_TYPE": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     # It is on us.
     "INTERNAL_ERROR": HTTPStatus.INTERNAL_SERVER_ERROR,
+    "LOG_TAMPERED": HTTPStatus.INTERNAL_SERVER_ERROR,
     "ORDER_EXECUTION_DISABLED": HTTPStatus.SERVICE_UNAVAILABLE,
     "STORE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
     "EVENT_UNREADABLE": HTTPStatus.SERVICE_UNAVAILABLE,
@@ -117,6 +119,9 @@ def problem_of(error: Exception, new_id: Callable[[], str]) -> Problem:
             log.error("an answer needs an event that this program cannot read: %s", error)
             detail = "This process cannot read what was recorded about this, a newer one can: try again"
             return Problem("EVENT_UNREADABLE", detail, headers={"retry-after": _RETRY_AFTER_SECONDS})
+        case TamperedLogError():
+            log.critical("%s", error)
+            return Problem("LOG_TAMPERED", str(error))
         case SequencerBusyError():
             detail = "Too many commands are waiting; nothing was recorded, try again"
             return Problem("BUSY", detail, headers={"retry-after": _RETRY_AFTER_SECONDS})

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import audit, commands, health, queries, schemas, streams
+from api import audit, checkpoints, commands, health, queries, schemas, streams
 from api.answers import EVENT_STREAM, NDJSON, Answer, problem_answer
 from api.auth import AUDITOR, OPS, TRADER, require_role
 from api.endpoints import Call, Endpoint, Running
@@ -115,6 +115,15 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="GET", path="/api/v1/events", summary="The log: a page, a download, or a stream that goes on live",
         handler=audit.list_events, roles=_AUDITORS, query=schemas.EventsQuery, answer=schemas.EventsPage,
         media=(NDJSON, EVENT_STREAM), errors=_STORE,
+    ),
+    Endpoint(
+        method="GET", path="/api/v1/audit/checkpoint", summary="A signed checkpoint of the log as it is",
+        handler=checkpoints.get_checkpoint, roles=_AUDITORS, answer=schemas.CheckpointView,
+        errors=("LOG_TAMPERED", *_STORE),
+    ),
+    Endpoint(
+        method="GET", path="/api/v1/audit/public-key", summary="The public key of checkpoints",
+        handler=checkpoints.get_public_key, answer=schemas.PublicKeyView,
     ),
     # ── Streams ──
     Endpoint(

@@ -259,6 +259,10 @@ class MetadataView(Told):
     causation_id: str
 
 
+Sha256Text = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+KeyIdText = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+
+
 class EventView(Told):
     """An event exactly as it is stored; `hash` is the chain's SHA-256 up to and including it."""
 
@@ -269,7 +273,7 @@ class EventView(Told):
     data: dict[str, Any]
     metadata: MetadataView
     recorded_at: TimeText
-    hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    hash: Sha256Text
 
 
 class EventsPage(Told):
@@ -277,6 +281,25 @@ class EventsPage(Told):
 
     events: list[EventView]
     position: int
+
+
+class CheckpointView(Told):
+    """The log up to `position`: the hash of its last event, the Merkle root over all; `signature` is Ed25519, in base64."""
+
+    position: Annotated[int, Field(ge=0, le=POSITION_MAX)]
+    hash: Sha256Text
+    root: Sha256Text
+    recorded_at: TimeText | None
+    taken_at: TimeText
+    key_id: KeyIdText
+    signature: Annotated[str, Field(pattern="^[A-Za-z0-9+/]{86}==$")]
+
+
+class PublicKeyView(Told):
+    """The public key that checkpoints are checked with, in PEM."""
+
+    key_id: KeyIdText
+    public_key: str
 
 
 class InstrumentView(Told):

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 PublicKeyFile = Annotated[
     Path | None,
-    typer.Option("--public-key", metavar="FILE", help="Whose checkpoints to believe; by default, those of this home's key."),
+    typer.Option(
+        "--public-key", metavar="FILE", help="Whose checkpoints to believe; by default, those of this home's key."
+    ),
 ]
 
 
@@ -29,7 +31,9 @@ def verify(
     *,
     against: Annotated[
         list[Path] | None,
-        typer.Option("--against", metavar="FILE", help="Compare with the checkpoints in this file; may be given again."),
+        typer.Option(
+            "--against", metavar="FILE", help="Compare with the checkpoints in this file; may be given again."
+        ),
     ] = None,
     public_key: PublicKeyFile = None,
     max_age: Annotated[
@@ -44,13 +48,15 @@ def verify(
     known = settings()
     checkpoints = [checkpoint for file in against or () for checkpoint in _checkpoints(file)]
     if (public_key or max_age) and not checkpoints:
-        raise CommandError("--public-key and --max-age are about checkpoints: give some with --against", ExitCode.MISUSE)
+        raise CommandError(
+            "--public-key and --max-age are about checkpoints: give some with --against", ExitCode.MISUSE
+        )
     if checkpoints:
         _believe(checkpoints, _key(known, public_key))
     if max_age is not None:
         _check_age(checkpoints, max_age)
     with event_log(known) as url, ExitStack() as stack:
-        state, difference = examine(url, checkpoints, begun=_progress(stack, "verifying events"))
+        state, difference = examine(url, checkpoints, begun=_progress(stack, "Verifying the log, events"))
     record = {
         "position": state.position,
         "hash": state.hash.hex(),
@@ -80,7 +86,7 @@ def checkpoint() -> None:
     key = signing_key(known)
     with event_log(known) as url, ExitStack() as stack:
         try:
-            state = log_state(url, begun=_progress(stack, "reading events"))
+            state = log_state(url, begun=_progress(stack, "Reading the log, events"))
         except TamperedLogError as error:
             raise CommandError(str(error), ExitCode.DIFFERENCE) from None
     write_line(msgspec.json.encode(sign(state, SystemClock().now(), key)).decode())
@@ -103,9 +109,11 @@ def _checkpoints(file: Path) -> Sequence["Checkpoint"]:
 
 
 def _key(known: "Settings", file: Path | None) -> "Ed25519PublicKey":
-    from infrastructure.audit.keys import PublicKeyError, read_public_key, signing_key  # noqa: PLC0415 - see above
+    from infrastructure.audit.keys import PublicKeyError, has_key, read_public_key, signing_key  # noqa: PLC0415 - see above
 
     if file is None:
+        if not has_key(known):
+            raise CommandError("Say whose checkpoints to believe: --public-key FILE", ExitCode.MISUSE)
         return signing_key(known).public_key()
     try:
         return read_public_key(file)
@@ -139,6 +147,6 @@ def _check_age(checkpoints: Sequence["Checkpoint"], seconds_max: int) -> None:
 
 
 def _progress(stack: ExitStack, title: str) -> Callable[[int], Callable[[int], None]]:
-    from cli.replay.progress import progress  # noqa: PLC0415 - see above
+    from cli.progress import progress  # noqa: PLC0415 - see above
 
     return lambda total: stack.enter_context(progress(title, total))

@@ -47,7 +47,7 @@ class LogDifference(NamedTuple):
 
     def described(self) -> str:
         """The difference as a sentence."""
-        where = f"{self._position}" if self.earliest == self._position else f"{self.earliest} to {self._position}"
+        where = f"{self.position}" if self.earliest == self.position else f"{self.earliest} to {self.position}"
         return f"position {where}: {self.problem}"
 
 
@@ -100,7 +100,9 @@ class Examination:
         if head.position > end:
             return _at(end + 1, f"the log ends at {end}, but log_head says that it ends at {head.position}")
         if head.position < end:
-            return _at(head.position + 1, f"the log goes on to {end}, but log_head says that it ends at {head.position}")
+            return _at(
+                head.position + 1, f"the log goes on to {end}, but log_head says that it ends at {head.position}"
+            )
         if head.hash != self._hash:
             return _at(end, f"log_head has the hash {_hex(head.hash)} for it, but it is {self._hash.hex()}")
         if end and head.recorded_at != self._recorded_at:
@@ -108,7 +110,9 @@ class Examination:
         last = max(self._checkpoints, default=0)
         if last > end:
             taken_at = self._checkpoints[last][0].taken_at
-            return _at(end + 1, f"the log ends at {end}, but it had {last} events when a checkpoint was taken, {taken_at}")
+            return _at(
+                end + 1, f"the log ends at {end}, but it had {last} events when a checkpoint was taken, {taken_at}"
+            )
         return None
 
     def _problem(self, row: LogRow, known: dict[str, int]) -> LogDifference | None:
@@ -138,7 +142,9 @@ class Examination:
         root = self._tree.root.hex()
         for checkpoint in self._checkpoints[self._position]:
             if (checkpoint.hash, checkpoint.root) != (self._hash.hex(), root):
-                problem = f"it was rewritten since {checkpoint.taken_at}, when a checkpoint was taken at {self._position}"
+                problem = (
+                    f"it was rewritten since {checkpoint.taken_at}, when a checkpoint was taken at {self._position}"
+                )
                 return LogDifference(self._position, self._vouched + 1, problem)
         self._vouched = self._position
         return None

@@ -44,6 +44,11 @@ def signing_key(settings: Settings) -> Ed25519PrivateKey:
     return key
 
 
+def has_key(settings: Settings) -> bool:
+    """Whether a key was set or made."""
+    return settings.audit_key is not None or (settings.home / _FILE).exists()
+
+
 def public_pem(key: Ed25519PublicKey) -> str:
     """The public key in PEM, as OpenSSL takes it."""
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

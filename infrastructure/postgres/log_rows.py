@@ -14,19 +14,18 @@ from infrastructure.postgres.connecting import conninfo
 
 _ROWS_AT_ONCE = 5_000
 
-_AT = """to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
-
 # One statement, so that it is of one moment. An index makes each of its parts quick.
-_EDGES = f"""
+_EDGES = """
 SELECT (SELECT min(position) FROM events), (SELECT max(position) FROM events),
        EXISTS (SELECT FROM events WHERE position IS NULL),
-       (SELECT coalesce(jsonb_agg(jsonb_build_array(position, encode(hash, 'hex'), {_AT})), '[]') FROM log_head)
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(position, encode(hash, 'hex'), to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))), '[]') FROM log_head)
 """
 
 # By ranges of positions and not by "the next ones": then a position that is there twice cannot hide between two pages.
 # Every range is a transaction of its own, because a long one would keep the server from clearing away old rows.
-_ROWS = f"""
-SELECT position::bigint, stream_id::text, version::bigint, type::text, data::text, metadata::text, {_AT}, hash::bytea
+_ROWS = """
+SELECT position::bigint, stream_id::text, version::bigint, type::text, data::text, metadata::text,
+       to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), hash::bytea
 FROM events WHERE position BETWEEN %s AND %s ORDER BY position LIMIT %s
 """
 
@@ -78,7 +77,15 @@ def examine(
     Raises:
         psycopg.Error: the log cannot be read.
     """
-    with psycopg.connect(conninfo(database_url), autocommit=True) as connection, StreamVersions() as versions:
+    with psycopg.connect(conninfo(database_url), autocommit=True) as connection:
+        return examine_through(connection, checkpoints, begun)
+
+
+def examine_through(
+    connection: Connection[TupleRow], checkpoints: Sequence[Checkpoint], begun: Callable[[int], Callable[[int], None]]
+) -> Examined:
+    """The same, through a connection in autocommit."""
+    with StreamVersions() as versions:
         log = edges(connection)
         examination = Examination(versions, checkpoints)
         difference = _outside(log)
