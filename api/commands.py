@@ -4,13 +4,13 @@ import asyncio
 from contextlib import aclosing, suppress
 from hashlib import sha256
 
+from api.account_views import portfolio_view
 from api.answers import Answer, json_answer, order_answer
 from api.endpoints import Call
 from api.problems import Problem
 from api.queries import own_order
 from api.requests import parse_idempotency_key, parse_if_match
 from api.schemas import CashBody, OrderBody, ReplaceBody
-from api.views import account_view
 from application.snapshots import Snapshot
 from application.trading import Caller, OrderRequest
 from domain.commands import AccountRequest, CancelOrder, Deposit, ReplaceOrder, Withdraw
@@ -82,7 +82,8 @@ async def _move_cash(call: Call, request: AccountRequest) -> Answer:
     account = await call.engine.trading.move_cash(
         trader_id, request, _caller(call, "ops"), parse_idempotency_key(call.headers)
     )
-    return json_answer(account_view(trader_id, account, call.reference_price))
+    portfolio = await call.engine.trading.portfolio(trader_id, version=account.version)
+    return json_answer(portfolio_view(trader_id, portfolio, call.engine.instruments.get))
 
 
 async def _outcome(call: Call, order: Snapshot[Order], pending: Status) -> None:

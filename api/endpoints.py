@@ -12,7 +12,7 @@ from api.fan_out import FanOut
 from api.fields import parse_order_id
 from api.schemas import NoQuery
 from domain.refusals import OrderNotFound
-from domain.values import OrderId, Price, Symbol, TraderId
+from domain.values import OrderId, TraderId
 from infrastructure.composition import Engine
 from infrastructure.postgres.tickets import StreamTickets
 
@@ -69,11 +69,6 @@ class Call:
             return parse_order_id(self.path["order_id"])
         except ValueError:
             raise OrderNotFound from None
-
-    def reference_price(self, symbol: Symbol) -> Price | None:
-        """The symbol's last price, None when nobody knows one."""
-        instrument = self.engine.instruments.get(symbol)
-        return instrument.reference_price if instrument else None
 
 
 Handler = Callable[[Call], Awaitable[ASGIApp]]

@@ -3,18 +3,16 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from api.account_views import account_view, portfolio_view, position_views
 from api.answers import Answer, etag, json_answer, order_answer
 from api.auth import AUDITOR, OPS
 from api.endpoints import Call
 from api.schemas import AsOfQuery, EntriesQuery, OrderQuery, OrdersQuery
 from api.views import (
     View,
-    account_row_view,
-    account_view,
     entry_view,
     fill_view,
     order_row_view,
-    position_views,
     price_text,
 )
 from application.snapshots import Snapshot
@@ -89,7 +87,7 @@ async def list_positions(call: Call) -> Answer:
         return json_answer({"positions": account["positions"], "position": account["position"]})
     await _caught_up(call)
     found = await call.engine.read_models.positions_of(call.trader_id)
-    views = position_views(_positions(found.rows), call.reference_price)
+    views = position_views(_positions(found.rows), call.engine.instruments.get)
     return json_answer({"positions": views, "position": found.position})
 
 
@@ -119,12 +117,12 @@ async def list_instruments(call: Call) -> Answer:
 
 
 async def _account(call: Call, as_of: datetime | None) -> View:
-    trader_id = call.trader_id
+    trader_id, quotes = call.trader_id, call.engine.instruments.get
     if as_of is not None:
-        return account_view(trader_id, await call.engine.trading.account(trader_id, as_of=as_of), call.reference_price)
+        return portfolio_view(trader_id, await call.engine.trading.portfolio(trader_id, as_of=as_of), quotes)
     await _caught_up(call)
     page = await call.engine.read_models.account_of(trader_id)
-    return account_row_view(page.account, _positions(page.positions), call.reference_price, page.position)
+    return account_view(page.account, _positions(page.positions), quotes, page.position)
 
 
 async def _caught_up(call: Call) -> None:
@@ -134,7 +132,7 @@ async def _caught_up(call: Call) -> None:
 
 
 def _positions(rows: Iterable[PositionRow]) -> dict[Symbol, Position]:
-    return {row.symbol: Position(row.quantity, row.cost, row.realised_pnl, row.commission) for row in rows}
+    return {row.symbol: row.held for row in rows}
 
 
 def _matches(condition: bytes | None, tag: str) -> bool:

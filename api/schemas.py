@@ -202,13 +202,21 @@ class FillsPage(Told):
 
 
 class PositionView(Told):
-    """What a trader holds of a symbol, at average cost. What it is worth is null while nobody knows a price."""
+    """What a trader holds of a symbol, at average cost. What it is worth is null while nobody knows a price.
+
+    `realised_pnl` and `unrealised_pnl` are before `commission`; `price_at` is when `reference_price` was paid.
+    """
 
     symbol: str
     quantity: QuantityText
     average_price: MoneyText | None
+    cost: MoneyText
     realised_pnl: MoneyText
     unrealised_pnl: MoneyText | None
+    commission: MoneyText
+    reference_price: MoneyText | None
+    price_at: TimeText | None
+    market_value: MoneyText | None
 
 
 class PositionsPage(Told):
@@ -219,13 +227,24 @@ class PositionsPage(Told):
 
 
 class AccountView(Told):
-    """An account in dollars. `reserved` is the part of `cash` held for working orders."""
+    """An account in dollars. `reserved` is the part of `cash` held for working orders, the rest is `available`.
+
+    `equity` is `cash` and what positions are worth; like `market_value` and `unrealised_pnl` it is null while nobody
+    knows the price of something that is held.
+    """
 
     trader_id: str
     currency: Literal["USD"]
     cash: MoneyText
     reserved: MoneyText
     available: MoneyText
+    buying_power: MoneyText
+    equity: MoneyText | None
+    market_value: MoneyText | None
+    realised_pnl: MoneyText
+    unrealised_pnl: MoneyText | None
+    commission: MoneyText
+    open_orders: Annotated[int, Field(ge=0)]
     positions: list[PositionView]
     position: int
 

@@ -1,23 +1,18 @@
-"""Orders, fills and accounts as JSON shows them: decimals as text, times as RFC 3339 UTC with microseconds."""
+"""Orders and fills as JSON shows them: decimals as text, times as RFC 3339 UTC with microseconds."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from application.snapshots import Snapshot
-from domain.account import Account
 from domain.order import Fill, Order
-from domain.position import Position
-from domain.values import Currency, OrderId, Price, Symbol, TraderId, exactly
-from projections.accounts import AccountRow
+from domain.values import OrderId, exactly
 from projections.execution_log import ExecutionLogRow
 from projections.fills import FillRow
 from projections.orders import OrderRow
 
 View = dict[str, Any]
-ReferencePrice = Callable[[Symbol], Price | None]
-"""What a unit of the symbol is worth now, None when nobody knows."""
 
 _DECIMALS_OF_MONEY = 2
 
@@ -149,48 +144,4 @@ def entry_view(row: ExecutionLogRow) -> View:
         "timestamp": time_text(row.recorded_at),
         "reason": row.reason,
         "retry_attempt": row.retry_attempt,
-    }
-
-
-def position_views(positions: Mapping[Symbol, Position], reference_price: ReferencePrice) -> list[View]:
-    """What was ever traded, by symbol."""
-    with exactly():
-        return [_position_view(symbol, held, reference_price(symbol)) for symbol, held in sorted(positions.items())]
-
-
-def _position_view(symbol: Symbol, held: Position, reference_price: Price | None) -> View:
-    unrealised = None if reference_price is None else held.unrealised_pnl(reference_price)
-    return {
-        "symbol": symbol,
-        "quantity": quantity_text(held.quantity),
-        "average_price": price_text(held.average_price),
-        "realised_pnl": money_text(held.realised_pnl),
-        "unrealised_pnl": price_text(unrealised),
-    }
-
-
-def account_view(trader_id: TraderId, snapshot: Snapshot[Account], reference_price: ReferencePrice) -> View:
-    """An account from the log."""
-    account = snapshot.state
-    traded = {
-        symbol: holding.position for symbol, holding in account.holdings.items() if holding.position != Position()
-    }
-    row = AccountRow(trader_id, Currency.USD, account.cash, account.reserved, account.open_orders, snapshot.position)
-    return account_row_view(row, traded, reference_price, snapshot.position)
-
-
-def account_row_view(
-    row: AccountRow, positions: Mapping[Symbol, Position], reference_price: ReferencePrice, position: int
-) -> View:
-    """An account from the read models, which stand at the position."""
-    with exactly():
-        available = row.cash - row.reserved
-    return {
-        "trader_id": row.trader_id,
-        "currency": row.currency,
-        "cash": money_text(row.cash),
-        "reserved": money_text(row.reserved),
-        "available": money_text(available),
-        "positions": position_views(positions, reference_price),
-        "position": position,
     }

@@ -1,7 +1,7 @@
 """What people and the venue may do: place, cancel and replace orders, move cash, report facts. Each is one command."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
@@ -14,8 +14,10 @@ from domain.account import Account
 from domain.aggregates import State
 from domain.commands import AccountRequest, CancelOrder, OrderReport, PlaceOrder, ReplaceOrder
 from domain.events import (
+    AccountEvent,
     Metadata,
     OrderPlaced,
+    RecordedEvent,
     StreamId,
     UnknownOrderReported,
     account_stream,
@@ -23,6 +25,7 @@ from domain.events import (
 )
 from domain.exits import concerned
 from domain.order import Order
+from domain.position import Position, positions_of
 from domain.validation import OrderValidator
 from domain.values import OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId, exactly
 
@@ -78,6 +81,14 @@ class Placed:
 
     order: Snapshot[Order]
     replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """An account with the positions that its trades have led to, by symbol; of one moment."""
+
+    account: Snapshot[Account]
+    positions: Mapping[Symbol, Position]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,15 +208,30 @@ class Trading:
         with exactly():
             return advanced(known, loaded.streams.get(stream_id, ()))
 
-    async def _fold(self, stream_id: StreamId, version: int | None, as_of: datetime | None) -> Snapshot[State]:
-        loaded = await self.store.load({stream_id: 0})
+    async def portfolio(
+        self, trader_id: TraderId, *, version: int | None = None, as_of: datetime | None = None
+    ) -> Portfolio:
+        """The account and its positions from the log, as fresh as the log, or as they were at a version or time."""
+        stream_id = account_stream(trader_id)
+        recorded = await self._events(stream_id, version, as_of)
         with exactly():
-            events = (
-                event
-                for event in loaded.streams.get(stream_id, ())
-                if (version is None or event.version <= version) and (as_of is None or event.recorded_at <= as_of)
-            )
-            return advanced(empty(stream_id), events)
+            account = cast("Snapshot[Account]", advanced(empty(stream_id), recorded))
+            return Portfolio(account, positions_of(cast("AccountEvent", each.event) for each in recorded))
+
+    async def _fold(self, stream_id: StreamId, version: int | None, as_of: datetime | None) -> Snapshot[State]:
+        recorded = await self._events(stream_id, version, as_of)
+        with exactly():
+            return advanced(empty(stream_id), recorded)
+
+    async def _events(
+        self, stream_id: StreamId, version: int | None, as_of: datetime | None
+    ) -> Sequence[RecordedEvent]:
+        loaded = await self.store.load({stream_id: 0})
+        return [
+            event
+            for event in loaded.streams.get(stream_id, ())
+            if (version is None or event.version <= version) and (as_of is None or event.recorded_at <= as_of)
+        ]
 
     async def _first_answer(self, use: KeyUse) -> Snapshot[State]:
         return await self._fold(use.stream_id, use.version, None)

@@ -11,7 +11,17 @@ from cli.options import Json, Token, Url, commands
 from cli.output import wants_json, write_json, write_record, write_table
 
 _OPERATOR = "ops"
-_COLUMNS = ("symbol", "quantity", "average_price", "realised_pnl", "unrealised_pnl")
+_COLUMNS = {
+    "symbol": "symbol",
+    "quantity": "quantity",
+    "average": "average_price",
+    "price": "reference_price",
+    "value": "market_value",
+    "unrealised": "unrealised_pnl",
+    "realised": "realised_pnl",
+    "commission": "commission",
+    "price at": "price_at",
+}
 
 Owner = Annotated[str, typer.Argument(metavar="TRADER", help="Whose account.")]
 Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="Dollars and cents, such as 10000 or 99.95.")]
@@ -53,7 +63,7 @@ def show(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Show cash, what of it is reserved, and positions."""
+    """Show cash, what of it is reserved, positions, and what all of it is worth."""
     known = settings()
     # A token that was given is meant; without one, the trader's own is signed.
     chosen = token or token_of(known, trader, None)
@@ -77,4 +87,4 @@ def _show(account: dict[str, Any], *, as_json: bool) -> None:
         write_json(account)
         return
     write_record({name: value for name, value in account.items() if name != "positions"})
-    write_table(_COLUMNS, [[position.get(column) for column in _COLUMNS] for position in account["positions"]])
+    write_table(list(_COLUMNS), [[each[field] for field in _COLUMNS.values()] for each in account["positions"]])

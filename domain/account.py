@@ -1,4 +1,4 @@
-"""A trader's account: cash, what is held for working orders, positions. The money follows the orders."""
+"""A trader's account: cash, units, and what of both is held for working orders. The money follows the orders."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -23,22 +23,24 @@ from domain.events import (
     TradeCorrected,
 )
 from domain.order import NOTHING, Held, Order
-from domain.position import Position
 from domain.refusals import InsufficientFundsToWithdraw
 from domain.values import ZERO, Currency, Money, Price, Quantity, Side, Symbol, dollars, tidy
 
 
 class Holding(NamedTuple):
-    """A position and what working orders may still add to it or take from it."""
+    """What is held of a symbol, and what working orders may still add to it or take from it.
 
-    position: Position = Position()
+    What it cost is no matter of any decision: see ``domain.position``.
+    """
+
+    quantity: Quantity = Quantity(ZERO)
     working_buys: Quantity = Quantity(ZERO)
     working_sells: Quantity = Quantity(ZERO)
 
     @property
     def available(self) -> Quantity:
         """Units that no working sell holds."""
-        return Quantity(self.position.quantity - self.working_sells)
+        return Quantity(self.quantity - self.working_sells)
 
 
 class Account(NamedTuple):
@@ -93,10 +95,8 @@ def follow(before: Order | None, event: OrderEvent, after: Order) -> list[Accoun
 def evolve(account: Account, event: AccountEvent) -> Account:
     """The account after the event."""
     match event:
-        case FundsDeposited():
-            return account._replace(cash=Money(account.cash + event.amount))
-        case FundsWithdrawn():
-            return account._replace(cash=Money(account.cash - event.amount))
+        case FundsDeposited() | FundsWithdrawn():
+            return account._replace(cash=Money(account.cash + cash_moved(event)))
         case FundsReserved():
             held = _working(account, event.symbol, Side.BUY, event.quantity)
             reserved = Money(account.reserved + event.amount)
@@ -207,39 +207,46 @@ def _correction(event: OrderFillBusted | OrderFillCorrected, order: Order) -> li
     ]
 
 
-def corrected(position: Position, event: TradeCorrected) -> Position:
-    """The position after a correction: without the trade as it was, with the trade as it is."""
-    undone = position
-    if event.previous_quantity:
-        undone = position.undone(event.side, event.previous_quantity, event.previous_price, event.previous_commission)
-    if not event.quantity:
-        return undone
-    return undone.traded(event.side, event.quantity, event.price, event.commission)
+def cash_moved(event: AccountEvent) -> Money:
+    """The cash that came in by the event, below zero when it went out; 0 where it only is held or released."""
+    match event:
+        case FundsDeposited():
+            return event.amount
+        case FundsWithdrawn():
+            return Money(-event.amount)
+        case TradeBooked():
+            return _received(event.side, event.quantity * event.price, event.commission)
+        case TradeCorrected():
+            value = event.quantity * event.price - event.previous_quantity * event.previous_price
+            return _received(event.side, value, event.commission - event.previous_commission)
+        case FundsReserved() | FundsReleased() | SharesReserved() | SharesReleased() | ReservationChanged():
+            return Money(ZERO)
+        case _:
+            assert_never(event)
+
+
+def _received(side: Side, value: Decimal, commission: Decimal) -> Money:
+    return Money((-value if side is Side.BUY else value) - commission)
 
 
 def _corrected(account: Account, event: TradeCorrected) -> Account:
-    value = event.quantity * event.price - event.previous_quantity * event.previous_price
-    commission = event.commission - event.previous_commission
-    return _moved(account, event, value, commission, corrected(account.holding(event.symbol).position, event))
+    return _traded(account, event, event.quantity - event.previous_quantity)
 
 
 def _booked(account: Account, event: TradeBooked) -> Account:
     freed = _working(account, event.symbol, event.side, -event.released_quantity)
-    position = account.holding(event.symbol).position.traded(event.side, event.quantity, event.price, event.commission)
-    booked = _moved(freed, event, event.quantity * event.price, event.commission, position)
     reserved = Money(account.reserved - event.released_cash)
+    booked = _traded(freed, event, event.quantity)
     return booked._replace(reserved=reserved, open_orders=account.open_orders - event.closed)
 
 
-def _moved(
-    account: Account, event: TradeBooked | TradeCorrected, value: Decimal, commission: Decimal, position: Position
-) -> Account:
-    """The account after the value of a trade and its commission moved, and with this position."""
-    holding = account.holding(event.symbol)._replace(position=position)
-    received = -value if event.side is Side.BUY else value
+def _traded(account: Account, event: TradeBooked | TradeCorrected, quantity: Decimal) -> Account:
+    """The account after so many more units went over and the cash for them moved."""
+    holding = account.holding(event.symbol)
+    held = Quantity(holding.quantity + (quantity if event.side is Side.BUY else -quantity))
     return account._replace(
-        cash=Money(account.cash + received - commission),
-        holdings=_holdings(account, event.symbol, holding),
+        cash=Money(account.cash + cash_moved(event)),
+        holdings=_holdings(account, event.symbol, holding._replace(quantity=held)),
     )
 
 

@@ -1,32 +1,36 @@
 """What a trader holds of one symbol, at average cost."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from domain.values import ZERO, Money, Price, Quantity, Side, rounded_quotient
+from domain.events import AccountEvent, TradeBooked, TradeCorrected
+from domain.values import ZERO, FillId, Money, OrderId, Price, Quantity, Side, Symbol, rounded_quotient
+
+Trade = TradeBooked | TradeCorrected
 
 
 class Position(NamedTuple):
     """``quantity`` units bought for ``cost`` dollars in all; negative when facts from the venue left it short.
 
-    ``closed_at`` is the average price of what a trade closed last, None before. Nothing is lost to rounding: the cash
-    all trades moved equals ``realised_pnl - cost`` exactly, and ``commission`` stands beside it.
+    Nothing is lost to rounding: the cash all trades moved equals ``realised_pnl - cost`` exactly, and ``commission``
+    stands beside it.
     """
 
     quantity: Quantity = Quantity(ZERO)
     cost: Money = Money(ZERO)
     realised_pnl: Money = Money(ZERO)
     commission: Money = Money(ZERO)
-    closed_at: Price | None = None
 
     @property
     def average_price(self) -> Price | None:
         """Dollars paid per unit held, to 9 decimals; None when nothing is held."""
         return Price(rounded_quotient(self.cost, self.quantity)) if self.quantity else None
 
-    def unrealised_pnl(self, reference_price: Price) -> Money:
-        """What selling everything at the reference price would add to ``realised_pnl``."""
-        return Money(self.quantity * reference_price - self.cost)
+    def value(self, price: Price) -> Money:
+        """What is held, at this price a unit; below zero for what is owed. Less the cost it is the unrealised P&L."""
+        return Money(self.quantity * price)
 
     def traded(self, side: Side, quantity: Quantity, price: Price, commission: Money) -> "Position":
         """The position after a trade: what goes against it closes at average cost, the rest opens at the price."""
@@ -41,31 +45,37 @@ class Position(NamedTuple):
             cost=Money(self.cost - cost_closed + opening * price),
             realised_pnl=Money(self.realised_pnl - closing_signed * price - cost_closed),
             commission=Money(self.commission + commission),
-            closed_at=self.average_price if closing else self.closed_at,
-        )
-
-    def undone(self, side: Side, quantity: Quantity, price: Price, commission: Money) -> "Position":
-        """The position without a trade that the venue took back.
-
-        What the trade had opened goes at its own price. What it had closed comes back at the average price of what is
-        held, or was held last: the position from before it, to the last decimal of an average, unless other trades
-        changed that average since.
-        """
-        signed = quantity if side is Side.BUY else -quantity
-        opened = min(quantity, abs(self.quantity)) if self.quantity * signed > 0 else ZERO
-        cost_opened = self.cost if opened and opened == abs(self.quantity) else opened.copy_sign(signed) * price
-        reopened = (quantity - opened).copy_sign(signed)
-        average = self.average_price if self.quantity * signed < 0 else self.closed_at
-        back_at = price if average is None else average
-        return Position(
-            quantity=Quantity(self.quantity - signed),
-            cost=Money(self.cost - cost_opened - reopened * back_at),
-            realised_pnl=Money(self.realised_pnl + signed * price - cost_opened - reopened * back_at),
-            commission=Money(self.commission - commission),
-            closed_at=self.closed_at,
         )
 
     def _cost_of(self, closing: Decimal) -> Decimal:
         if closing == abs(self.quantity):
             return self.cost
         return rounded_quotient(self.cost * closing, abs(self.quantity))
+
+
+def position_of(trades: Iterable[Trade]) -> Position:
+    """What all trades of a symbol lead to as they stand now, each at the place where it was booked first.
+
+    One that was taken back never happened. One that was changed happened as it is now, and what was sold since was sold
+    at the average cost that follows from it: so no trade can be undone without the others.
+    """
+    standing: dict[tuple[OrderId, FillId], Trade] = {}
+    for trade in trades:
+        name = (trade.order_id, trade.fill_id)
+        if trade.quantity:
+            standing[name] = trade
+        else:
+            standing.pop(name, None)
+    position = Position()
+    for trade in standing.values():
+        position = position.traded(trade.side, trade.quantity, trade.price, trade.commission)
+    return position
+
+
+def positions_of(events: Iterable[AccountEvent]) -> Mapping[Symbol, Position]:
+    """What the trades of an account lead to, by symbol; also where nothing is held any more."""
+    trades: defaultdict[Symbol, list[Trade]] = defaultdict(list)
+    for event in events:
+        if isinstance(event, Trade):
+            trades[event.symbol].append(event)
+    return {symbol: position_of(of_symbol) for symbol, of_symbol in trades.items()}

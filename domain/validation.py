@@ -124,7 +124,7 @@ class OrderValidator:
 
     def _check_position_limit(self, symbol: Symbol, more: Quantity, account: Account) -> None:
         holding = account.holding(symbol)
-        position = holding.position.quantity + holding.working_buys + more
+        position = holding.quantity + holding.working_buys + more
         if position > self.limits.max_position:
             raise MaxPositionExceeded(
                 symbol=symbol, position=f"{tidy(position):f}", limit=f"{self.limits.max_position:f}"

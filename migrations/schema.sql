@@ -197,8 +197,7 @@ CREATE TABLE public.positions (
     cost numeric NOT NULL,
     realised_pnl numeric NOT NULL,
     commission numeric NOT NULL,
-    "position" bigint NOT NULL,
-    closed_at numeric
+    "position" bigint NOT NULL
 )
 WITH (fillfactor='50');
 

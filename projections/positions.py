@@ -2,11 +2,10 @@
 
 from typing import NamedTuple, cast
 
-from domain.account import corrected
 from domain.events import RecordedEvent, TradeBooked, TradeCorrected
-from domain.position import Position
-from domain.values import Money, Price, Quantity, Symbol, TraderId, tidy
-from projections.projection import Key, Projection
+from domain.position import Position, Trade, position_of
+from domain.values import Money, Quantity, Symbol, TraderId, tidy
+from projections.projection import Batch, Key, Projection, Retelling
 
 
 class PositionRow(NamedTuple):
@@ -18,43 +17,49 @@ class PositionRow(NamedTuple):
     cost: Money
     realised_pnl: Money
     commission: Money
-    closed_at: Price | None
     position: int
+
+    @property
+    def held(self) -> Position:
+        """The position as the domain has it."""
+        return Position(self.quantity, self.cost, self.realised_pnl, self.commission)
 
 
 def _key_of(recorded: RecordedEvent) -> Key:
-    return (recorded.metadata.trader_id, cast("TradeBooked | TradeCorrected", recorded.event).symbol)
+    return (recorded.metadata.trader_id, cast("Trade", recorded.event).symbol)
 
 
-def _evolve(row: PositionRow | None, recorded: RecordedEvent) -> PositionRow:
-    event = cast("TradeBooked | TradeCorrected", recorded.event)
-    held = Position()
-    if row is not None:
-        held = Position(row.quantity, row.cost, row.realised_pnl, row.commission, row.closed_at)
-    if isinstance(event, TradeCorrected):
-        position = corrected(held, event)
-    else:
-        position = held.traded(event.side, event.quantity, event.price, event.commission)
+def _row(recorded: RecordedEvent, held: Position) -> PositionRow:
     return PositionRow(
         trader_id=recorded.metadata.trader_id,
-        symbol=event.symbol,
-        quantity=Quantity(tidy(position.quantity)),
-        cost=Money(tidy(position.cost)),
-        realised_pnl=Money(tidy(position.realised_pnl)),
-        commission=Money(tidy(position.commission)),
-        closed_at=position.closed_at,
+        symbol=cast("Trade", recorded.event).symbol,
+        quantity=Quantity(tidy(held.quantity)),
+        cost=Money(tidy(held.cost)),
+        realised_pnl=Money(tidy(held.realised_pnl)),
+        commission=Money(tidy(held.commission)),
         position=recorded.position,
     )
 
 
+def _evolve(row: PositionRow | None, recorded: RecordedEvent) -> PositionRow:
+    trade = cast("TradeBooked", recorded.event)
+    held = row.held if row else Position()
+    return _row(recorded, held.traded(trade.side, trade.quantity, trade.price, trade.commission))
+
+
+def _retold(events: Batch) -> PositionRow:
+    return _row(events[-1], position_of([cast("Trade", recorded.event) for recorded in events]))
+
+
 POSITIONS = Projection(
     name="positions",
-    version=2,
+    version=3,
     row=PositionRow,
     key=("trader_id", "symbol"),
     events=frozenset({TradeBooked, TradeCorrected}),
     key_of=_key_of,
     evolve=_evolve,
+    retelling=Retelling(after=frozenset({TradeCorrected}), row=_retold),
 )
 
 

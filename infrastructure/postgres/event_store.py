@@ -188,7 +188,7 @@ class PostgresEventStore:
             "stream_id": stream_id,
             "until": until,
         }
-        return list(map(_raw, await self._rows(_RAW, parameters)))
+        return list(map(raw_event, await self._rows(_RAW, parameters)))
 
     async def position(self) -> int:
         """The end of the log: the highest position, 0 when it is empty.
@@ -222,7 +222,7 @@ class PostgresEventStore:
         return Appended(position, [() if holds else None for holds in holding])
 
     def _recorded(self, row: TupleRow) -> RecordedEvent:
-        return self._codec.to_recorded_event(_raw(row))
+        return self._codec.to_recorded_event(raw_event(row))
 
     async def _rows(self, statement: str, parameters: Any) -> list[TupleRow]:  # noqa: ANN401 - as psycopg has it
         async def query(connection: AsyncConnection[TupleRow]) -> list[TupleRow]:
@@ -249,6 +249,7 @@ class PostgresEventStore:
             raise StoreUnavailableError(str(error)) from error
 
 
-def _raw(row: TupleRow) -> RawEvent:
+def raw_event(row: TupleRow) -> RawEvent:
+    """An event from its columns, in the order in which every statement here names them."""
     position, stream_id, version, topic, data, metadata, recorded_at, hash_ = row
     return RawEvent(position, stream_id, version, topic, data, metadata, recorded_at.astimezone(UTC), hash_)

@@ -14,16 +14,15 @@ from functools import partial
 from typing import Any
 
 from application.ports import Feed
-from domain.events import RecordedEvent
+from infrastructure.postgres.past import past_of
 from infrastructure.postgres.patience import Pool, patiently
 from infrastructure.postgres.rows import Table, array
-from projections.projection import Projection
+from projections.projection import Batch, Projection
 from projections.registry import PROJECTIONS
 
 log = logging.getLogger(__name__)
 
 Lane = Sequence[Projection[Any]]
-Batch = Sequence[RecordedEvent]
 
 PAUSE_SECONDS = 1.0
 PAUSE_SECONDS_MAX = 60.0
@@ -135,7 +134,10 @@ class Projector:
         log.error(message, projection.name, position, pause_seconds, error, exc_info=error)
 
     async def _advance(self, lane: Lane, batch: Batch) -> None:
-        """Apply to every projection of the lane what is new to it, in one transaction of two round trips."""
+        """Apply to every projection of the lane what is new to it, in one transaction of two round trips.
+
+        One more for a projection that has to fold a row anew.
+        """
         async with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
             await connection.execute(_SETTINGS)
             locked = await connection.execute(_LOCK, (array([each.name for each in lane], "text"),))
@@ -151,7 +153,8 @@ class Projector:
                 if new := _new(projection, checkpoints, batch):
                     table = self._tables[projection.name]
                     rows = await found[projection.name].fetchall() if projection.name in found else []
-                    if changed := projection.fold(table.loaded(rows), new):
+                    past = await past_of(connection, projection, new)
+                    if changed := projection.fold(table.loaded(rows), new, past):
                         await connection.execute(*table.save(changed))
                     moved[projection.name] = new[-1].position
             await connection.execute(_MOVE, (array(moved, "text"), array(moved.values(), "bigint")))

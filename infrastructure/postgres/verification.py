@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 from application.ports import EventStore
 from infrastructure.postgres.connecting import conninfo
 from infrastructure.postgres.rows import columns, reader
-from projections.projection import Key, Projection
+from projections.projection import NO_PAST, Key, Projection
 from projections.registry import PROJECTIONS
 
 Rows = dict[Key, tuple[Any, ...]]
@@ -103,7 +103,10 @@ async def _folded(
         for projection in projections:
             known = rows[projection.name]
             until = ends[projection.name]
-            known |= projection.fold(known, [recorded for recorded in batch if recorded.position <= until])
+            new = [recorded for recorded in batch if recorded.position <= until]
+            streams = dict.fromkeys(projection.retold(new), 0)
+            past = (await store.load(streams)).streams if streams else NO_PAST
+            known |= projection.fold(known, new, past)
         position = batch[-1].position
         advanced(len(batch))
     return rows

@@ -186,6 +186,13 @@ async def test_ops_move_cash_and_see_the_account(ops: Client, bob: Client) -> No
         "cash": "1000.50",
         "reserved": "0.00",
         "available": "1000.50",
+        "buying_power": "1000.50",
+        "equity": "1000.50",
+        "market_value": "0.00",
+        "realised_pnl": "0.00",
+        "unrealised_pnl": "0.00",
+        "commission": "0.00",
+        "open_orders": 0,
         "positions": [],
     }
     AccountView.model_validate_json(response.content)

@@ -123,13 +123,25 @@ async def test_an_account_shows_cash_what_is_held_and_what_positions_are_worth(a
         "cash": "99105.80",
         "reserved": "600.00",
         "available": "98505.80",
+        "buying_power": "98505.80",
+        "equity": "100005.80",
+        "market_value": "900.00",
+        "realised_pnl": "0.00",
+        "unrealised_pnl": "6.00",
+        "commission": "0.20",
+        "open_orders": 1,
         "positions": [
             {
                 "symbol": "AAPL",
                 "quantity": "6",
                 "average_price": "149.00",
+                "cost": "894.00",
                 "realised_pnl": "0.00",
                 "unrealised_pnl": "6.00",
+                "commission": "0.20",
+                "reference_price": "150.00",
+                "price_at": "2026-01-02T03:04:05.000006Z",
+                "market_value": "900.00",
             }
         ],
     }
@@ -144,8 +156,22 @@ async def test_a_position_that_nobody_can_value_is_worth_nothing_known(alice: Cl
     order_id = (await alice.place(symbol="MUTE")).json()["id"]
     await world.fill(order_id, "1", "100")
     await world.projected()
-    (position,) = (await alice.get("/api/v1/positions")).json()["positions"]
+    account = (await alice.get("/api/v1/account")).json()
+    (position,) = account["positions"]
     assert (position["average_price"], position["unrealised_pnl"]) == ("100.00", None)
+    assert (position["reference_price"], position["price_at"], position["market_value"]) == (None, None, None)
+    assert (account["equity"], account["market_value"], account["unrealised_pnl"]) == (None, None, None)
+    assert (account["cash"], account["realised_pnl"]) == ("99899.90", "0.00")
+
+
+async def test_nothing_is_worth_nothing_whatever_it_would_cost(alice: Client, world: World) -> None:
+    await world.fill((await alice.place(symbol="MUTE")).json()["id"], "1", "100")
+    await world.fill((await alice.place(symbol="MUTE", side="SELL")).json()["id"], "1", "103")
+    await world.projected()
+    account = (await alice.get("/api/v1/account")).json()
+    (position,) = account["positions"]
+    assert (position["quantity"], position["unrealised_pnl"], position["market_value"]) == ("0", "0.00", "0.00")
+    assert (account["equity"], account["realised_pnl"], account["commission"]) == ("100002.80", "3.00", "0.20")
 
 
 async def test_an_account_can_be_seen_as_it_was(alice: Client, world: World) -> None:

@@ -92,7 +92,7 @@ async def test_what_one_exit_fills_the_venue_takes_from_the_other(floor: Floor) 
     await until_statuses(floor, exits, "CANCELLED", "FILLED")
     account = (await floor.engine.trading.account(ALICE)).state
     holding = account.holding(BUY_TEN.symbol)
-    assert (holding.position.quantity, holding.working_sells, account.open_orders) == (0, 0, 0)
+    assert (holding.quantity, holding.working_sells, account.open_orders) == (0, 0, 0)
     assert state(await floor.order(order_id)) == ("FILLED", Decimal(10), ())
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from domain import account as accounts
 from domain import order as orders
-from domain.account import Account
+from domain.account import Account, Holding
 from domain.commands import Deposit, Withdraw
 from domain.events import (
     AccountEvent,
@@ -22,7 +22,6 @@ from domain.events import (
 )
 from domain.lifecycle import Flag, Status
 from domain.order import Order
-from domain.position import Position
 from domain.refusals import InsufficientFundsToWithdraw
 from domain.values import Currency, FillId, OrderId, OrderType, Price, Side
 from tests.domain.conftest import after
@@ -142,7 +141,7 @@ def test_a_fill_moves_money_and_uses_the_reservation_up() -> None:
     assert follow(after(*WORKING), PART) == [booked(Side.BUY, 40, released=40)]
     later = account(DEPOSITED, RESERVED, booked(Side.BUY, 40, released=40, commission="0.5"))
     assert (later.cash, later.reserved, later.open_orders) == (Decimal("4599.5"), 600, 1)
-    assert later.holding(ACME).position.quantity == 40
+    assert later.holding(ACME).quantity == 40
     assert later.holding(ACME).working_buys == 60
 
 
@@ -238,7 +237,7 @@ def test_a_bust_gives_the_money_back_and_holds_it_again() -> None:
     over = after(*WORKING, PART, CANCELLED)
     assert follow(over, busted(40, 0, Status.CANCELLED, leaves=0)) == [undone]
     later = account(DEPOSITED, RESERVED, booked(Side.BUY, 40, released=40), undone, changed(40, 400))
-    assert (later.cash, later.reserved, later.holding(ACME).position) == (5000, 1000, Position())
+    assert (later.cash, later.reserved, later.holding(ACME)) == (5000, 1000, Holding(working_buys=units(100)))
 
 
 def test_a_bust_of_a_fill_that_never_came_moves_nothing() -> None:
@@ -256,7 +255,7 @@ def test_a_correction_books_the_difference() -> None:
     assert follow(after(*WORKING, PART), event) == [right, changed(10, 100)]
     later = account(DEPOSITED, RESERVED, booked(Side.BUY, 40, released=40, commission="0.5"), right)
     assert later.cash == Decimal("4729.5")
-    assert (later.holding(ACME).position.quantity, later.holding(ACME).position.cost) == (30, 270)
+    assert later.holding(ACME).quantity == 30
 
 
 def test_a_correction_before_its_fill_is_a_trade() -> None:
@@ -264,13 +263,13 @@ def test_a_correction_before_its_fill_is_a_trade() -> None:
     right = trade_corrected((30, 9), (0, 0))
     assert follow(after(*WORKING), event) == [right, changed(-30, -300)]
     later = account(DEPOSITED, RESERVED, right, changed(-30, -300))
-    assert (later.cash, later.reserved, later.holding(ACME).position.cost) == (4730, 700, 270)
+    assert (later.cash, later.reserved, later.holding(ACME).quantity) == (4730, 700, 30)
 
 
 def test_a_correction_of_a_sale_moves_the_money_the_other_way() -> None:
     sold = replace(trade_corrected((30, 9), (40, 10)), side=Side.SELL, commission=dollars(2))
     later = account(DEPOSITED, booked(Side.SELL, 40, released=0), sold)
-    assert (later.cash, later.holding(ACME).position.quantity) == (5268, -30)
+    assert (later.cash, later.holding(ACME).quantity) == (5268, -30)
 
 
 def test_a_correction_that_fills_the_order_releases_what_was_held() -> None:

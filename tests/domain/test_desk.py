@@ -285,6 +285,7 @@ class Desk(RuleBasedStateMachine):
         self.trader.check_fills()
         self.trader.check_statuses()
         self.trader.check_money()
+        self.trader.check_positions()
         self.trader.check_holds()
 
     def teardown(self) -> None:

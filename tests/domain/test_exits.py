@@ -31,7 +31,6 @@ from domain.events import (
 from domain.exits import Exits, concerned, consequences, exits_of
 from domain.lifecycle import Flag, Status
 from domain.order import Order
-from domain.position import Position
 from domain.values import Currency, FillId, Money, OrderId, OrderType, Side, TimeInForce
 from tests.domain.conftest import after
 from tests.domain.orders import (
@@ -60,7 +59,7 @@ NEXT_ID = OrderId("5f0c3a5e-7d1b-4a5e-8f0e-2b9d8c7a6e51")
 BRACKET = placed(stop_loss=price_of(8), take_profit=price_of(12))
 FIRST = exits_of(ORDER_ID, FillId("f-1"))
 PART = filled(40, 40, Status.PARTIALLY_FILLED)
-ENOUGH = Account(holdings={ACME: Holding(position=Position(quantity=units(1000)))})
+ENOUGH = Account(holdings={ACME: Holding(quantity=units(1000))})
 NOBODY: dict[OrderId, Order | None] = {}
 
 
@@ -155,7 +154,7 @@ def test_a_late_fill_is_protected_too(end: OrderEvent) -> None:
 
 
 def test_what_is_not_there_cannot_be_protected_and_its_trader_is_told() -> None:
-    holding = Holding(position=Position(quantity=units(50)), working_sells=units(20))
+    holding = Holding(quantity=units(50), working_sells=units(20))
     ((order_id, event),) = led_to(BRACKET, [], PART, account=Account(holdings={ACME: holding}))
     reason = "its exits need 40 ACME; available: 30"
     assert (order_id, event) == (ORDER_ID, unprotected(reason, Status.PARTIALLY_FILLED, fill_id="f-1"))

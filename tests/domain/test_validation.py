@@ -6,7 +6,6 @@ import pytest
 
 from domain.account import Account, Holding
 from domain.lifecycle import Status
-from domain.position import Position
 from domain.refusals import InsufficientFunds
 from domain.validation import Limits, OrderValidator, ValidationResult
 from domain.values import Money, OrderType, Price, Side
@@ -116,7 +115,7 @@ def test_terms_that_do_not_fit_the_type_are_refused(terms: dict[str, Any], code:
     ],
 )
 def test_an_order_above_a_limit_is_refused(limits: Limits, code: str, message: str) -> None:
-    holding = Holding(position=Position(quantity=units(40)), working_buys=units(20))
+    holding = Holding(quantity=units(40), working_buys=units(20))
     account = Account(cash=RICH.cash, open_orders=2, holdings={ACME: holding})
     assert OrderValidator(limits).validate_risk_limits(place(), account) == ValidationResult(
         valid=False, error_code=code, message=message
@@ -125,7 +124,7 @@ def test_an_order_above_a_limit_is_refused(limits: Limits, code: str, message: s
 
 
 def test_a_sell_needs_a_position_that_nothing_else_holds() -> None:
-    holding = Holding(position=Position(quantity=units(150)), working_sells=units(51))
+    holding = Holding(quantity=units(150), working_sells=units(51))
     account = Account(holdings={ACME: holding})
     validator = OrderValidator(Limits(max_position=units(1)))
     refused = validator.validate_order(place(side=Side.SELL), account)
@@ -156,10 +155,10 @@ def test_a_larger_replacement_needs_money_for_what_it_adds() -> None:
 
 def test_a_larger_replacement_needs_units_for_what_it_adds() -> None:
     wanted = after(*SELLING, wished(1, 150))
-    holding = Holding(position=Position(quantity=units(149)), working_sells=units(100))
+    holding = Holding(quantity=units(149), working_sells=units(100))
     refused = OrderValidator().validate_replacement(after(*SELLING), wanted, Account(holdings={ACME: holding}))
     assert refused.message == "Insufficient position to sell 150 ACME; available: 149"
-    more = Holding(position=Position(quantity=units(150)), working_sells=units(100))
+    more = Holding(quantity=units(150), working_sells=units(100))
     assert OrderValidator().validate_replacement(after(*SELLING), wanted, Account(holdings={ACME: more})) == OK
 
 
@@ -173,7 +172,7 @@ def test_a_larger_replacement_needs_units_for_what_it_adds() -> None:
     ],
 )
 def test_a_larger_replacement_is_held_to_the_limits(limits: Limits, code: str | None) -> None:
-    holding = Holding(position=Position(quantity=units(40)), working_buys=units(100))
+    holding = Holding(quantity=units(40), working_buys=units(100))
     account = Account(cash=RICH.cash, holdings={ACME: holding})
     result = OrderValidator(limits).validate_replacement(after(*WORKING), after(*WORKING, wished(1, 150)), account)
     assert result.error_code == code
@@ -187,7 +186,7 @@ def test_the_fills_so_far_are_paid_for_already() -> None:
 
 @pytest.mark.parametrize("working", [WORKING, SELLING])
 def test_a_smaller_replacement_needs_nothing_even_where_there_is_less_than_nothing(working: Any) -> None:
-    holding = Holding(position=Position(quantity=units(-50)), working_buys=units(100), working_sells=units(100))
+    holding = Holding(quantity=units(-50), working_buys=units(100), working_sells=units(100))
     overdrawn = Account(cash=dollars(-10), reserved=dollars(1000), holdings={ACME: holding})
     validator = OrderValidator(Limits(max_position=units(1)))
     assert validator.validate_replacement(after(*working), after(*working, wished(1, 50)), overdrawn) == OK
@@ -197,7 +196,7 @@ def test_a_market_order_is_worth_what_the_market_was() -> None:
     market = placed(side=Side.SELL, order_type=OrderType.MARKET, price=None, reserve_price=None)
     known = (market, sent(), accepted())
     limits = Limits(max_order_notional=dollars(1))
-    holding = Holding(position=Position(quantity=units(500)), working_sells=units(100))
+    holding = Holding(quantity=units(500), working_sells=units(100))
     account = Account(holdings={ACME: holding})
     wanted = after(*known, wished(1, 150))
     assert OrderValidator(limits).validate_replacement(after(*known), wanted, account).error_code == (

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -9,12 +10,14 @@ from domain import account as accounts
 from domain import desk
 from domain.account import Account
 from domain.commands import CancelOrder, OrderCommand
-from domain.events import OrderEvent, OrderFillBusted, OrderFillCorrected, OrderFilled, OrderReplaced
+from domain.events import AccountEvent, OrderEvent, OrderFillBusted, OrderFillCorrected, OrderFilled, OrderReplaced
 from domain.exits import concerned
 from domain.lifecycle import FINAL, Flag, Status
 from domain.order import Order, evolve
+from domain.position import positions_of
 from domain.validation import OrderValidator
 from domain.values import FillId, OrderId, Side, Symbol, exactly
+from tests.domain.average_cost import Fill, held_after
 
 
 class Execution(NamedTuple):
@@ -39,12 +42,16 @@ class Ledger:
 
     def standing(self) -> list[Execution]:
         """Each fill that was not taken back under any name it has, as its last correction has it."""
+        return list(self.by_number().values())
+
+    def by_number(self) -> dict[int, Execution]:
+        """The same by the numbers of the fills."""
         levels = {number: [at for each, at in self.facts if each == number] for number, _ in self.facts}
-        return [
-            self.facts[number, max(reported)]
+        return {
+            number: self.facts[number, max(reported)]
             for number, reported in levels.items()
             if self.busted.isdisjoint((number, level) for level in {0, *reported})
-        ]
+        }
 
 
 class Trader:
@@ -55,6 +62,8 @@ class Trader:
         self.orders: dict[OrderId, Order] = {}
         self.ledgers: dict[OrderId, Ledger] = {}
         self.external = Decimal(0)
+        self.account_events: list[AccountEvent] = []
+        self.heard_of: dict[tuple[OrderId, int], None] = {}
 
     def carry_out(self, order_id: OrderId, command: OrderCommand) -> list[OrderId]:
         """Decide and record. Returns the orders that came into being by it.
@@ -62,11 +71,14 @@ class Trader:
         Raises:
             Refusal: nothing has changed.
         """
+        numbers = self.ledgers[order_id].facts if order_id in self.ledgers else ()
+        self.heard_of |= {(order_id, number): None for number, _ in numbers}
         with exactly():
             before = self.orders.get(order_id)
             decision = self._decide(order_id, command)
             for booked in decision.account_events:
                 self.account = accounts.evolve(self.account, booked)
+                self.account_events.append(booked)
             known = set(self.orders)
             self._record(order_id, before, decision.order_events)
             for other_id, event in decision.other_events:
@@ -120,21 +132,32 @@ class Trader:
     def check_money(self) -> None:
         """Not a fraction of a cent appears or vanishes."""
         with exactly():
-            cash, commission = self.external, Decimal(0)
+            cash = self.external
             held: dict[Symbol, Decimal] = {}
             for order_id, order in self.orders.items():
                 sign = 1 if order.terms.side is Side.BUY else -1
                 for each in self.ledgers[order_id].standing():
                     cash -= sign * each.quantity * each.price + each.commission
-                    commission += each.commission
                     held[order.terms.symbol] = held.get(order.terms.symbol, 0) + sign * each.quantity
             assert self.account.cash == cash
-            positions = [holding.position for holding in self.account.holdings.values()]
-            assert sum(each.commission for each in positions) == commission
-            assert sum(each.realised_pnl - each.cost for each in positions) == cash - self.external + commission
-            for symbol, holding in self.account.holdings.items():
-                assert holding.position.quantity == held.get(symbol, 0)
-                assert holding.position.quantity != 0 or holding.position.cost == 0
+        assert {symbol: holding.quantity for symbol, holding in self.account.holdings.items() if symbol in held} == held
+
+    def check_positions(self) -> None:
+        """Positions are what the fills that stand lead to, in the order in which they were heard of."""
+        standing = {order_id: ledger.by_number() for order_id, ledger in self.ledgers.items()}
+        fills: dict[Symbol, list[Fill]] = {}
+        for order_id, number in self.heard_of:
+            if fill := standing[order_id].get(number):
+                terms = self.orders[order_id].terms
+                sign = 1 if terms.side is Side.BUY else -1
+                fills.setdefault(terms.symbol, []).append(Fill(sign, *fill))
+        with exactly():
+            positions = positions_of(self.account_events)
+        for symbol, position in positions.items():
+            expected = held_after(fills.get(symbol, ()))
+            told = (position.quantity, position.cost, position.realised_pnl, position.commission)
+            assert tuple(map(Fraction, told)) == expected.as_told
+        assert set(fills) <= set(positions)
 
     def check_holds(self) -> None:
         """What is held is what the open orders hold."""

@@ -1,5 +1,6 @@
 """Logs for the read models to fold: told event by event, or whatever a desk with a few traders comes up with."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -38,7 +39,10 @@ from domain.order import Order, evolve
 from domain.refusals import Refusal
 from domain.validation import OrderValidator
 from domain.values import Money, OrderId, Price, Quantity, Side, Symbol, TraderId, exactly
+from projections.projection import Past
+from tests.domain.average_cost import Fill
 from tests.domain.orders import ACME, ALICE, NOON, ORDER_ID, bust, correction, fill, place, units
+from tests.domain.tape import Tape
 
 BOB = TraderId("bob")
 
@@ -86,6 +90,29 @@ class History:
         if decision.order is not None:
             self.orders[order_id] = decision.order
         return self
+
+    def past(self, streams: Collection[StreamId]) -> Past:
+        """Streams from their beginning."""
+        return {
+            stream_id: [recorded for recorded in self.log if recorded.stream_id == stream_id] for stream_id in streams
+        }
+
+
+SIDES = {Side.BUY: OrderId("a purchase"), Side.SELL: OrderId("a sale")}
+OPENING = Fill(1, Decimal(1), Decimal(10), Decimal(0))
+
+
+def two_sided() -> tuple[History, Tape]:
+    """Alice has bought one ACME of many that she wants, and sells it: what is reported next, she did not ask for."""
+    history = History().cash(Deposit(Money(Decimal(100_000))))
+    history.order(place(order_id=SIDES[Side.BUY]), SIDES[Side.BUY]).order(fill(1, "opening"), SIDES[Side.BUY])
+    history.order(place(order_id=SIDES[Side.SELL], side=Side.SELL, quantity=units(1)), SIDES[Side.SELL])
+    return history, Tape()
+
+
+def sides(history: History) -> dict[Side, Order]:
+    """Both orders as they are."""
+    return {side: history.orders[order_id] for side, order_id in SIDES.items()}
 
 
 def log_of(*events: OrderEvent) -> list[RecordedEvent]:

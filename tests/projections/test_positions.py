@@ -1,14 +1,21 @@
 from decimal import Decimal
+from itertools import pairwise
 
+import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.commands import Deposit
-from domain.events import TradeBooked, TradeCorrected
-from domain.values import Money, OrderId, Price, Quantity, Side, exactly
+from domain.events import AccountEvent, TradeBooked, TradeCorrected, account_stream
+from domain.position import positions_of
+from domain.values import Money, OrderId, Quantity, Side, exactly
 from projections.positions import POSITIONS, PositionRow
 from projections.projection import Key
+from tests.domain.average_cost import held_after
 from tests.domain.orders import ACME, ALICE, bust, correction, dollars, fill, place, units
-from tests.projections.histories import SETTINGS, History, histories
+from tests.domain.tape import Step, steps
+from tests.domain.test_position import told
+from tests.projections.histories import OPENING, SETTINGS, SIDES, History, histories, sides, two_sided
 
 
 def test_a_position_is_opened_at_its_price_and_closed_at_average_cost() -> None:
@@ -24,7 +31,6 @@ def test_a_position_is_opened_at_its_price_and_closed_at_average_cost() -> None:
         cost=Money(Decimal(570)),
         realised_pnl=Money(Decimal(30)),
         commission=Money(Decimal("0.1")),
-        closed_at=Price(Decimal("9.5")),
         position=len(history.log),
     )
     assert str(row.cost) == "570"
@@ -74,14 +80,35 @@ def test_positions_add_up_to_every_trade(history: History) -> None:
 
 
 @SETTINGS
-@given(histories())
-def test_positions_are_those_of_the_accounts(history: History) -> None:
-    for row in POSITIONS.fold({}, history.log).values():
-        position = history.accounts[row.trader_id].holding(row.symbol).position
-        assert (row.quantity, row.cost, row.realised_pnl, row.commission, row.closed_at) == (
-            position.quantity,
-            position.cost,
-            position.realised_pnl,
-            position.commission,
-            position.closed_at,
-        )
+@given(steps, st.data())
+def test_positions_are_what_the_fills_that_stand_lead_to_whatever_was_taken_back_or_changed_when(
+    steps: list[Step], data: st.DataObject
+) -> None:
+    history, tape = two_sided()
+    for step in steps:
+        history.order(tape.report(step, sides(history)), SIDES[step.side])
+    expected = held_after([OPENING, *tape.standing()]).as_told
+
+    (row,) = POSITIONS.fold({}, history.log).values()
+    assert told(row.held) == expected
+    with exactly():
+        events = [recorded.event for recorded in history.log if isinstance(recorded.event, AccountEvent)]
+        assert told(positions_of(events)[ACME]) == expected
+
+    # The same in batches, each of which knows the rows and the past that it asks for.
+    rows: dict[Key, PositionRow] = {}
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(history.log)), max_size=5)))
+    for start, end in pairwise([0, *cuts, len(history.log)]):
+        batch = history.log[start:end]
+        known = {key: rows[key] for key in POSITIONS.keys(batch) if key in rows}
+        rows |= POSITIONS.fold(known, batch, history.past(POSITIONS.retold(batch)))
+    assert list(rows.values()) == [row]
+
+
+def test_a_batch_without_the_past_that_it_needs_is_refused() -> None:
+    history = History().cash(Deposit(Money(Decimal(5000)))).order(place()).order(fill(60, "f-1", "9.50"))
+    known, rows = len(history.log), POSITIONS.fold({}, history.log)
+    batch = history.order(bust("f-1")).log[known:]
+    assert POSITIONS.retold(batch) == {account_stream(ALICE)}
+    with pytest.raises(LookupError, match=f"account-{ALICE} is needed up to position {batch[-2].position}"):
+        POSITIONS.fold(rows, batch)

@@ -15,12 +15,12 @@ from tests.domain.orders import filled, placed
 from tests.projections.histories import SETTINGS, History, histories, log_of
 
 
-def folded_in(projection: Projection[Any], batches: list[list[RecordedEvent]]) -> dict[Key, Any]:
-    """The rows after all batches, each folded from no more rows than it asked for."""
+def folded_in(projection: Projection[Any], history: History, batches: list[list[RecordedEvent]]) -> dict[Key, Any]:
+    """The rows after all batches, each folded from no more rows and streams than it asked for."""
     rows: dict[Key, Any] = {}
     for batch in batches:
         known = {key: rows[key] for key in projection.keys(batch) if key in rows}
-        rows |= projection.fold(known, batch)
+        rows |= projection.fold(known, batch, history.past(projection.retold(batch)))
     return rows
 
 
@@ -31,7 +31,7 @@ def test_the_size_of_the_batches_makes_no_difference(history: History, data: st.
     edges = [0, *cuts, len(history.log)]
     batches = [history.log[start:end] for start, end in pairwise(edges)]
     for projection in PROJECTIONS:
-        assert folded_in(projection, batches) == projection.fold({}, history.log)
+        assert folded_in(projection, history, batches) == projection.fold({}, history.log)
 
 
 @pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)

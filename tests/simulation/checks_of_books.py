@@ -122,7 +122,7 @@ def _holdings(evidence: Evidence, account: Account, orders: list[Order], working
         side = buys if order.terms.side is Side.BUY else sells
         side[order.terms.symbol] += ZERO if order.is_leg else order.leaves_quantity
     for symbol, holding in account.holdings.items():
-        found = (holding.position.quantity, holding.working_buys, holding.working_sells)
+        found = (holding.quantity, holding.working_buys, holding.working_sells)
         if found != (positions[symbol], buys[symbol], sells[symbol]):
             expected = ", ".join(f"{tidy(side[symbol])}" for side in (positions, buys, sells))
             yield f"{orders[0].trader_id} holds {symbol} {', '.join(map(str, found))}; it must be {expected}"

@@ -1,9 +1,10 @@
 """The read tables in memory: folded by the projections of the product, rows and checkpoint together."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from domain.events import RecordedEvent
+from domain.events import AccountEvent, RecordedEvent, StreamId
 from domain.lifecycle import FINAL, Flag, Status
 from domain.values import OrderId
 from projections.orders import ORDERS
@@ -18,6 +19,7 @@ class Tables:
 
     def __init__(self) -> None:
         self.position = 0
+        self._accounts: defaultdict[StreamId, list[RecordedEvent]] = defaultdict(list)
         self.rows: dict[str, Rows] = {projection.name: {} for projection in PROJECTIONS}
 
     def fold(self, batch: Sequence[RecordedEvent]) -> None:
@@ -27,10 +29,13 @@ class Tables:
             return
         if new[0].position != self.position + 1:
             raise AssertionError(f"the tables stand at {self.position} and are told of {new[0].position} next")
+        for recorded in new:
+            if isinstance(recorded.event, AccountEvent):
+                self._accounts[recorded.stream_id].append(recorded)
         for projection in PROJECTIONS:
             known = self.rows[projection.name]
             found = {key: known[key] for key in projection.keys(new) if key in known}
-            known |= projection.fold(found, new)
+            known |= projection.fold(found, new, self._accounts)
         self.position = new[-1].position
 
     def open_orders(self) -> tuple[Sequence[OrderId], int]:

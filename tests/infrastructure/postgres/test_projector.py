@@ -32,6 +32,7 @@ from projections.fills import FILLS
 from projections.orders import ORDERS
 from projections.projection import Key, Projection
 from projections.registry import PROJECTIONS
+from tests.cli.logs import record
 from tests.domain.orders import accepted, bust, correction, fill, place, price_of, replacement, wish
 from tests.infrastructure.postgres.pools import pool_of
 from tests.projections.histories import History
@@ -176,7 +177,7 @@ async def test_read_models_are_the_fold_of_the_log_whatever_the_batches(
 async def test_what_is_changed_taken_back_and_protected_is_folded_alike_whatever_the_batches(
     database_url: str, connection: Connection, size: int
 ) -> None:
-    log = eventful().log
+    log = await record(database_url, eventful().log)
     assert {type(recorded.event) for recorded in log} >= {
         OrderFillBusted,
         OrderFillCorrected,

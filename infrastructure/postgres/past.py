@@ -1,0 +1,44 @@
+"""What a stream held before a batch: for rows that are folded anew."""
+
+from collections import defaultdict
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+
+from domain.events import TOPICS, RecordedEvent, StreamId
+from infrastructure.codec import Codec
+from infrastructure.postgres.event_store import raw_event
+from infrastructure.postgres.rows import array
+from projections.projection import NO_PAST, Batch, Past, Projection
+
+# In the order of their positions, which within a stream is that of their versions.
+_BEFORE = """
+SELECT position, stream_id, version, type, data, metadata, recorded_at, hash
+FROM events WHERE stream_id = ANY (%s::text[]) AND type = ANY (%s::text[]) AND position < %s
+ORDER BY stream_id, version
+"""
+
+_codec: Final = Codec()
+
+
+async def past_of(connection: AsyncConnection[TupleRow], projection: Projection[Any], batch: Batch) -> Past:
+    """The streams that the projection needs to fold the batch, up to its end; only events that it cares about.
+
+    Raises:
+        psycopg.Error: the log cannot be read.
+        UnreadableEventError: an event is not one that this program knows.
+    """
+    streams = projection.retold(batch)
+    if not streams:
+        return NO_PAST
+    types = [topic for topic, event_type in TOPICS.items() if event_type in projection.events]
+    parameters = (array(streams, "text"), array(types, "text"), batch[0].position)
+    past: defaultdict[StreamId, list[RecordedEvent]] = defaultdict(list)
+    for row in await (await connection.cursor(binary=True).execute(_BEFORE, parameters)).fetchall():
+        recorded = _codec.to_recorded_event(raw_event(row))
+        past[recorded.stream_id].append(recorded)
+    for recorded in batch:
+        if recorded.stream_id in streams:
+            past[recorded.stream_id].append(recorded)
+    return past
