@@ -17,14 +17,12 @@ from psycopg import AsyncConnection, sql
 from psycopg.rows import TupleRow
 
 from application.ports import EventStore
-from domain.events import RecordedEvent
+from infrastructure.postgres.past import past_of
 from infrastructure.postgres.patience import Pool, patiently
 from infrastructure.postgres.rows import Table, array
 from infrastructure.postgres.skips import Skips, unskipped
 from infrastructure.postgres.twins import create_twin
-from projections.projection import Key, Projection
-
-Batch = Sequence[RecordedEvent]
+from projections.projection import NO_PAST, Batch, Key, Past, Projection
 
 BUILDING: Final = "building"
 """The schema of rebuilds. Any other, with a table ``progress`` like its own, can be built in as well."""
@@ -67,7 +65,8 @@ WHOLE: Final = Shard()
 class Builder:
     """Builds one shard of read tables that are there already, with their progress.
 
-    It holds two batches of events and the rows that they change, whatever the length of the log.
+    It holds two batches of events and the rows that they change, whatever the length of the log; and the stream of a row
+    that is folded anew.
 
     Args:
         pool: one of its connections is used at a time.
@@ -150,25 +149,25 @@ class Builder:
         if keys := projection.keys(mine):
             cursor = await connection.cursor(binary=True).execute(*table.load(keys))
             rows = table.loaded(await cursor.fetchall())
-        changed = folded(projection, rows, mine)
+        changed = folded(projection, rows, mine, await past_of(connection, projection, mine, self._skips))
         if changed:
             await connection.execute(*table.save(changed))
         return set(changed)
 
 
-def folded(projection: Projection[Any], rows: Mapping[Key, Any], batch: Batch) -> dict[Key, Any]:
+def folded(projection: Projection[Any], rows: Mapping[Key, Any], batch: Batch, past: Past = NO_PAST) -> dict[Key, Any]:
     """The rows that the batch changes; see ``Projection.fold``.
 
     Raises:
         BuildError: an event cannot be applied; the message names it.
     """
     try:
-        return projection.fold(rows, batch)
+        return projection.fold(rows, batch, past)
     except Exception:  # noqa: BLE001 - whatever it is, it is looked for below
         known = dict(rows)
     for recorded in batch:
         try:
-            known |= projection.fold(known, [recorded])
+            known |= projection.fold(known, [recorded], past)
         except Exception as error:
             at = f"{type(recorded.event).__name__} at position {recorded.position}"
             raise BuildError(f"{projection.name} cannot apply {at}: {error}") from error

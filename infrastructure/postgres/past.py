@@ -10,6 +10,7 @@ from domain.events import TOPICS, RecordedEvent, StreamId
 from infrastructure.codec import Codec
 from infrastructure.postgres.event_store import raw_event
 from infrastructure.postgres.rows import array
+from infrastructure.postgres.skips import NO_SKIPS, Skips, unskipped
 from projections.projection import NO_PAST, Batch, Past, Projection
 
 # In the order of their positions, which within a stream is that of their versions.
@@ -22,8 +23,10 @@ ORDER BY stream_id, version
 _codec: Final = Codec()
 
 
-async def past_of(connection: AsyncConnection[TupleRow], projection: Projection[Any], batch: Batch) -> Past:
-    """The streams that the projection needs to fold the batch, up to its end; only events that it cares about.
+async def past_of(
+    connection: AsyncConnection[TupleRow], projection: Projection[Any], batch: Batch, skips: Skips = NO_SKIPS
+) -> Past:
+    """The streams that the projection needs to fold the batch, of which nothing is skipped, up to its end.
 
     Raises:
         psycopg.Error: the log cannot be read.
@@ -34,11 +37,9 @@ async def past_of(connection: AsyncConnection[TupleRow], projection: Projection[
         return NO_PAST
     types = [topic for topic, event_type in TOPICS.items() if event_type in projection.events]
     parameters = (array(streams, "text"), array(types, "text"), batch[0].position)
+    found = await (await connection.cursor(binary=True).execute(_BEFORE, parameters)).fetchall()
+    before = [_codec.to_recorded_event(raw_event(row)) for row in found]
     past: defaultdict[StreamId, list[RecordedEvent]] = defaultdict(list)
-    for row in await (await connection.cursor(binary=True).execute(_BEFORE, parameters)).fetchall():
-        recorded = _codec.to_recorded_event(raw_event(row))
+    for recorded in [*unskipped(projection, before, skips), *batch]:
         past[recorded.stream_id].append(recorded)
-    for recorded in batch:
-        if recorded.stream_id in streams:
-            past[recorded.stream_id].append(recorded)
     return past

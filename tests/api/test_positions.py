@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from fractions import Fraction
-from random import Random
+from random import Random  # noqa: TID251 - it is seeded, and the seed is the test's name
 from typing import Any
 
 import pytest
@@ -27,7 +27,11 @@ def step_of(random: Random) -> Step:
         Decimal(random.choice(["0", "0.01", "1.5"])),
     )
     return Step(
-        random.choice(list(Side)), random.randint(1, 6), random.choice([0, 0, 0, 1, 2]), random.random() < 0.2, execution
+        random.choice(list(Side)),
+        random.randint(1, 6),
+        random.choice([0, 0, 0, 1, 2]),
+        random.random() < 0.2,
+        execution,
     )
 
 
@@ -62,7 +66,7 @@ def assert_right(account: dict[str, Any], held: Held) -> None:
 async def test_an_account_says_what_the_fills_that_stand_lead_to_whatever_was_taken_back_or_changed_when(
     alice: Client, world: World, seed: int
 ) -> None:
-    random, tape = Random(seed), Tape()
+    random, tape = Random(seed), Tape()  # noqa: S311 - nothing here is secret
     opening = Fill(1, Decimal(1), Decimal(100), Decimal("0.10"))
     ids = {Side.BUY: (await alice.place(quantity="100")).json()["id"]}
     await world.fill(ids[Side.BUY], "1", "100")

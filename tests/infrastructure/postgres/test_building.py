@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import AsyncConnection, sql
 
-from domain.events import RecordedEvent
+from domain.events import RecordedEvent, TradeBooked
+from domain.values import OrderId
 from infrastructure.postgres.building import BUILDING, WHOLE, Builder, BuildError, Shard, begin
 from infrastructure.postgres.event_store import PostgresEventStore
 from infrastructure.postgres.rows import reader
@@ -20,9 +21,11 @@ from infrastructure.postgres.skips import NO_SKIPS, Skips
 from projections.accounts import ACCOUNTS
 from projections.fills import FILLS
 from projections.orders import ORDERS
+from projections.positions import POSITIONS
 from projections.projection import Key, Projection
 from projections.registry import PROJECTIONS
 from tests.cli.logs import record
+from tests.domain.orders import bust
 from tests.infrastructure.postgres.pools import pool_of
 from tests.infrastructure.postgres.test_projector import busy, eventful
 
@@ -126,9 +129,9 @@ async def test_the_log_is_read_in_batches_of_which_two_are_held(
         asked.append(limit)
         return await read(store, after, limit)
 
-    def folding(projection: Projection[Any], known: Any, batch: Any) -> Any:
+    def folding(projection: Projection[Any], known: Any, batch: Any, past: Any) -> Any:
         loaded.append(len(known) + len(batch))
-        return fold(projection, known, batch)
+        return fold(projection, known, batch, past)
 
     monkeypatch.setattr(PostgresEventStore, "read", watched)
     monkeypatch.setattr(Projection, "fold", folding)
@@ -146,6 +149,16 @@ async def test_what_is_skipped_is_not_applied(database_url: str) -> None:
     ) as it:
         await it.build(0, len(log), 4, nothing)
     assert rows(database_url, FILLS) == FILLS.fold({}, [recorded for recorded in log if recorded is not fill])
+
+
+async def test_what_is_skipped_is_not_told_again_either(database_url: str) -> None:
+    log = await record(database_url, busy(orders=3).order(bust("f-2"), OrderId("order 2")).log)
+    trade = next(recorded for recorded in log if isinstance(recorded.event, TradeBooked))
+    skips = {"positions": [trade.position]}
+    async with builder(database_url, await begun(database_url, [POSITIONS]), [POSITIONS], skips=skips) as it:
+        await it.build(0, len(log), 4, nothing)
+    left = [recorded for recorded in log if recorded is not trade]
+    assert rows(database_url, POSITIONS) == POSITIONS.fold({}, left) != POSITIONS.fold({}, log)
 
 
 async def test_an_event_that_cannot_be_applied_is_named(database_url: str) -> None:
