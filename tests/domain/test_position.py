@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from domain.events import FundsDeposited, TradeBooked, TradeCorrected
 from domain.position import Position, position_of, positions_of
-from domain.values import FillId, Money, Price, Quantity, Side, Symbol, exactly
+from domain.values import Currency, FillId, Money, Price, Quantity, Side, Symbol, exactly
 from tests.domain.average_cost import Fill, held_after
 from tests.domain.orders import ACME, ORDER_ID, dollars, price_of, units
 
@@ -152,7 +152,7 @@ def test_a_trade_that_is_changed_stays_at_its_place() -> None:
 
 def test_the_trades_of_each_symbol_are_its_own() -> None:
     other = replace(SALE, symbol=Symbol("OTHER"))
-    positions = positions_of([FIRST, FundsDeposited(amount=dollars(5)), other])
+    positions = positions_of([FIRST, FundsDeposited(amount=dollars(5), currency=Currency.USD), other])
     assert {symbol: told(position)[:2] for symbol, position in positions.items()} == {
         ACME: (10, 100),
         Symbol("OTHER"): (-10, -200),
