@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from benchmarks import appending, posting, streaming, table
+from benchmarks import appending, posting, streaming, table, whole
 from benchmarks.rounds import FULL, QUICK, Figure, Pace
 from benchmarks.surroundings import Surroundings, machine, surroundings
 
@@ -23,6 +23,9 @@ BENCHMARKS = {
     "appends": Benchmark(appending.appends, 110, 20),
     "posts": Benchmark(posting.posts, 80, 20),
     "streams": Benchmark(streaming.streams, 80, 25),
+    "acknowledgements": Benchmark(whole.acknowledgements, 60, 20),
+    "starts": Benchmark(whole.starts, 20, 10),
+    "soak": Benchmark(whole.soak, 620, 100),
 }
 
 

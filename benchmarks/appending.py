@@ -82,5 +82,7 @@ def _placed() -> OrderPlaced:
         take_profit=None,
         reference_price=Price(ORDER.quantity),
         reserve_price=ORDER.price or Price(ORDER.quantity),
+        parent_order_id=None,
+        oco_order_id=None,
         status=Status.PENDING,
     )

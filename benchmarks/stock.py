@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from time import perf_counter
-from uuid import uuid4  # noqa: TID251 - stock aggregates are named at random
+from uuid import UUID, uuid4  # noqa: TID251 - stock aggregates are named at random
 
 import psycopg
 from eventsourcing.application import Application
@@ -37,7 +37,7 @@ class Stock:
 
     def __init__(self, url: str) -> None:
         address = conninfo_to_dict(url)
-        self._application = Application[StockOrder](
+        self._application = Application[UUID](
             env={
                 "PERSISTENCE_MODULE": "eventsourcing.postgres",
                 "POSTGRES_DBNAME": str(address["dbname"]),

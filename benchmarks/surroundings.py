@@ -48,7 +48,7 @@ class Surroundings:
         """The URL of a new database with nothing in it."""
         name = f"bench_{next(self.numbers)}"
         with psycopg.connect(self.postgres, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type] # the name is ours
+            connection.execute(f"CREATE DATABASE {name}")
         return self.postgres.replace("/orderlog?", f"/{name}?")
 
 
@@ -67,7 +67,7 @@ def machine(postgres: str) -> dict[str, str]:
     """What the figures were measured on."""
     with psycopg.connect(postgres) as connection:
         settings = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
-        found = {name: str(connection.execute(f"SHOW {name}").fetchone()[0]) for name in settings}  # type: ignore[arg-type,index] # names of ours, and one row
+        found = {name: str(connection.execute(f"SHOW {name}").fetchone()[0]) for name in settings}  # type: ignore[index] # there is one row
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "processors": str(os.cpu_count()),
