@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: run test simulate test-faults check lock clean
+.PHONY: run test simulate test-faults bench check lock clean
 
 run: $(VENV)/.runtime  ## The whole engine with embedded servers; the tether ends it also when make itself is killed.
 	@exec $(BIN)/python infrastructure/embedded/tether.py $$PPID 15 same $(CURDIR)/$(BIN)/orderlog serve
@@ -17,6 +17,9 @@ simulate: $(VENV)/.development  ## The engine in a simulated world: SEEDS=1000 o
 
 test-faults: $(VENV)/.development  ## Kill every process at every boundary and at random; FAULTS_SEED=n is that run again.
 	FAULTS_ROUNDS=all FAULTS_SEED=$${FAULTS_SEED:-$$(date +%s)} $(BIN)/python -m pytest --quiet --capture=no tests/faults
+
+bench: $(VENV)/.development  ## Measure side by side; QUICK=1: all in a few minutes; NAME="orders posts": only these.
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(NAME)
 
 check: $(VENV)/.development  ## Lint, format, types, and the dependency law.
 	$(BIN)/ruff check .

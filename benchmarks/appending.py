@@ -6,7 +6,7 @@ import psycopg
 
 from benchmarks.desk import ORDER, Desk
 from benchmarks.rounds import Figure, Goal, Pace, best, in_turns
-from benchmarks.stock import THREADS, Pgbench, Stock, prepared
+from benchmarks.stock import THREADS, Pgbench, Stock
 from benchmarks.surroundings import Surroundings
 from domain.events import OrderPlaced
 from domain.lifecycle import Status
@@ -57,8 +57,7 @@ def appends(around: Surroundings, pace: Pace) -> Iterator[Figure]:
         event = _placed()
         state = b"x" * 480  # about what the event is as JSON
         inserts = {
-            f"insert_events, {threads} threads": stock.insert(threads, prepared("OrderPlaced", state))
-            for threads in THREADS
+            f"insert_events, {threads} threads": stock.insert(threads, "OrderPlaced", state) for threads in THREADS
         }
         reached = in_turns({"ours": desk.append(event), **inserts}, pace)
     stock.close()

@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -62,19 +62,13 @@ class Stock:
 
         return lambda seconds: _in_threads(threads, seconds, save_one)
 
-    def insert(self, threads: int, events: Iterator[StoredEvent]) -> Callable[[float], float]:
-        """Measures inserts of one prepared event, a second."""
+    def insert(self, threads: int, topic: str, state: bytes) -> Callable[[float], float]:
+        """Measures inserts of one event with these bytes, the first of a stream of its own, a second."""
 
         def insert_one() -> None:
-            self._application.recorder.insert_events([next(events)])
+            self._application.recorder.insert_events([StoredEvent(uuid4(), 1, topic, state)])
 
         return lambda seconds: _in_threads(threads, seconds, insert_one)
-
-
-def prepared(topic: str, state: bytes) -> Iterator[StoredEvent]:
-    """Events with these bytes, each the first of a stream of its own."""
-    while True:
-        yield StoredEvent(uuid4(), 1, topic, state)
 
 
 def _in_threads(threads: int, seconds: float, act: Callable[[], None]) -> float:
