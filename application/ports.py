@@ -88,11 +88,15 @@ class Transaction:
 
     ``reads`` gives the version of every stream the decision looked at (0: the stream did not exist), after the
     transactions before it in the same batch. A transaction without events asks only whether its reads still hold.
+
+    ``read_since`` is a position that none of these versions stands before, not counting streams whose names were made
+    for this transaction. 0, and they may stand anywhere: then a store may have to look them up.
     """
 
     reads: Mapping[StreamId, int]
     events: Sequence[NewEvent] = ()
     keys: Mapping[Key, KeyUse] = field(default_factory=dict)
+    read_since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,7 +268,8 @@ class Sequencer:
                 plan = command.decide(before, keys)
                 after, new_events = _numbered(plan, before, command.metadata)
             except Refusal as refusal:
-                decided.append(_Decided(pending, Transaction(reads), before, before, None, refusal))
+                transaction = Transaction(reads, read_since=self._read_since(command))
+                decided.append(_Decided(pending, transaction, before, before, None, refusal))
                 continue
             except Exception as error:  # noqa: BLE001 - a fault of one command must not fail its batch mates
                 _fail(pending, error)
@@ -279,9 +280,14 @@ class Sequencer:
             }
             working.update(after)
             keys.update(uses)
-            transaction = Transaction(reads, new_events, uses)
+            transaction = Transaction(reads, new_events, uses, self._read_since(command))
             decided.append(_Decided(pending, transaction, before, after, plan.replay_of, None))
         return decided
+
+    def _read_since(self, command: Command) -> int:
+        """The position of the oldest last event among the streams of a command."""
+        read = (each for each in command.streams if each not in command.new_streams)
+        return min((self._cache[each].snapshot.position for each in read), default=self._end)
 
     def _known(self, decided: Sequence[_Decided]) -> int:
         """The position up to which everything that was read is known to have been the newest."""

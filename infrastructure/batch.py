@@ -21,6 +21,7 @@ class Write(NamedTuple):
     events: Sequence[StoredEvent] = ()
     metadata: Sequence[bytes] = ()
     keys: Mapping[Key, KeyUse] = {}
+    read_since: int = 0
 
 
 class Head(NamedTuple):
@@ -67,7 +68,9 @@ def encode(transaction: Transaction, codec: Codec) -> Write:
         # The events of a command mostly share one object.
         metadata.append(metadata[-1] if event.metadata is previous else codec.encode_metadata(event.metadata))
         previous = event.metadata
-    return Write(reads, list(map(codec.to_stored_event, transaction.events)), metadata, transaction.keys)
+    return Write(
+        reads, list(map(codec.to_stored_event, transaction.events)), metadata, transaction.keys, transaction.read_since
+    )
 
 
 def judge(writes: Iterable[Write], versions: Mapping[str, int], taken: Collection[Key]) -> list[bool]:

@@ -1,7 +1,7 @@
 """The worker: what happens to an order after it is recorded. One worker leads, the others stand by.
 
 The leader keeps the read models up with the log, sends orders to the venue and books its reports, publishes status
-changes and refreshes the instruments. When it dies, its leadership ends with its connection, and another one takes over.
+changes, refreshes the instruments and makes the log's next partition. When it dies, its leadership ends with its connection, and another one takes over.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from infrastructure.logs import configure_logs
 from infrastructure.postgres.heartbeats import beat
 from infrastructure.postgres.instruments import save_instruments
 from infrastructure.postgres.leadership import Leadership
+from infrastructure.postgres.partitions import extend_ahead
 from infrastructure.postgres.projector import Projector
 from infrastructure.settings import Settings, load_settings
 
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _REFRESH_SECONDS = 1.0
 _ASIDE_SECONDS = 5.0
+_PARTITIONS_SECONDS = 60.0
 _RESTART_PAUSES_SECONDS = (0.5, 1.0, 2.0, 5.0)
 
 
@@ -85,6 +87,7 @@ async def _lead(engine: Engine, venue: AlpacaVenue) -> None:
         ("execution", executor.run),
         ("status", lambda: status.run(engine.follower.position)),
         ("instruments", lambda: _refresh_instruments(engine, venue)),
+        ("partitions", lambda: _make_partitions(engine)),
     )
     async with asyncio.TaskGroup() as group:
         for name, job in jobs:
@@ -113,6 +116,13 @@ async def _refresh_instruments(engine: Engine, venue: AlpacaVenue) -> None:
         else:
             await beat(engine.pool, "exchange", "answers", is_ok=True)
         await engine.clock.sleep(_REFRESH_SECONDS)
+
+
+async def _make_partitions(engine: Engine) -> None:
+    """See to it that the log can always grow into its next partition."""
+    while True:
+        await extend_ahead(engine.pool)
+        await engine.clock.sleep(_PARTITIONS_SECONDS)
 
 
 def main() -> None:

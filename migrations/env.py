@@ -9,5 +9,5 @@ UPGRADE_LOCK = 0x6F726465726C6F67
 context.configure(connection=context.config.attributes["connection"], target_metadata=None)
 with context.begin_transaction():
     # Taken before Alembic looks at the version table, so that the one who waited finds the work done.
-    context.execute(text(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})"))
+    context.execute(text(f"SELECT pg_advisory_lock({UPGRADE_LOCK})"))
     context.run_migrations()

@@ -6,6 +6,28 @@ CREATE SCHEMA previous;
 
 COMMENT ON SCHEMA previous IS 'Read tables that were replaced by rebuilt ones, until somebody drops them.';
 
+CREATE FUNCTION public.extend_events(until bigint, size bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    first bigint;
+    partition text;
+BEGIN
+    LOOP
+        SELECT max(last_position) + 1 INTO first FROM event_partitions;
+        EXIT WHEN first > until;
+        LOCK TABLE events IN SHARE UPDATE EXCLUSIVE MODE;
+        -- Whoever had to wait for the lock looks again.
+        CONTINUE WHEN first <= (SELECT max(last_position) FROM event_partitions);
+        partition := 'events_from_' || first;
+        EXECUTE format('CREATE TABLE %I (LIKE events INCLUDING DEFAULTS INCLUDING CONSTRAINTS, UNIQUE (stream_id, version))', partition);
+        EXECUTE format('ALTER TABLE events ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)', partition, first, first + size);
+    END LOOP;
+END $$;
+
+COMMENT ON FUNCTION public.extend_events(until bigint, size bigint) IS 'Makes partitions of the log, each for size positions, until there is one for position until.';
+
 CREATE TABLE building.progress (
     name text NOT NULL COLLATE pg_catalog."C",
     shard integer NOT NULL,
@@ -61,7 +83,8 @@ CREATE TABLE public.events (
     metadata text NOT NULL,
     recorded_at timestamp with time zone NOT NULL,
     hash bytea NOT NULL
-);
+)
+PARTITION BY RANGE ("position");
 
 COMMENT ON TABLE public.events IS 'The execution log. data and metadata are JSON as text, because the hash chain covers their exact bytes.';
 
@@ -75,6 +98,28 @@ CREATE VIEW public.event_log AS
     recorded_at,
     encode(hash, 'hex'::text) AS hash
    FROM public.events;
+
+CREATE VIEW public.event_partitions AS
+ SELECT pg_class.relname AS name,
+    (bounds.bounds[1])::bigint AS first_position,
+    ((bounds.bounds[2])::bigint - 1) AS last_position
+   FROM ((pg_inherits
+     JOIN pg_class ON ((pg_class.oid = pg_inherits.inhrelid)))
+     CROSS JOIN LATERAL regexp_match(pg_get_expr(pg_class.relpartbound, pg_inherits.inhrelid), '\(''(\d+)''\) TO \(''(\d+)''\)'::text) bounds(bounds))
+  WHERE (pg_inherits.inhparent = ('public.events'::regclass)::oid);
+
+COMMENT ON VIEW public.event_partitions IS 'The partitions of the log, and the positions that each is for.';
+
+CREATE TABLE public.events_from_1 (
+    "position" bigint CONSTRAINT events_position_not_null NOT NULL,
+    stream_id text CONSTRAINT events_stream_id_not_null NOT NULL COLLATE pg_catalog."C",
+    version integer CONSTRAINT events_version_not_null NOT NULL,
+    type text CONSTRAINT events_type_not_null NOT NULL COLLATE pg_catalog."C",
+    data text CONSTRAINT events_data_not_null NOT NULL,
+    metadata text CONSTRAINT events_metadata_not_null NOT NULL,
+    recorded_at timestamp with time zone CONSTRAINT events_recorded_at_not_null NOT NULL,
+    hash bytea CONSTRAINT events_hash_not_null NOT NULL
+);
 
 CREATE TABLE public.execution_log (
     id bigint NOT NULL,
@@ -223,6 +268,8 @@ CREATE UNLOGGED TABLE public.stream_tickets (
 
 COMMENT ON TABLE public.stream_tickets IS 'Tickets that nobody has used yet, by their SHA-256.';
 
+ALTER TABLE ONLY public.events ATTACH PARTITION public.events_from_1 FOR VALUES FROM ('1') TO ('10000001');
+
 ALTER TABLE ONLY building.progress
     ADD CONSTRAINT progress_pkey PRIMARY KEY (name, shard);
 
@@ -238,8 +285,11 @@ ALTER TABLE ONLY public.checkpoints
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_pkey PRIMARY KEY ("position");
 
-ALTER TABLE ONLY public.events
-    ADD CONSTRAINT events_stream_id_version_key UNIQUE (stream_id, version);
+ALTER TABLE ONLY public.events_from_1
+    ADD CONSTRAINT events_from_1_pkey PRIMARY KEY ("position");
+
+ALTER TABLE ONLY public.events_from_1
+    ADD CONSTRAINT events_from_1_stream_id_version_key UNIQUE (stream_id, version);
 
 ALTER TABLE ONLY public.execution_log
     ADD CONSTRAINT execution_log_pkey PRIMARY KEY (id);
@@ -274,7 +324,9 @@ ALTER TABLE ONLY public.projection_stops
 ALTER TABLE ONLY public.stream_tickets
     ADD CONSTRAINT stream_tickets_pkey PRIMARY KEY (digest);
 
-CREATE INDEX events_trader ON public.events USING btree ((((metadata)::jsonb ->> 'trader_id'::text)), "position");
+CREATE INDEX events_trader ON ONLY public.events USING btree ((((metadata)::jsonb ->> 'trader_id'::text)), "position");
+
+CREATE INDEX events_from_1_expr_position_idx ON public.events_from_1 USING btree ((((metadata)::jsonb ->> 'trader_id'::text)), "position");
 
 CREATE INDEX execution_log_of_order ON public.execution_log USING btree (order_id, id);
 
@@ -289,3 +341,7 @@ CREATE INDEX orders_open ON public.orders USING btree (trader_id, created_positi
 CREATE INDEX orders_over ON public.orders USING btree (trader_id, status, created_position) WHERE (NOT is_open);
 
 CREATE INDEX stream_tickets_expiry ON public.stream_tickets USING btree (expires_at);
+
+ALTER INDEX public.events_trader ATTACH PARTITION public.events_from_1_expr_position_idx;
+
+ALTER INDEX public.events_pkey ATTACH PARTITION public.events_from_1_pkey;

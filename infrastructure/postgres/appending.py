@@ -13,6 +13,7 @@ from application.ports import Key
 from infrastructure.batch import Batch, Head, Write, chain, judge
 from infrastructure.postgres import arrays
 from infrastructure.postgres.connecting import Session
+from infrastructure.postgres.partitions import CurrentPartition, extend
 
 CHANNEL = "orderlog_events"
 """Where every commit tells the new end of the log."""
@@ -73,14 +74,21 @@ RETURNING position
 
 
 def append(
-    session: Session, writes: Sequence[Write], known_position: int | None, tracking: Tracking | None = None
+    session: Session,
+    current: CurrentPartition,
+    writes: Sequence[Write],
+    known_position: int | None,
+    tracking: Tracking | None = None,
 ) -> tuple[Sequence[bool], Batch]:
     """Record, in one commit, the writes that hold; returns which did, and the batch they made.
 
     Args:
         session: where to.
+        current: the partition that the last append over this session went to.
         writes: in the order in which they were decided.
-        known_position: the reads were right when the log ended there; None has all of them checked.
+        known_position: the reads were right when the log ended there; None has all of them checked. They are checked
+            also where one was of an event in an earlier partition, because the index that would find a version to be
+            there already is that of one partition.
         tracking: recorded with the writes, or nothing is.
 
     Raises:
@@ -89,18 +97,25 @@ def append(
             were recorded.
     """
     try:
-        return session.run(_Work(writes, known_position, tracking).attempt)
+        return session.run(_Work(current, writes, known_position, tracking).attempt)
     except UniqueViolation:
         if known_position is None:
             raise
         # What the caller took for right was not: look closely.
-        return session.run(_Work(writes, None, tracking).attempt)
+        return session.run(_Work(current, writes, None, tracking).attempt)
 
 
 class _Work:
     """What is to be appended, attempted until it is known to have succeeded or failed."""
 
-    def __init__(self, writes: Sequence[Write], known_position: int | None, tracking: Tracking | None) -> None:
+    def __init__(
+        self,
+        current: CurrentPartition,
+        writes: Sequence[Write],
+        known_position: int | None,
+        tracking: Tracking | None,
+    ) -> None:
+        self._current = current
         self._writes = writes
         self._known_position = known_position
         self._tracking = tracking
@@ -118,13 +133,17 @@ class _Work:
             raise IntegrityError(f"{self._tracking} is not above what is recorded")
         versions: dict[str, int] = {}
         taken: set[Key] = set()
-        if head.position != self._known_position:
+        last = head.position + sum(len(write.events) for write in self._writes)
+        begins = self._current.first_position(connection, last)
+        if head.position != self._known_position or not self._were_read_since(begins):
             versions, taken = self._look_up(connection)
         holding = judge(self._writes, versions, taken)
         batch = chain(head, self._writes, holding)
         if not batch.events:
             connection.execute("ROLLBACK")
             return holding, batch
+        if begins is None:
+            extend(connection, last)
         self._sent = holding, batch
         _commit(connection, batch)
         return holding, batch
@@ -137,6 +156,9 @@ class _Work:
             return head, True
         tracking = self._tracking.application_name, self._tracking.notification_id
         return head, connection.execute(TRACK, tracking).fetchone() is not None
+
+    def _were_read_since(self, position: int | None) -> bool:
+        return position == 1 or (position is not None and all(write.read_since >= position for write in self._writes))
 
     def _look_up(self, connection: Connection[TupleRow]) -> tuple[dict[str, int], set[Key]]:
         """The versions of all streams, and those of the keys that are taken."""

@@ -18,6 +18,7 @@ from infrastructure.postgres import arrays
 from infrastructure.postgres.appending import VERSIONS, append, key_columns
 from infrastructure.postgres.connecting import UNAVAILABLE, Session, hang_up
 from infrastructure.postgres.connections import Connections
+from infrastructure.postgres.partitions import CurrentPartition
 from infrastructure.postgres.patience import patiently
 
 T = TypeVar("T")
@@ -84,6 +85,7 @@ class PostgresEventStore:
         self._codec = codec or Codec()
         self._patience_seconds = patience_seconds
         self._session = Session(url, patience_seconds)
+        self._current = CurrentPartition()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="event-writer")
         self._connections = Connections(url)
 
@@ -201,7 +203,7 @@ class PostgresEventStore:
 
     def _append(self, transactions: Sequence[Transaction], known_position: int) -> Appended:
         writes = [encode(transaction, self._codec) for transaction in transactions]
-        holding, batch = append(self._session, writes, known_position)
+        holding, batch = append(self._session, self._current, writes, known_position)
         return answer(transactions, holding, batch)
 
     async def _check(self, transactions: Sequence[Transaction], known_position: int) -> Appended:

@@ -28,6 +28,7 @@ from infrastructure.batch import Write
 from infrastructure.postgres import arrays
 from infrastructure.postgres.appending import CHANNEL, TRACK, append
 from infrastructure.postgres.connecting import UNAVAILABLE, Session, conninfo
+from infrastructure.postgres.partitions import CurrentPartition
 
 _HIGHEST_VERSION = 2**31 - 1
 _HIGHEST_POSITION = 2**63 - 1
@@ -80,6 +81,7 @@ class PostgresRecorder(ProcessRecorder):
     def __init__(self, url: str, patience_seconds: float = 10.0) -> None:
         self.url = url
         self._writing = Session(url, patience_seconds)
+        self._current = CurrentPartition()
         self._reading = Session(url, patience_seconds)
 
     def close(self) -> None:
@@ -103,7 +105,7 @@ class PostgresRecorder(ProcessRecorder):
                 self.insert_tracking(tracking)
             return []
         write = Write(_reads(stored_events), stored_events, [b"{}"] * len(stored_events))
-        (holds,), batch = append(self._writing, [write], None, tracking)
+        (holds,), batch = append(self._writing, self._current, [write], None, tracking)
         if not holds:
             raise persistence.IntegrityError("a version is there already or does not follow")
         return list(range(batch.first, batch.head.position + 1))
