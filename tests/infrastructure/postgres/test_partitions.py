@@ -134,19 +134,19 @@ ALL = "SELECT array_agg(events ORDER BY position)::text FROM events"
 
 
 async def test_a_log_with_events_becomes_partitions_and_one_table_again(empty_database_url: str) -> None:
-    upgrade(empty_database_url, "0007")
+    upgrade(empty_database_url, "0008")
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute(INSERT, (1, 100))
         connection.execute("UPDATE log_head SET position = 100")
         before = connection.execute(ALL).fetchone()
-        upgrade(empty_database_url, "0008")
+        upgrade(empty_database_url, "0009")
         assert connection.execute(ALL).fetchone() == before
     let_first_partition_end_at(empty_database_url, 100)
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute("SELECT extend_events(250, 100)")
         connection.execute(INSERT, (101, 230))
         before = connection.execute(ALL).fetchone()
-        downgrade(empty_database_url, "0007")
+        downgrade(empty_database_url, "0008")
         assert connection.execute(ALL).fetchone() == before
 
 
@@ -154,17 +154,17 @@ async def test_a_log_with_events_becomes_partitions_and_one_table_again(empty_da
 async def test_the_first_partition_leaves_room_for_what_is_recorded_meanwhile(
     empty_database_url: str, position: int, last: int
 ) -> None:
-    upgrade(empty_database_url, "0007")
+    upgrade(empty_database_url, "0008")
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute("UPDATE log_head SET position = %s", (position,))
-    upgrade(empty_database_url, "0008")
+    upgrade(empty_database_url, "0009")
     assert partitions_of(empty_database_url) == [("events_from_1", 1, last)]
 
 
 async def test_a_log_whose_beginning_is_archived_is_not_made_one_table(empty_database_url: str) -> None:
-    upgrade(empty_database_url, "0008")
+    upgrade(empty_database_url, "0009")
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         connection.execute("SELECT extend_events(10000001, 10)")
         connection.execute("ALTER TABLE events DETACH PARTITION events_from_1")
     with pytest.raises(Exception, match="restore what was archived first"):
-        downgrade(empty_database_url, "0007")
+        downgrade(empty_database_url, "0008")
