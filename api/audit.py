@@ -19,6 +19,7 @@ from api.queries import own_order
 from api.requests import parse_last_event_id
 from api.schemas import EventsQuery
 from api.views import View, time_text
+from application.ports import AsOf
 from domain.events import StreamId, order_stream
 from domain.refusals import OrderNotFound
 from infrastructure.codec import RawEvent
@@ -87,7 +88,8 @@ async def _page(call: Call, query: EventsQuery, after: int, limit: int) -> Seque
         types=(query.type,) if query.type else (),
         trader_id=query.trader_id,
         stream_id=_stream_id(query),
-        until=query.until,
+        since=query.since,
+        as_of=AsOf(query.until, query.to),
     )
 
 
@@ -118,7 +120,7 @@ async def _sse(call: Call, query: EventsQuery, after: int) -> AsyncIterator[byte
             yield b"".join(b"id: %d\ndata: %s\n\n" % (raw.position, _encode(event_view(raw))) for raw in page)
             after = page[-1].position
             sent += len(page)
-        if query.until is not None or sent == query.limit:
+        if query.until is not None or sent == query.limit or (query.to is not None and known >= query.to):
             return
         after = max(after, known)
         try:

@@ -82,7 +82,7 @@ async def _move_cash(call: Call, request: AccountRequest) -> Answer:
     account = await call.engine.trading.move_cash(
         trader_id, request, _caller(call, "ops"), parse_idempotency_key(call.headers)
     )
-    portfolio = await call.engine.trading.portfolio(trader_id, version=account.version)
+    portfolio = await call.engine.trading.portfolio(trader_id, account.version)
     return json_answer(portfolio_view(trader_id, portfolio, call.engine.instruments.get))
 
 

@@ -1,9 +1,8 @@
 """Queries: one order from the log, everything else from the read models."""
 
 from collections.abc import Iterable
-from datetime import datetime
 
-from api.account_views import account_view, portfolio_view, position_views
+from api.account_views import account_view, position_views
 from api.answers import Answer, etag, json_answer, order_answer
 from api.auth import AUDITOR, OPS
 from api.endpoints import Call
@@ -15,23 +14,25 @@ from api.views import (
     order_row_view,
     price_text,
 )
+from application.ports import NOW, AsOf
 from application.snapshots import Snapshot
 from domain.order import Order
 from domain.position import Position
 from domain.refusals import OrderNotFound
 from domain.values import Symbol
+from infrastructure.postgres.history import account_at, orders_at
 from projections.positions import PositionRow
 
 _WAIT_SECONDS_MAX = 1.0
 
 
-async def own_order(call: Call, version: int | None = None, as_of: datetime | None = None) -> Snapshot[Order]:
+async def own_order(call: Call, as_of: AsOf = NOW, version: int | None = None) -> Snapshot[Order]:
     """The order that the path names, if it is the caller's.
 
     Raises:
         OrderNotFound: there is none, or it was not there yet, or it is somebody else's, which is the same to the caller.
     """
-    order = await call.engine.trading.order(call.order_id, version=version, as_of=as_of)
+    order = await call.engine.trading.order(call.order_id, as_of, version)
     if order is None or order.state.trader_id != call.trader_id:
         raise OrderNotFound
     return order
@@ -40,7 +41,7 @@ async def own_order(call: Call, version: int | None = None, as_of: datetime | No
 async def get_order(call: Call) -> Answer:
     """The order, as fresh as the log, or as it was."""
     query: OrderQuery = call.query
-    order = await own_order(call, query.version, query.as_of)
+    order = await own_order(call, query.moment or NOW, query.version)
     if query.version not in {None, order.version}:
         raise OrderNotFound
     if _matches(call.headers.get(b"if-none-match"), etag(order.version)):
@@ -52,16 +53,13 @@ async def list_orders(call: Call) -> Answer:
     """The trader's orders, newest first."""
     query: OrdersQuery = call.query
     read_models = call.engine.read_models
-    if query.min_position is not None:
-        await read_models.wait_for(("orders", "fills"), query.min_position, _WAIT_SECONDS_MAX)
-    page = await read_models.orders_page(
-        call.trader_id,
-        status=query.status,
-        symbol=query.symbol,
-        limit=query.limit,
-        offset=query.offset,
-        cursor=query.cursor,
-    )
+    chosen = query.model_dump(include={"status", "symbol", "limit", "offset", "cursor"})
+    if query.moment is not None:
+        page = await orders_at(call.engine.store, call.trader_id, query.moment, **chosen)
+    else:
+        if query.min_position is not None:
+            await read_models.wait_for(("orders", "fills"), query.min_position, _WAIT_SECONDS_MAX)
+        page = await read_models.orders_page(call.trader_id, **chosen)
     orders = [order_row_view(row, fills) for row, fills in page.orders]
     return json_answer({"orders": orders, "next_cursor": page.next_cursor, "position": page.position})
 
@@ -76,14 +74,14 @@ async def list_fills(call: Call) -> Answer:
 async def get_account(call: Call) -> Answer:
     """The trader's cash and positions."""
     query: AsOfQuery = call.query
-    return json_answer(await _account(call, query.as_of))
+    return json_answer(await _account(call, query.moment))
 
 
 async def list_positions(call: Call) -> Answer:
     """What the trader holds and has traded."""
     query: AsOfQuery = call.query
-    if query.as_of is not None:
-        account = await _account(call, query.as_of)
+    if query.moment is not None:
+        account = await _account(call, query.moment)
         return json_answer({"positions": account["positions"], "position": account["position"]})
     await _caught_up(call)
     found = await call.engine.read_models.positions_of(call.trader_id)
@@ -116,13 +114,15 @@ async def list_instruments(call: Call) -> Answer:
     return json_answer({"instruments": instruments})
 
 
-async def _account(call: Call, as_of: datetime | None) -> View:
-    trader_id, quotes = call.trader_id, call.engine.instruments.get
+async def _account(call: Call, as_of: AsOf | None) -> View:
+    trader_id = call.trader_id
     if as_of is not None:
-        return portfolio_view(trader_id, await call.engine.trading.portfolio(trader_id, as_of=as_of), quotes)
+        past = await account_at(call.engine.store, trader_id, as_of)
+        # What a unit was worth then is not in the log.
+        return account_view(past.account, _positions(past.positions), lambda _: None, past.position)
     await _caught_up(call)
     page = await call.engine.read_models.account_of(trader_id)
-    return account_view(page.account, _positions(page.positions), quotes, page.position)
+    return account_view(page.account, _positions(page.positions), call.engine.instruments.get, page.position)
 
 
 async def _caught_up(call: Call) -> None:

@@ -25,6 +25,7 @@ from api.fields import (
     QuantityText,
     TimeText,
 )
+from application.ports import AsOf
 from domain.events import TOPICS
 from domain.lifecycle import Flag, Status
 from domain.values import OrderType, Side, TimeInForce
@@ -84,20 +85,26 @@ class NoQuery(Asked):
     """No parameters."""
 
 
-class OrderQuery(Asked):
+class AsOfQuery(Asked):
+    """As it was: after everything that was recorded up to a time, or up to a position of the log."""
+
+    as_of: Annotated[Moment, Field(description="at this time, with all that was recorded then")] | None = None
+    position: Annotated[Position, Field(description="when the log ended at this position")] | None = None
+
+    @property
+    def moment(self) -> AsOf | None:
+        """The moment that is asked for, None for now."""
+        is_now = self.as_of is None and self.position is None
+        return None if is_now else AsOf(self.as_of, self.position)
+
+
+class OrderQuery(AsOfQuery):
     """The order as it was."""
 
     version: Annotated[int, Field(ge=1, le=2**31 - 1, description="after this many of its events"), WHOLE] | None = None
-    as_of: Annotated[Moment, Field(description="at this time")] | None = None
 
 
-class AsOfQuery(Asked):
-    """The account as it was."""
-
-    as_of: Annotated[Moment, Field(description="at this time")] | None = None
-
-
-class OrdersQuery(Asked):
+class OrdersQuery(AsOfQuery):
     """Which orders, and which page of them."""
 
     status: AskedStatus | None = None
@@ -128,7 +135,9 @@ class EventsQuery(Asked):
     type: Literal[tuple(TOPICS)] | None = None  # type: ignore[valid-type] # the stored names are data
     trader_id: AskedTraderId | None = None
     order_id: AskedOrderId | None = None
+    since: Annotated[Moment, Field(description="events recorded at this time or later")] | None = None
     until: Annotated[Moment, Field(description="events recorded up to this time")] | None = None
+    to: Annotated[Position, Field(description="events up to this position")] | None = None
 
 
 class StreamQuery(Asked):

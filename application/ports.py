@@ -120,6 +120,28 @@ class Loaded:
     keys: Mapping[Key, KeyUse]
 
 
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """A moment in the log's life: after everything up to a position, and up to a time; None does not bound it.
+
+    All events of one commit have one time, so a time is after all of them or before. Positions tell them apart.
+    """
+
+    time: datetime | None = None
+    position: int | None = None
+
+
+NOW = AsOf()
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Streams as they stood at a moment: their events in the order of the log, which ended at ``position`` then."""
+
+    position: int
+    events: Sequence[RecordedEvent]
+
+
 class EventStore(Protocol):
     """The log of everything. Commit order is position order: a reader that remembers one number misses nothing."""
 
@@ -137,6 +159,15 @@ class EventStore(Protocol):
 
     async def load(self, streams: Mapping[StreamId, int], keys: Collection[Key] = ()) -> Loaded:
         """The events of each stream after the given version, in order, and those of the keys that are in use.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached.
+            UnreadableEventError: one of the events is not one that this program knows.
+        """
+        ...
+
+    async def history(self, streams: Sequence[StreamId], as_of: AsOf = NOW, version: int | None = None) -> History:
+        """The events of the streams up to a moment, and up to a version if one is given.
 
         Raises:
             StoreUnavailableError: the store cannot be reached.

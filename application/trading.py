@@ -1,12 +1,11 @@
 """What people and the venue may do: place, cancel and replace orders, move cash, report facts. Each is one command."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import cast
 
-from application.ports import EventStore, Ids, Instruments, Key, KeyUse
+from application.ports import NOW, AsOf, EventStore, Ids, Instruments, Key, KeyUse
 from application.sequencer import Outcome, Sequencer
 from application.snapshots import Snapshot, advanced, empty
 from application.units_of_work import Change, MoveCash, Place, ReportUnknown
@@ -17,7 +16,6 @@ from domain.events import (
     AccountEvent,
     Metadata,
     OrderPlaced,
-    RecordedEvent,
     StreamId,
     UnknownOrderReported,
     account_stream,
@@ -186,20 +184,16 @@ class Trading:
             return cast("Snapshot[Account]", await self._first_answer(outcome.replay_of))
         return cast("Snapshot[Account]", outcome.snapshots[account_stream(trader_id)])
 
-    async def order(
-        self, order_id: OrderId, *, version: int | None = None, as_of: datetime | None = None
-    ) -> Snapshot[Order] | None:
-        """The order from the log, as fresh as the log, or as it was at a version or time; None if it was not."""
+    async def order(self, order_id: OrderId, as_of: AsOf = NOW, version: int | None = None) -> Snapshot[Order] | None:
+        """The order from the log, as fresh as the log, or as it was at a moment or version; None if it was not."""
         stream_id = order_stream(order_id)
-        is_now = version is None and as_of is None
-        snapshot = await (self._now(stream_id) if is_now else self._fold(stream_id, version, as_of))
+        is_now = as_of is NOW and version is None
+        snapshot = await (self._now(stream_id) if is_now else self._fold(stream_id, as_of, version))
         return cast("Snapshot[Order]", snapshot) if snapshot.version else None
 
-    async def account(self, trader_id: TraderId, *, as_of: datetime | None = None) -> Snapshot[Account]:
-        """The account from the log, as fresh as the log, or as it was at a time."""
-        stream_id = account_stream(trader_id)
-        snapshot = await (self._now(stream_id) if as_of is None else self._fold(stream_id, None, as_of))
-        return cast("Snapshot[Account]", snapshot)
+    async def account(self, trader_id: TraderId) -> Snapshot[Account]:
+        """The account from the log, as fresh as the log."""
+        return cast("Snapshot[Account]", await self._now(account_stream(trader_id)))
 
     async def _now(self, stream_id: StreamId) -> Snapshot[State]:
         """From what the sequencer has seen, only what happened since is read."""
@@ -208,33 +202,21 @@ class Trading:
         with exactly():
             return advanced(known, loaded.streams.get(stream_id, ()))
 
-    async def portfolio(
-        self, trader_id: TraderId, *, version: int | None = None, as_of: datetime | None = None
-    ) -> Portfolio:
-        """The account and its positions from the log, as fresh as the log, or as they were at a version or time."""
+    async def portfolio(self, trader_id: TraderId, version: int) -> Portfolio:
+        """The account and its positions from the log, as they were at a version."""
         stream_id = account_stream(trader_id)
-        recorded = await self._events(stream_id, version, as_of)
+        recorded = (await self.store.history([stream_id], version=version)).events
         with exactly():
             account = cast("Snapshot[Account]", advanced(empty(stream_id), recorded))
             return Portfolio(account, positions_of(cast("AccountEvent", each.event) for each in recorded))
 
-    async def _fold(self, stream_id: StreamId, version: int | None, as_of: datetime | None) -> Snapshot[State]:
-        recorded = await self._events(stream_id, version, as_of)
+    async def _fold(self, stream_id: StreamId, as_of: AsOf, version: int | None) -> Snapshot[State]:
+        history = await self.store.history([stream_id], as_of, version)
         with exactly():
-            return advanced(empty(stream_id), recorded)
-
-    async def _events(
-        self, stream_id: StreamId, version: int | None, as_of: datetime | None
-    ) -> Sequence[RecordedEvent]:
-        loaded = await self.store.load({stream_id: 0})
-        return [
-            event
-            for event in loaded.streams.get(stream_id, ())
-            if (version is None or event.version <= version) and (as_of is None or event.recorded_at <= as_of)
-        ]
+            return advanced(empty(stream_id), history.events)
 
     async def _first_answer(self, use: KeyUse) -> Snapshot[State]:
-        return await self._fold(use.stream_id, use.version, None)
+        return await self._fold(use.stream_id, NOW, use.version)
 
 
 def _order_of(outcome: Outcome, order_id: OrderId) -> Snapshot[Order]:

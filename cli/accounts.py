@@ -7,7 +7,7 @@ import typer
 
 from cli.engine import EngineClient, engine_url, settings, token_of
 from cli.exits import CommandError
-from cli.options import Json, Token, Url, commands
+from cli.options import AsOf, AtPosition, Json, Token, Url, commands
 from cli.output import wants_json, write_json, write_record, write_table
 
 _OPERATOR = "ops"
@@ -59,16 +59,18 @@ def withdraw(
 def show(
     trader: Owner,
     *,
+    as_of: AsOf = None,
+    position: AtPosition = None,
     token: Token = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Show cash, what of it is reserved, positions, and what all of it is worth."""
+    """Show cash, what of it is reserved, positions, and what all of it is worth; or the first three as they were."""
     known = settings()
     # A token that was given is meant; without one, the trader's own is signed.
     chosen = token or token_of(known, trader, None)
     with EngineClient(engine_url(known, url), chosen) as client:
-        account = client.get("/api/v1/account")
+        account = client.get("/api/v1/account", {"as_of": as_of, "position": position})
     if account["trader_id"] != trader:
         raise CommandError(f"The token is {account['trader_id']}'s, and shows no other account")
     _show(account, as_json=as_json)

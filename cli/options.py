@@ -17,6 +17,14 @@ Token = Annotated[
     str | None,
     typer.Option("--token", metavar="JWT", envvar="ORDERLOG_TOKEN", help="Act with this token."),
 ]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="TIME", help="As it was at this time, such as 2026-11-22T12:00:00Z (RFC 3339)."),
+]
+AtPosition = Annotated[
+    int | None,
+    typer.Option("--position", min=0, metavar="N", help="As it was when the log ended at this position."),
+]
 
 
 def commands(summary: str | None = None) -> typer.Typer:

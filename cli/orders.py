@@ -6,7 +6,7 @@ from urllib.parse import quote
 import typer
 
 from cli.engine import EngineClient, engine_url, settings, token_of
-from cli.options import Json, Token, Trader, Url, commands
+from cli.options import AsOf, AtPosition, Json, Token, Trader, Url, commands
 from cli.output import wants_json, write_json, write_record, write_table
 
 _PAGE_MAX = 100
@@ -71,19 +71,21 @@ def list_orders(
     status: Annotated[str | None, typer.Option(help="Only orders with this status.")] = None,
     symbol: Annotated[str | None, typer.Option(help="Only orders of this symbol.")] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many, newest first.")] = 20,
+    as_of: AsOf = None,
+    position: AtPosition = None,
     trader: Trader = None,
     token: Token = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """List orders, newest first; as JSON, one order on each line."""
+    """List orders, newest first, as they are or as they were; as JSON, one order on each line."""
+    chosen = {"status": status, "symbol": symbol, "as_of": as_of, "position": position}
     orders: list[dict[str, Any]] = []
     cursor = None
     with _client(trader, token, url) as client:
         while len(orders) < limit:
             wanted = min(_PAGE_MAX, limit - len(orders))
-            query = {"status": status, "symbol": symbol, "limit": wanted, "cursor": cursor}
-            page = client.get("/api/v1/orders", query)
+            page = client.get("/api/v1/orders", {**chosen, "limit": wanted, "cursor": cursor})
             orders += page["orders"]
             cursor = page["next_cursor"]
             if cursor is None:
@@ -99,7 +101,8 @@ def list_orders(
 def show(
     order_id: OrderId,
     *,
-    as_of: Annotated[str | None, typer.Option(metavar="TIME", help="As it was at this time (RFC 3339).")] = None,
+    as_of: AsOf = None,
+    position: AtPosition = None,
     version: Annotated[int | None, typer.Option(metavar="N", help="As it was after its first N events.")] = None,
     trader: Trader = None,
     token: Token = None,
@@ -108,7 +111,7 @@ def show(
 ) -> None:
     """Show one order with its fills, now or as it was."""
     with _client(trader, token, url) as client:
-        _show(client.get(_path(order_id), {"as_of": as_of, "version": version}), as_json=as_json)
+        _show(client.get(_path(order_id), {"as_of": as_of, "position": position, "version": version}), as_json=as_json)
 
 
 @app.command()

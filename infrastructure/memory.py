@@ -1,10 +1,12 @@
 """The event store in memory: for simulations and trials. What it holds ends with the process."""
 
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
+from operator import attrgetter
 
-from application.ports import Appended, Clock, Key, KeyUse, Loaded, Transaction
+from application.ports import NOW, Appended, AsOf, Clock, History, Key, KeyUse, Loaded, Transaction
 from domain.events import RecordedEvent, StreamId
 from domain.values import TraderId
 from infrastructure.batch import Head, answer, chain, encode, judge
@@ -64,6 +66,17 @@ class InMemoryEventStore:
         found = {stream: self._streams.get(stream, [])[after:] for stream, after in streams.items()}
         return Loaded(len(self._log), found, {key: self._keys[key] for key in keys if key in self._keys})
 
+    async def history(self, streams: Sequence[StreamId], as_of: AsOf = NOW, version: int | None = None) -> History:
+        """The events of the streams up to a moment, and up to a version if one is given."""
+        end = self._position_at(as_of)
+        found = [
+            event
+            for stream_id in streams
+            for event in self._streams.get(stream_id, ())
+            if event.position <= end and (version is None or event.version <= version)
+        ]
+        return History(end, sorted(found, key=attrgetter("position")))
+
     async def read(self, after: int, limit: int) -> Sequence[RecordedEvent]:
         """At most ``limit`` events with a position above ``after``, in position order, without gaps."""
         return self._log[after : after + limit]
@@ -76,7 +89,8 @@ class InMemoryEventStore:
         types: Collection[str] = (),
         trader_id: TraderId | None = None,
         stream_id: StreamId | None = None,
-        until: datetime | None = None,
+        since: datetime | None = None,
+        as_of: AsOf = NOW,
     ) -> Sequence[RawEvent]:
         """At most ``limit`` events with a position above ``after`` that pass every filter, exactly as stored.
 
@@ -86,18 +100,27 @@ class InMemoryEventStore:
             types: only these topics; empty: all.
             trader_id: only this trader's, by their metadata.
             stream_id: only this stream's.
-            until: only those recorded up to this time.
+            since: only those recorded at this time or later.
+            as_of: only those that there were at this moment.
         """
+        end = self._position_at(as_of)
         passing = (
             raw
             for event, raw in zip(self._log[after:], self._raw[after:], strict=True)
             if (not types or raw.type in types)
             and trader_id in (None, event.metadata.trader_id)
             and stream_id in (None, event.stream_id)
-            and (until is None or event.recorded_at <= until)
+            and (since is None or event.recorded_at >= since)
+            and event.position <= end
         )
         return list(islice(passing, limit))
 
     async def position(self) -> int:
         """The end of the log: the highest position, 0 when it is empty."""
         return len(self._log)
+
+    def _position_at(self, as_of: AsOf) -> int:
+        end = len(self._log) if as_of.position is None else min(as_of.position, len(self._log))
+        if as_of.time is not None:
+            end = min(end, bisect_right(self._log, as_of.time, key=attrgetter("recorded_at")))
+        return end

@@ -9,9 +9,20 @@ from typing import Any, Self, TypeVar
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from application.ports import Appended, Key, KeyUse, Loaded, StoreUnavailableError, Transaction, UnreadableEventError
+from application.ports import (
+    NOW,
+    Appended,
+    AsOf,
+    History,
+    Key,
+    KeyUse,
+    Loaded,
+    StoreUnavailableError,
+    Transaction,
+    UnreadableEventError,
+)
 from domain.events import RecordedEvent, StreamId
-from domain.values import TraderId
+from domain.values import Symbol, TraderId
 from infrastructure.batch import Write, answer, encode, judge
 from infrastructure.codec import Codec, RawEvent
 from infrastructure.postgres import arrays
@@ -48,25 +59,55 @@ JOIN keys USING (trader_id, kind, value)
 """
 
 # Times never fall as positions rise and positions have no gaps, so the last event up to a time is found by halving.
-_RAW = """
+_HALVING = """(
+    WITH RECURSIVE halving (low, high) AS (
+        SELECT coalesce((SELECT min(position) FROM events), 1) - 1, position FROM log_head
+        UNION ALL
+        SELECT CASE WHEN recorded_at {up_to} THEN position ELSE low END,
+               CASE WHEN recorded_at {up_to} THEN high ELSE position - 1 END
+        FROM halving JOIN events ON position = (low + high + 1) / 2
+        WHERE low < high
+    )
+    SELECT low FROM halving WHERE low = high
+)"""
+_BEFORE_SINCE = _HALVING.format(up_to="< %(since)s")
+_AT_TIME = _HALVING.format(up_to="<= %(time)s")
+
+_RAW = f"""
 SELECT position, stream_id, version, type, data, metadata, recorded_at, hash
 FROM events
 WHERE position > %(after)s
   AND (%(types)s::text[] IS NULL OR type = ANY (%(types)s))
   AND (%(trader_id)s::text IS NULL OR metadata::jsonb ->> 'trader_id' = %(trader_id)s)
   AND (%(stream_id)s::text IS NULL OR stream_id = %(stream_id)s)
-  AND (%(until)s::timestamptz IS NULL OR position <= (
-    WITH RECURSIVE halving (low, high) AS (
-        SELECT 0::bigint, position FROM log_head
-        UNION ALL
-        SELECT CASE WHEN recorded_at <= %(until)s THEN position ELSE low END,
-               CASE WHEN recorded_at <= %(until)s THEN high ELSE position - 1 END
-        FROM halving JOIN events ON position = (low + high + 1) / 2
-        WHERE low < high
-    )
-    SELECT low FROM halving WHERE low = high
-  ))
+  AND (%(since)s::timestamptz IS NULL OR position > {_BEFORE_SINCE})
+  AND (%(time)s::timestamptz IS NULL OR position <= {_AT_TIME})
+  AND (%(position)s::bigint IS NULL OR position <= %(position)s)
 ORDER BY position LIMIT %(limit)s
+"""  # noqa: S608 - of constants of this file
+
+_HISTORY = f"""
+SELECT at.end_position, found.*
+FROM (
+    SELECT least(%(position)s::bigint, head.position, CASE WHEN %(time)s::timestamptz IS NOT NULL THEN {_AT_TIME} END)
+        AS end_position
+    FROM log_head AS head
+) AS at
+LEFT JOIN LATERAL (
+    SELECT position, stream_id, version, type, data, metadata, recorded_at, hash
+    FROM events
+    WHERE stream_id = ANY (%(streams)s::text[]) AND position <= at.end_position
+      AND (%(version)s::bigint IS NULL OR version <= %(version)s)
+) AS found ON true
+ORDER BY found.position
+"""  # noqa: S608 - see above
+
+
+_PLACED = """
+SELECT stream_id, position FROM events
+WHERE metadata::jsonb ->> 'trader_id' = %(trader_id)s AND position < %(before)s AND type = 'OrderPlaced'
+  AND (%(symbol)s::text IS NULL OR data::jsonb ->> 'symbol' = %(symbol)s)
+ORDER BY position DESC LIMIT %(limit)s
 """
 
 
@@ -142,6 +183,22 @@ class PostgresEventStore:
             found[event.stream_id].append(event)
         return Loaded(position, found, {Key(*use[:3]): KeyUse(*use[3:]) for use in uses})
 
+    async def history(self, streams: Sequence[StreamId], as_of: AsOf = NOW, version: int | None = None) -> History:
+        """The events of the streams up to a moment, and up to a version if one is given; see the port.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached.
+            UnreadableEventError: an event is not one that this program knows.
+        """
+        parameters = {
+            "streams": arrays.texts(streams),
+            "version": version,
+            "time": as_of.time,
+            "position": as_of.position,
+        }
+        rows = await self._rows(_HISTORY, parameters)
+        return History(rows[0][0], [self._recorded(row[1:]) for row in rows if row[1] is not None])
+
     async def read(self, after: int, limit: int) -> Sequence[RecordedEvent]:
         """At most ``limit`` events with a position above ``after``, in position order, without gaps; see the port.
 
@@ -167,7 +224,8 @@ class PostgresEventStore:
         types: Collection[str] = (),
         trader_id: TraderId | None = None,
         stream_id: StreamId | None = None,
-        until: datetime | None = None,
+        since: datetime | None = None,
+        as_of: AsOf = NOW,
     ) -> Sequence[RawEvent]:
         """At most ``limit`` events with a position above ``after`` that pass every filter, exactly as stored.
 
@@ -177,7 +235,8 @@ class PostgresEventStore:
             types: only these topics; empty: all.
             trader_id: only this trader's, by their metadata.
             stream_id: only this stream's.
-            until: only those recorded up to this time.
+            since: only those recorded at this time or later.
+            as_of: only those that there were at this moment.
 
         Raises:
             StoreUnavailableError: the store cannot be reached.
@@ -188,9 +247,22 @@ class PostgresEventStore:
             "types": arrays.texts(types) if types else None,
             "trader_id": trader_id,
             "stream_id": stream_id,
-            "until": until,
+            "since": since,
+            "time": as_of.time,
+            "position": as_of.position,
         }
         return list(map(raw_event, await self._rows(_RAW, parameters)))
+
+    async def placed(
+        self, trader_id: TraderId, before: int, limit: int, symbol: Symbol | None = None
+    ) -> Sequence[tuple[StreamId, int]]:
+        """The trader's orders that were placed below a position, newest first: their streams, and where they begin.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached.
+        """
+        parameters = {"trader_id": trader_id, "before": before, "symbol": symbol, "limit": limit}
+        return [(StreamId(stream), position) for stream, position in await self._rows(_PLACED, parameters)]
 
     async def position(self) -> int:
         """The end of the log: the highest position, 0 when it is empty.

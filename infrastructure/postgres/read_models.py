@@ -126,13 +126,13 @@ class ReadModels:
             "trader_id": trader_id,
             "status": status and status.value,
             "symbol": symbol,
-            "before": _position_of(cursor) if cursor else _NEWEST,
+            "before": position_of(cursor),
             "limit": limit + 1,  # one more tells whether there is a next page
             "offset": offset,
         }
         found = await self._ask(orders.page(status, by_symbol=symbol is not None), parameters)
         listed = [_with_fills(row) for row in found if row[_ORDER_AT] is not None]
-        next_cursor = _cursor_of(listed[limit - 1][0].created_position) if len(listed) > limit else None
+        next_cursor = cursor_of(listed[limit - 1][0].created_position) if len(listed) > limit else None
         return OrdersPage(listed[:limit], next_cursor, position=found[0][0])
 
     async def fills_of(self, order_id: OrderId) -> Answer[FillRow]:
@@ -254,13 +254,21 @@ def _with_fills(row: TupleRow) -> tuple[OrderRow, Sequence[FillRow]]:
     return order, [_read_fill((fill_id, *shared, *cells)) for fill_id, *cells in zip(*arrays, strict=True)]
 
 
-def _cursor_of(position: int) -> str:
+def cursor_of(position: int) -> str:
+    """The name under which a client asks for what is before this position."""
     return urlsafe_b64encode(b"before %d" % position).decode()
 
 
-def _position_of(cursor: str) -> int:
+def position_of(cursor: str | None) -> int:
+    """The position that a cursor names; None names the end.
+
+    Raises:
+        InvalidRequest: it is not one of ours.
+    """
+    if cursor is None:
+        return _NEWEST
     with suppress(ValueError):
         position = int(urlsafe_b64decode(cursor).removeprefix(b"before "))
-        if 0 < position <= _NEWEST and _cursor_of(position) == cursor:
+        if 0 < position <= _NEWEST and cursor_of(position) == cursor:
             return position
     raise InvalidRequest("cursor", problem="is not one that came with a page of orders")

@@ -240,3 +240,35 @@ async def test_a_time_is_the_same_however_its_offset_is_written(alice: Client, o
 
 def test_fills_happen_at_a_time_with_microseconds() -> None:
     assert FILLED_AT.microsecond == 6
+
+
+async def test_everything_can_be_seen_as_it_was_when_the_log_ended_somewhere(alice: Client, world: World) -> None:
+    order = (await alice.place(quantity="10", price="150")).json()
+    end = await world.engine.store.position()
+    await world.fill(order["id"], "4", "150")
+    await alice.place(quantity="1")
+    await world.projected()
+
+    then = (await alice.get(f"/api/v1/orders/{order['id']}?position={end}")).json()
+    assert then == order
+    problem_of(await alice.get(f"/api/v1/orders/{order['id']}?position={order['position'] - 1}"), 404, "NOT_FOUND")
+    account = (await alice.get(f"/api/v1/account?position={end}")).json()
+    assert (account["cash"], account["reserved"], account["position"]) == ("100000.00", "1500.00", end)
+    assert (await alice.get(f"/api/v1/positions?position={end}")).json() == {"positions": [], "position": end}
+    response = await alice.get(f"/api/v1/orders?position={end}")
+    assert response.json() == {"orders": [order], "next_cursor": None, "position": end}
+    OrdersPage.model_validate_json(response.content)
+    assert (await alice.get(f"/api/v1/orders?as_of={order['created_at']}")).json()["orders"] == [order]
+    assert (await alice.get(f"/api/v1/orders?position={end}&status=FILLED")).json()["orders"] == []
+    assert len((await alice.get("/api/v1/orders?as_of=2099-01-01T00:00:00Z&limit=1")).json()["orders"]) == 1
+
+
+async def test_what_something_was_worth_then_nobody_knows(alice: Client, world: World) -> None:
+    order_id = (await alice.place()).json()["id"]
+    await world.fill(order_id, "1", "100")
+    end = await world.engine.store.position()
+    await world.projected()
+    (now,) = (await alice.get("/api/v1/positions")).json()["positions"]
+    (then,) = (await alice.get(f"/api/v1/positions?position={end}")).json()["positions"]
+    assert now["unrealised_pnl"] == "50.00"
+    assert then == now | {"unrealised_pnl": None}

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from application.ports import Key, Loaded
+from application.ports import AsOf, Key, Loaded
 from application.sequencer import Sequencer
 from application.trading import OrderRequest
 from domain.commands import Deposit, RecordAcceptance, RecordSent, Withdraw
@@ -130,8 +130,7 @@ async def test_orders_and_accounts_are_known_as_they_were(engine: Engine) -> Non
     assert await engine.trading.order(OrderId("no such order")) is None
     assert order.created_at is not None
     before = order.created_at - timedelta(days=1)
-    assert await engine.trading.order(order_id, as_of=before) is None
-    assert (await engine.trading.account(ALICE, as_of=before)).version == 0
+    assert await engine.trading.order(order_id, AsOf(before)) is None
 
 
 async def test_an_order_is_as_fresh_as_the_log_and_only_what_is_new_is_read(

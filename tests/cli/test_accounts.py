@@ -20,6 +20,15 @@ def test_an_account_is_shown(run: Run) -> None:
     assert (result.code, account["trader_id"], account["cash"]) == (ExitCode.DONE, "nobody-yet", "0.00")
 
 
+def test_an_account_is_shown_as_it_was(run: Run) -> None:
+    before = json.loads(run("accounts", "deposit", "heidi", "12.50").out)
+    run("accounts", "deposit", "heidi", "1000")
+    then = json.loads(run("accounts", "show", "heidi", "--position", str(before["position"])).out)
+    assert then == before
+    assert json.loads(run("accounts", "show", "heidi", "--as-of", "1999-01-01T00:00:00Z").out)["cash"] == "0.00"
+    assert "as_of" in run("accounts", "show", "heidi", "--as-of", "yesterday").err
+
+
 def test_on_a_terminal_an_account_is_a_table(run: Run) -> None:
     result = run("accounts", "deposit", "dave", "12.00", terminal=True)
     assert "12.00" in result.out

@@ -43,6 +43,10 @@ def test_an_order_is_placed_shown_and_cancelled(orders: Orders, engine_home: Run
         assert json.loads(orders("show", order["id"]).out)["status"] == "ACCEPTED"
         assert json.loads(orders("show", order["id"], "--version", "1").out)["status"] == "PENDING"
         assert json.loads(orders("show", order["id"], "--as-of", order["created_at"]).out)["version"] == 1
+        assert json.loads(orders("show", order["id"], "--position", str(order["position"])).out)["version"] == 1
+        (listed,) = orders("list", "--as-of", order["created_at"]).out.splitlines()
+        assert json.loads(listed) == order
+        assert orders("list", "--position", str(order["position"] - 1)).out == ""
         assert orders("cancel", order["id"]).code == ExitCode.DONE
         wait_for_order(client, order["id"], "CANCELLED")
 

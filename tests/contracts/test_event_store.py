@@ -7,7 +7,17 @@ from hashlib import sha256
 
 import pytest
 
-from application.ports import Appended, EventStore, KeyUse, NewEvent, Transaction, UnwritableEventError
+from application.ports import (
+    NOW,
+    Appended,
+    AsOf,
+    EventStore,
+    History,
+    KeyUse,
+    NewEvent,
+    Transaction,
+    UnwritableEventError,
+)
 from domain.events import FundsDeposited, Metadata, OrderSent, RecordedEvent
 from domain.lifecycle import Status
 from domain.values import Currency
@@ -15,6 +25,7 @@ from infrastructure.clock import SystemClock
 from infrastructure.codec import RawEvent
 from infrastructure.memory import InMemoryEventStore
 from infrastructure.postgres.event_store import PostgresEventStore
+from tests.domain.orders import NOON
 from tests.infrastructure.samples import ALICE, BOB, EVERY_EVENT, METADATA, key, money, sent, stream, writes
 
 Store = InMemoryEventStore | PostgresEventStore
@@ -274,6 +285,32 @@ async def test_the_log_is_read_in_order_a_few_at_a_time(store: Store) -> None:
     assert await store.read(5, 2) == []
 
 
+async def test_streams_are_known_as_they_were(store: Store) -> None:
+    await fill(store, "a", "b")
+    between = (await store.read(1, 1))[0].recorded_at
+    await store.append([writes("a", 1, 2), writes("c", 0)], 2)
+
+    async def past(*names: str, as_of: AsOf = NOW, version: int | None = None) -> tuple[int, list[int]]:
+        found = await store.history([stream(name) for name in names], as_of, version)
+        return found.position, [event.position for event in found.events]
+
+    assert await past("a") == (5, [1, 3, 4])
+    assert await past("c", "a", "b") == (5, [1, 2, 3, 4, 5])
+    assert await past("a", version=2) == (5, [1, 3])
+    assert await past("a", as_of=AsOf(position=3)) == (3, [1, 3])
+    assert await past("a", "b", as_of=AsOf(between)) == (2, [1, 2])
+    assert await past("a", as_of=AsOf(between, 1)) == (1, [1])
+    assert await past("a", as_of=AsOf(between, 99), version=9) == (2, [1])
+    assert await past("a", as_of=AsOf(between - timedelta(days=1))) == (0, [])
+    assert await past("a", as_of=AsOf(between + timedelta(days=1))) == (5, [1, 3, 4])
+    assert await past("nowhere") == (5, [])
+    assert await past() == (5, [])
+
+
+async def test_the_past_of_an_empty_log_is_empty(store: Store) -> None:
+    assert await store.history([stream("a")], AsOf(NOON)) == History(0, [])
+
+
 def deposit(name: str, metadata: Metadata) -> Transaction:
     event = FundsDeposited(amount=money("1.10"), currency=Currency.USD)
     return Transaction({stream(name): 0}, [NewEvent(stream(name), 1, event, metadata)])
@@ -295,9 +332,16 @@ async def test_auditors_read_what_they_ask_for_exactly_as_it_is_stored(store: St
     assert await positions(trader_id=BOB) == [3]
     assert await positions(trader_id=ALICE, types=["FundsDeposited"]) == [5]
     assert await positions(stream_id=stream("a"), after=1) == [2]
-    assert await positions(until=between) == [1, 2, 3]
-    assert await positions(until=between - timedelta(days=1)) == []
-    assert await positions(until=between + timedelta(days=1), after=4) == [5]
+    day = timedelta(days=1)
+    assert await positions(as_of=AsOf(between)) == [1, 2, 3]
+    assert await positions(as_of=AsOf(between - day)) == []
+    assert await positions(as_of=AsOf(between + day), after=4) == [5]
+    assert await positions(as_of=AsOf(position=2)) == [1, 2]
+    assert await positions(as_of=AsOf(between, 99)) == [1, 2, 3]
+    assert await positions(since=between) == [1, 2, 3, 4, 5]
+    assert await positions(since=between + timedelta(microseconds=1)) == [4, 5]
+    assert await positions(since=between + day) == []
+    assert await positions(since=between, as_of=AsOf(between), after=1) == [2, 3]
     (raw,) = await store.raw(0, 10, trader_id=BOB)
     assert raw[:6] == (
         3,

@@ -5,7 +5,17 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from application.ports import Appended, Clock, Key, Loaded, StoreUnavailableError, Transaction
+from application.ports import (
+    NOW,
+    Appended,
+    AsOf,
+    Clock,
+    History,
+    Key,
+    Loaded,
+    StoreUnavailableError,
+    Transaction,
+)
 from domain.events import OrderAccepted, OrderReconciled, OrderReplaced, RecordedEvent, StreamId, order_of
 from domain.values import OrderId, TraderId
 from infrastructure.codec import RawEvent
@@ -120,6 +130,13 @@ class Connection:
         await self._answered()
         return loaded
 
+    async def history(self, streams: Sequence[StreamId], as_of: AsOf = NOW, version: int | None = None) -> History:
+        """See the port."""
+        await self._ask()
+        past = await self._database.log.history(streams, as_of, version)
+        await self._answered()
+        return past
+
     async def read(self, after: int, limit: int) -> Sequence[RecordedEvent]:
         """See the port."""
         await self._ask()
@@ -133,12 +150,13 @@ class Connection:
         types: Collection[str] = (),
         trader_id: TraderId | None = None,
         stream_id: StreamId | None = None,
-        until: datetime | None = None,
+        since: datetime | None = None,
+        as_of: AsOf = NOW,
     ) -> Sequence[RawEvent]:
         """See ``InMemoryEventStore``."""
         await self._ask()
         return await self._database.log.raw(
-            after, limit, types=types, trader_id=trader_id, stream_id=stream_id, until=until
+            after, limit, types=types, trader_id=trader_id, stream_id=stream_id, since=since, as_of=as_of
         )
 
     async def position(self) -> int:
