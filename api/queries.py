@@ -115,13 +115,12 @@ async def list_instruments(call: Call) -> Answer:
 
 
 async def _account(call: Call, as_of: AsOf | None) -> View:
-    trader_id = call.trader_id
     if as_of is not None:
-        past = await account_at(call.engine.store, trader_id, as_of)
-        # What a unit was worth then is not in the log.
-        return account_view(past.account, _positions(past.positions), lambda _: None, past.position)
-    await _caught_up(call)
-    page = await call.engine.read_models.account_of(trader_id)
+        page = await account_at(call.engine.store, call.trader_id, as_of)
+    else:
+        await _caught_up(call)
+        page = await call.engine.read_models.account_of(call.trader_id)
+    # What a unit was worth then is not in the log: also what was held is valued at the prices of now, and says so.
     return account_view(page.account, _positions(page.positions), call.engine.instruments.get, page.position)
 
 

@@ -65,7 +65,7 @@ def show(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Show cash, what of it is reserved, positions, and what all of it is worth; or the first three as they were."""
+    """Show cash, what of it is reserved, positions, and what all of it is worth, as it is or as it was."""
     known = settings()
     # A token that was given is meant; without one, the trader's own is signed.
     chosen = token or token_of(known, trader, None)
