@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import audit, checkpoints, commands, health, queries, schemas, streams
+from api import audit, checkpoints, commands, health, projections, queries, schemas, streams
 from api.answers import EVENT_STREAM, NDJSON, Answer, problem_answer
 from api.auth import AUDITOR, OPS, TRADER, require_role
 from api.endpoints import Call, Endpoint, Running
@@ -131,6 +131,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         handler=streams.issue_ticket, roles=_TRADERS, status=201, answer=schemas.TicketView, errors=_STORE,
     ),
     # ── Operations ──
+    Endpoint(
+        method="GET", path="/api/v1/projections", summary="How the read models stand",
+        handler=projections.list_projections, roles=_OPS, answer=projections.ProjectionsPage, errors=_STORE,
+    ),
     Endpoint(
         method="GET", path="/api/v1/health/orders", summary="Whether orders can be taken and carried out",
         handler=health.get_health, answer=schemas.HealthView, also={503: "They cannot"},

@@ -34,6 +34,7 @@ COMMANDS = {
     "db": Entry("cli.database", "app", "Migrate the database, and say where it stands."),
     "accounts": Entry("cli.accounts", "app", "Move cash, and show an account."),
     "orders": Entry("cli.orders", "app", "Place, list, show and cancel orders."),
+    "projections": Entry("cli.projections", "app", "See how the read models stand; rebuild and verify them."),
     "events": Entry("cli.events", "app", "Read the event log, and prove that it is what was recorded."),
     "load": Entry("cli.load", "load", "Send a file of real order flow through the engine."),
     "doctor": Entry("cli.doctor", "doctor", "Find what is wrong, and say what to do about it."),

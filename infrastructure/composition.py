@@ -12,17 +12,14 @@ from infrastructure.buses import PostgresBus, RedisBus
 from infrastructure.clock import SystemClock
 from infrastructure.exchanges.alpaca import AlpacaVenue
 from infrastructure.ids import UuidIds
-from infrastructure.postgres.connecting import PREPARE_THRESHOLD, conninfo
 from infrastructure.postgres.event_store import PostgresEventStore
 from infrastructure.postgres.follower import Follower
 from infrastructure.postgres.instruments import CachedInstruments
-from infrastructure.postgres.patience import Pool
+from infrastructure.postgres.patience import Pool, pool_of
 from infrastructure.postgres.read_models import ReadModels
 from infrastructure.settings import Settings, SettingsError, jwt_secret
 
 _CONNECTIONS_MAX = 8
-# The pool waits longer and longer between its attempts to connect, up to this; after it, a request makes it try again.
-_RECONNECT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +62,7 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
     url = _needed(settings.database_url, "DATABASE_URL")
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(PostgresEventStore(url))
-        options = {"autocommit": True, "prepare_threshold": PREPARE_THRESHOLD}
-        pool = Pool(
-            conninfo(url),
-            kwargs=options,
-            min_size=1,
-            max_size=_CONNECTIONS_MAX,
-            reconnect_timeout=_RECONNECT_SECONDS,
-            open=False,
-        )
-        await stack.enter_async_context(pool)
+        pool = await stack.enter_async_context(pool_of(url, _CONNECTIONS_MAX))
         instruments = await stack.enter_async_context(CachedInstruments(pool))
         bus = RedisBus(settings.redis_url) if settings.redis_url not in {None, "none"} else PostgresBus(url)
         await stack.enter_async_context(bus)

@@ -10,12 +10,27 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
-from infrastructure.postgres.connecting import UNAVAILABLE, longer
+from infrastructure.postgres.connecting import PREPARE_THRESHOLD, UNAVAILABLE, conninfo, longer
 
 T = TypeVar("T")
 
 Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
 """Connections in autocommit. After a restart of the server each idle one fails once, and patience finds a good one."""
+
+# The pool waits longer and longer between its attempts to connect, up to this; after it, a request makes it try again.
+_RECONNECT_SECONDS = 2.0
+
+
+def pool_of(database_url: str, size: int) -> Pool:
+    """A pool of at most so many connections, which ``async with`` opens."""
+    return Pool(
+        conninfo(database_url),
+        kwargs={"autocommit": True, "prepare_threshold": PREPARE_THRESHOLD},
+        min_size=1,
+        max_size=size,
+        reconnect_timeout=_RECONNECT_SECONDS,
+        open=False,
+    )
 
 
 async def patiently(ask: Callable[[], Awaitable[T]], patience_seconds: float = inf) -> T:

@@ -2,21 +2,26 @@
 
 Projections that stand at one position form a lane: a batch of events takes all of them forward in one transaction, rows
 and checkpoints together. So a crash neither loses nor repeats an event, and what one query sees of several read models
-fits together. A projection that fails leaves its lane and tries again alone, while the others go on.
+fits together. A projection that fails leaves its lane and tries again alone, while the others go on; what it could not
+apply is written down for whoever looks from another process.
 """
 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from psycopg import Error
+
 from application.ports import Feed
+from domain.events import RecordedEvent
 from infrastructure.postgres.past import past_of
 from infrastructure.postgres.patience import Pool, patiently
 from infrastructure.postgres.rows import Table, array
+from infrastructure.postgres.skips import Skips, skips_of, unskipped
 from projections.projection import Batch, Projection
 from projections.registry import PROJECTIONS
 
@@ -26,6 +31,7 @@ Lane = Sequence[Projection[Any]]
 
 PAUSE_SECONDS = 1.0
 PAUSE_SECONDS_MAX = 60.0
+_REASON_LENGTH_MAX = 1_000
 
 # Nothing waits for the disk: after a crash of the server rows and checkpoint are older together, and catch up. A worker
 # that is stopped in the middle loses its lock on the checkpoints, and another one goes on.
@@ -37,9 +43,24 @@ SELECT set_config('synchronous_commit', 'off', true), set_config('idle_in_transa
 # Always in the same order, so that two workers wait for each other but never in a circle.
 _LOCK = "SELECT name, position, version FROM checkpoints WHERE name = ANY (%s::text[]) ORDER BY name FOR UPDATE"
 
+# The rate is a mean in which what is ten seconds older counts a third. What is too small for a number is an error.
 _MOVE = """
-UPDATE checkpoints SET position = moved.position, updated_at = clock_timestamp()
-FROM unnest(%s::text[], %s::bigint[]) AS moved (name, position) WHERE checkpoints.name = moved.name
+UPDATE checkpoints SET position = moved.position, updated_at = clock_timestamp(),
+    rate = rate * faded + (moved.position - checkpoints.position) * (1 - faded) / seconds
+FROM unnest(%s::text[], %s::bigint[]) AS moved (name, position)
+CROSS JOIN LATERAL (
+    SELECT greatest(extract(epoch FROM clock_timestamp() - since.updated_at)::float8, 0.000001) AS seconds
+    FROM checkpoints AS since WHERE since.name = moved.name
+) AS passed
+CROSS JOIN LATERAL (SELECT exp(-least(seconds / 10, 100)) AS faded) AS fading
+WHERE checkpoints.name = moved.name
+"""
+
+_NOTE_STOP = """
+INSERT INTO projection_stops AS stop (name, position, event_type, reason, since, tried_at)
+VALUES (%s, %s, %s, %s, clock_timestamp(), clock_timestamp())
+ON CONFLICT (name) DO UPDATE SET position = excluded.position, event_type = excluded.event_type, reason = excluded.reason,
+    since = CASE WHEN stop.position = excluded.position THEN stop.since ELSE excluded.since END, tried_at = excluded.tried_at
 """
 
 _POSITIONS = "SELECT name, position FROM checkpoints WHERE name = ANY (%s::text[])"
@@ -51,10 +72,11 @@ class CannotContinueError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Stop:
-    """Where a projection was stopped, and how long it waits before it tries again."""
+    """Where a projection was stopped and why, and how long it waits before it tries again."""
 
     position: int
     pause_seconds: float
+    reason: str
 
 
 class Projector:
@@ -72,6 +94,7 @@ class Projector:
         self._projections = projections
         self._tables = {projection.name: Table(projection) for projection in projections}
         self._stops: dict[str, _Stop] = {}
+        self._skips: dict[str, Collection[int]] = {}
 
     async def run(self) -> None:
         """Project until cancelled; a database that is away is waited for."""
@@ -87,6 +110,7 @@ class Projector:
         """Take the lane along the log until nothing is left in it, or the feed is closed."""
         while True:
             positions = await patiently(partial(self._positions, lane))
+            self._skips |= await patiently(partial(self._skipped, lane))
             try:
                 async for batch in self._feed.follow(min(positions.values())):
                     stopped = await self._apply(lane, batch)
@@ -117,21 +141,38 @@ class Projector:
         """Apply as much as can be, halving the batch until the event that cannot be is found; was it everything?"""
         try:
             await patiently(partial(self._advance, [projection], batch))
+        except CannotContinueError as error:
+            self._wait(projection, error)
+            return False
         except Exception as error:  # noqa: BLE001 - the log says what it was
             if half := len(batch) // 2:
                 first, second = batch[:half], batch[half:]
                 return await self._apply_alone(projection, first) and await self._apply_alone(projection, second)
-            self._stop(projection, batch[0].position, error)
+            await self._stop(projection, batch[0], error)
             return False
         return True
 
-    def _stop(self, projection: Projection[Any], position: int, error: Exception) -> None:
+    def _wait(self, projection: Projection[Any], error: CannotContinueError) -> None:
+        """Look again soon: somebody else may make the rows fit, as a rebuild does. Say it once."""
+        last = self._stops.get(projection.name)
+        if last is None or last.reason != str(error):
+            log.error("the projection %s cannot go on, and looks again and again: %s", projection.name, error)
+        self._stops[projection.name] = _Stop(0, PAUSE_SECONDS, str(error))
+
+    async def _stop(self, projection: Projection[Any], recorded: RecordedEvent, error: Exception) -> None:
+        position, reason = recorded.position, f"{type(error).__name__}: {error}".replace("\x00", "\ufffd")
         last = self._stops.get(projection.name)
         is_stuck = last is not None and last.position == position
         pause_seconds = min(2 * last.pause_seconds, PAUSE_SECONDS_MAX) if last and is_stuck else PAUSE_SECONDS
-        self._stops[projection.name] = _Stop(position, pause_seconds)
+        self._stops[projection.name] = _Stop(position, pause_seconds, reason)
         message = "the projection %s stands before the event at position %d, trying again in %.0f s: %s"
         log.error(message, projection.name, position, pause_seconds, error, exc_info=error)
+        try:
+            async with self._pool.connection() as connection:
+                noted = projection.name, position, type(recorded.event).__name__, reason[:_REASON_LENGTH_MAX]
+                await connection.execute(_NOTE_STOP, noted)
+        except Error as failure:
+            log.warning("nobody else can be told: %s", failure)
 
     async def _advance(self, lane: Lane, batch: Batch) -> None:
         """Apply to every projection of the lane what is new to it, in one transaction of two round trips.
@@ -153,8 +194,9 @@ class Projector:
                 if new := _new(projection, checkpoints, batch):
                     table = self._tables[projection.name]
                     rows = await found[projection.name].fetchall() if projection.name in found else []
-                    past = await past_of(connection, projection, new)
-                    if changed := projection.fold(table.loaded(rows), new, past):
+                    wanted = unskipped(projection, new, self._skips)
+                    past = await past_of(connection, projection, wanted, self._skips)
+                    if changed := projection.fold(table.loaded(rows), wanted, past):
                         await connection.execute(*table.save(changed))
                     moved[projection.name] = new[-1].position
             await connection.execute(_MOVE, (array(moved, "text"), array(moved.values(), "bigint")))
@@ -163,6 +205,11 @@ class Projector:
         async with self._pool.connection() as connection:
             cursor = await connection.execute(_POSITIONS, (array([each.name for each in lane], "text"),))
             return dict.fromkeys([each.name for each in lane], 0) | dict(await cursor.fetchall())
+
+    async def _skipped(self, lane: Lane) -> Skips:
+        """What the lane passes over. Whoever skips an event moves the checkpoint too, so looking once is enough."""
+        async with self._pool.connection() as connection:
+            return await skips_of(connection, lane)
 
 
 def _new(projection: Projection[Any], checkpoints: Mapping[str, tuple[int, int]], batch: Batch) -> Batch:

@@ -394,3 +394,54 @@ async def test_a_log_that_cannot_be_read_is_tried_again(
     async with projecting(database_url, feed):
         await caught_up(connection, len(feed.log))
     assert "the log cannot be read" in caplog.text
+
+
+async def test_what_stops_a_projection_is_written_down_with_the_time_since_when(
+    database_url: str, connection: Connection
+) -> None:
+    log = busy(orders=4).log
+    ask = "SELECT position, event_type, reason, since, tried_at FROM projection_stops"
+    async with projecting(database_url, ToldFeed(log), [poisoned(ACCOUNTS, position=7, times=10**6)]):
+        await until(lambda: connection.execute(ask).fetchone() is not None)
+        first = connection.execute(ask).fetchone()
+        await until(lambda: connection.execute(ask).fetchone() != first)
+        again = connection.execute(ask).fetchone()
+    assert first is not None
+    assert again is not None
+    assert first[:3] == (7, type(log[6].event).__name__, "RuntimeError: poison")
+    assert again[:4] == first[:4]
+    assert again[4] > first[4]
+
+
+async def test_that_it_cannot_be_written_down_stops_nothing_else(
+    database_url: str, connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection.execute("DROP TABLE projection_stops")
+    log = busy(orders=4).log
+    lane = [poisoned(ACCOUNTS, position=7, times=10**6) if each is ACCOUNTS else each for each in PROJECTIONS]
+    async with projecting(database_url, ToldFeed(log), lane):
+        await caught_up(connection, len(log), "orders", "fills", "positions", "execution_log")
+        await until(lambda: "nobody else can be told" in caplog.text)
+
+
+async def test_another_version_is_said_once_and_looked_at_again_and_again(
+    database_url: str, connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = busy(orders=1).log
+    async with projecting(database_url, ToldFeed(log), [FILLS, replace(ORDERS, version=2)]):
+        await caught_up(connection, len(log), "fills")
+        await until(lambda: "cannot go on" in caplog.text)
+        await asyncio.sleep(0.1)
+        assert caplog.text.count("cannot go on") == 1
+        assert connection.execute("SELECT count(*) FROM projection_stops").fetchone() == (0,)
+        connection.execute("UPDATE checkpoints SET version = 2 WHERE name = 'orders'")
+        await caught_up(connection, len(log), "orders")
+
+
+async def test_how_fast_it_goes_is_in_the_checkpoint(database_url: str, connection: Connection) -> None:
+    connection.execute("UPDATE checkpoints SET updated_at = clock_timestamp() - interval '1 h'")
+    log = busy(orders=5).log
+    async with projecting(database_url, ToldFeed(log)):
+        await caught_up(connection, len(log))
+    rates = [rate for (rate,) in connection.execute("SELECT rate FROM checkpoints").fetchall()]
+    assert all(0 < rate <= len(log) / 3600 + 0.001 for rate in rates)

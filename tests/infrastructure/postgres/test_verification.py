@@ -3,8 +3,9 @@ from decimal import Decimal
 import psycopg
 import pytest
 
+from infrastructure.postgres.comparing import Difference, Verified
 from infrastructure.postgres.event_store import PostgresEventStore
-from infrastructure.postgres.verification import Difference, Verified, verify
+from infrastructure.postgres.verification import verify
 from tests.cli.logs import a_short_history, project, record
 from tests.domain.orders import ORDER_ID
 

@@ -1,0 +1,46 @@
+"""Operators, and the page they look at, see how the read models stand."""
+
+import psycopg
+import pytest
+
+from api import projections
+from api.projections import ProjectionsPage
+from projections.registry import PROJECTIONS
+from tests.api.clients import Client, World
+
+
+async def test_operators_see_how_the_read_models_stand(ops: Client, alice: Client, world: World) -> None:
+    assert (await alice.place()).status_code == 201
+    await world.projected()
+    response = await ops.get("/api/v1/projections")
+    page = response.json()
+    ProjectionsPage.model_validate_json(response.content)
+    assert [each["name"] for each in page["projections"]] == [projection.name for projection in PROJECTIONS]
+    orders = page["projections"][0]
+    assert (orders["state"], orders["lag_events"], orders["lag_seconds"]) == ("live", 0, 0.0)
+    assert orders["position"] == orders["head_position"] == page["position"]
+    assert orders["rate"] > 0
+    assert (orders["last_error"], orders["build"], orders["has_previous"]) == (None, None, False)
+    assert (await alice.get("/api/v1/projections")).status_code == 403
+
+
+async def test_what_stops_one_and_what_is_built_is_told(ops: Client, world: World) -> None:
+    async with world.engine.pool.connection() as connection:
+        await connection.execute("INSERT INTO projection_stops VALUES ('fills', 1, 'OrderFilled', 'why', now(), now())")
+        await connection.execute("INSERT INTO building.progress VALUES ('orders', 0, 1, 2, 3, false, now())")
+        response = await ops.get("/api/v1/projections")
+        await connection.execute("DELETE FROM projection_stops")
+        await connection.execute("DELETE FROM building.progress")
+    ProjectionsPage.model_validate_json(response.content)
+    orders, fills, *_ = response.json()["projections"]
+    assert (orders["build"]["version"], orders["build"]["position"], orders["build"]["workers"]) == (2, 3, 1)
+    assert (fills["last_error"]["position"], fills["last_error"]["event_type"]) == (1, "OrderFilled")
+
+
+async def test_a_database_that_is_away_is_a_problem_like_any(ops: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(_: object) -> None:
+        raise psycopg.OperationalError("it is away")
+
+    monkeypatch.setattr(projections, "projection_status", away)
+    response = await ops.get("/api/v1/projections")
+    assert (response.status_code, response.json()["code"]) == (503, "STORE_UNAVAILABLE")
