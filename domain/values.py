@@ -36,6 +36,9 @@ _symbol = pattern(SYMBOL_PATTERN)
 
 _EXACT = Context(prec=100, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
 _ROUNDED = Context(prec=100)
+_ONE = Decimal(1)
+_TEN = Decimal(10)
+_STEP = _ONE.scaleb(-DECIMALS_MAX)
 
 
 class Side(StrEnum):
@@ -76,14 +79,14 @@ def exactly() -> AbstractContextManager[Context]:
 
 def rounded_quotient(dividend: Decimal, divisor: Decimal) -> Decimal:
     """A quotient to 9 decimals, half to even: the one place where rounding is allowed (average prices)."""
-    return tidy(_ROUNDED.quantize(_ROUNDED.divide(dividend, divisor), Decimal(1).scaleb(-DECIMALS_MAX)))
+    return tidy(_ROUNDED.quantize(_ROUNDED.divide(dividend, divisor), _STEP))
 
 
 def tidy(value: Decimal) -> Decimal:
     """The same number without trailing zeros or exponent notation: ``1.50`` and ``15E-1`` are both ``1.5``."""
     reduced = value.normalize(_EXACT)
-    _, _, exponent = reduced.as_tuple()
-    return reduced.quantize(Decimal(1), context=_EXACT) if isinstance(exponent, int) and exponent > 0 else reduced
+    # Only a multiple of ten is left with an exponent above 0.
+    return reduced if _EXACT.remainder(reduced, _TEN) else reduced.quantize(_ONE, context=_EXACT)
 
 
 def dollars(amount: Decimal) -> str:

@@ -183,6 +183,9 @@ def what_is_filled_is_protected_once(evidence: Evidence) -> Iterator[str]:
 
     Nothing is an exit but the one or two that belong to a fill, each recorded together with it.
     """
+    exits_placed: defaultdict[OrderId | None, list[OrderId]] = defaultdict(list)
+    for order_id, order in evidence.orders.items():
+        exits_placed[order.terms.parent_order_id].append(order_id)
     for order_id, order in evidence.orders.items():
         if order.terms.stop_loss is None and order.terms.take_profit is None:
             continue
@@ -207,6 +210,6 @@ def what_is_filled_is_protected_once(evidence: Evidence) -> Iterator[str]:
                     yield f"exit {each.order_id} of order {order_id} was not recorded together with its fill"
                 if each.terms.quantity != fill.quantity:
                     yield f"exit {each.order_id} of order {order_id} is for {each.terms.quantity} of {fill.quantity}"
-        for other_id, other in evidence.orders.items():
-            if other.terms.parent_order_id == order_id and other_id not in expected:
-                yield f"exit {other_id} of order {order_id} belongs to no fill"
+        for exit_id in exits_placed[order_id]:
+            if exit_id not in expected:
+                yield f"exit {exit_id} of order {order_id} belongs to no fill"

@@ -4,7 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from api.fan_out import message_of
+from application.status import MESSAGE_NAMES
 from domain.events import OrderFillBusted, OrderFillCorrected, OrderReplaced
 from domain.lifecycle import FINAL, Status
 from infrastructure.codec import Codec
@@ -120,7 +120,7 @@ def every_subscriber_saw_every_event_once(evidence: Evidence) -> Iterator[str]:
     """In order, whatever happened to the processes it was connected to."""
     expected: defaultdict[str, list[int]] = defaultdict(list)
     for recorded in evidence.log:
-        if message_of(recorded) is not None:
+        if type(recorded.event) in MESSAGE_NAMES:
             expected[recorded.metadata.trader_id].append(recorded.position)
     for trader in evidence.world.traders:
         heard, happened = trader.told.heard, expected[trader.trader_id]
@@ -131,7 +131,7 @@ def every_subscriber_saw_every_event_once(evidence: Evidence) -> Iterator[str]:
 
 def what_was_published_is_what_happened(evidence: Evidence) -> Iterator[str]:
     """Each worker publishes in order, without a gap and without a repeat, as long as it leads."""
-    messages = [recorded.position for recorded in evidence.log if message_of(recorded) is not None]
+    messages = [recorded.position for recorded in evidence.log if type(recorded.event) in MESSAGE_NAMES]
     for number, published in evidence.world.published.items():
         positions = [json.loads(message)["position"] for _, message in published]
         begin = messages.index(positions[0]) if positions[0] in messages else 0

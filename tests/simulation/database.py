@@ -44,6 +44,7 @@ class Database:
         self.tables = Tables()
         self.is_away = False
         self.executions_read: dict[str, datetime] = {}
+        self.known_as: dict[str, OrderId] = {}
         self.times: dict[int, float] = {}
         self.loop = loop
         self.faults = faults
@@ -62,10 +63,13 @@ class Database:
                 listener.is_told = True
                 self.loop.call_later(self._chances.between(*_NOTIFICATION_SECONDS), listener.wake_up)
 
-    def note_time(self) -> None:
-        """Remember when the newest events were committed, in seconds since the simulation began."""
-        for position in range(len(self.times) + 1, len(self.log._log) + 1):
-            self.times[position] = self.loop.time()
+    def note_commit(self) -> None:
+        """Remember when the newest events were committed, in seconds since the simulation began, and the names in them."""
+        for recorded in self.log._log[len(self.times) :]:
+            self.times[recorded.position] = self.loop.time()
+            event, order_id = recorded.event, order_of(recorded.stream_id)
+            if isinstance(event, OrderAccepted | OrderReplaced | OrderReconciled) and event.venue_order_id and order_id:
+                self.known_as.setdefault(event.venue_order_id, order_id)
 
     def way_seconds(self) -> float:
         """How long one way over the network takes."""
@@ -185,14 +189,7 @@ class Connection:
     async def order_known_as(self, venue_order_id: str) -> OrderId | None:
         """See the port ``Bookkeeping``."""
         await self._ask()
-        for recorded in self._database.log._log:
-            event = recorded.event
-            if (
-                isinstance(event, OrderAccepted | OrderReplaced | OrderReconciled)
-                and event.venue_order_id == venue_order_id
-            ):
-                return order_of(recorded.stream_id)
-        return None
+        return self._database.known_as.get(venue_order_id)
 
     def tables_position(self) -> int:
         """Where the tables stand."""
@@ -228,7 +225,7 @@ class Connection:
         try:
             append.send(None)
         except StopIteration as done:
-            self._database.note_time()
+            self._database.note_commit()
             self._database.notify()
             if not answer.done():
                 answer.set_result(done.value)
