@@ -6,7 +6,7 @@ The in-memory parts in ``infrastructure/memory.py`` are product code and pass th
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from application.venue import Instrument
 from domain.events import Event, Metadata, RecordedEvent, StreamId
@@ -54,8 +54,7 @@ class Ids(Protocol):
 # ── The event store ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """An event to be recorded as version ``version`` of its stream."""
 
     stream_id: StreamId

@@ -10,7 +10,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from application.ports import (
     EventStore,
@@ -93,11 +93,11 @@ class Outcome:
 @dataclass(slots=True)
 class _Pending:
     command: Command
+    streams: Sequence[StreamId]
     answer: asyncio.Future[Outcome]
 
 
-@dataclass(frozen=True, slots=True)
-class _Decided:
+class _Decided(NamedTuple):
     """A decided command, what it saw and what it leaves. States that batch mates left have no position and no times yet."""
 
     pending: _Pending
@@ -108,8 +108,7 @@ class _Decided:
     refusal: Refusal | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Cached:
+class _Cached(NamedTuple):
     """A snapshot that was the stream's newest when the log ended at ``checked_at``."""
 
     snapshot: Snapshot[State]
@@ -156,7 +155,7 @@ class Sequencer:
         """
         if self._closing or len(self._queue) >= QUEUE_LIMIT:
             raise SequencerBusyError
-        pending = _Pending(command, asyncio.get_running_loop().create_future())
+        pending = _Pending(command, command.streams, asyncio.get_running_loop().create_future())
         self._queue.append(pending)
         self._wake.set()
         return await pending.answer
@@ -241,7 +240,7 @@ class Sequencer:
         for pending in batch:
             for stream_id in pending.command.new_streams:
                 self._cache.setdefault(stream_id, _Cached(empty(stream_id), self._end))
-            for stream_id in pending.command.streams:
+            for stream_id in pending.streams:
                 cached = self._cache.get(stream_id)
                 if cached is None or stream_id in self._stale:
                     wanted[stream_id] = cached.snapshot.version if cached else 0
@@ -262,7 +261,7 @@ class Sequencer:
         decided = []
         for pending in batch:
             command = pending.command
-            before = {each: working.get(each) or self._cache[each].snapshot for each in command.streams}
+            before = {each: working.get(each) or self._cache[each].snapshot for each in pending.streams}
             reads = {stream_id: snapshot.version for stream_id, snapshot in before.items()}
             try:
                 plan = command.decide(before, keys)
@@ -305,7 +304,7 @@ class Sequencer:
     def _forget(self, batch: Iterable[_Pending]) -> None:
         """After a failure nobody knows what was recorded: read it again."""
         for pending in batch:
-            self._stale.update(each for each in pending.command.streams if each in self._cache)
+            self._stale.update(each for each in pending.streams if each in self._cache)
 
     def _trim(self) -> None:
         while len(self._cache) > CACHE_LIMIT:

@@ -1,9 +1,8 @@
 """An aggregate folded from its stream, with where and when it stands in the log."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from domain.aggregates import State, evolve, initial
 from domain.events import RecordedEvent, StreamId
@@ -12,8 +11,7 @@ from domain.order import BrokenHistoryError
 S_co = TypeVar("S_co", bound=State, covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot(Generic[S_co]):
+class Snapshot(NamedTuple, Generic[S_co]):
     """The state after ``version`` events of a stream; the last of them stands at ``position`` of the log.
 
     Version 0 has happened nowhere and never: its position is 0 and its times are None.

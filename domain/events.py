@@ -11,7 +11,7 @@ and the remaining quantity, so that a reader of one event need not fold the ones
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from domain.lifecycle import Flag, Status
 from domain.values import (
@@ -505,8 +505,7 @@ class Metadata:
     causation_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedEvent:
+class RecordedEvent(NamedTuple):
     """An event as it stands in the log.
 
     ``position`` counts from 1 without gaps over the whole log, ``version`` from 1 within the stream. ``recorded_at`` is

@@ -138,6 +138,8 @@ class _Form(Generic[T]):
         self._upcasters = upcasters
         self._prefix = f"{_VERSION_PREFIX}{len(upcasters) + 1},"
         self._fields = _fields_of(cast("type", cls))
+        # The right classes of all fields together, and the places of those whose values need a look besides.
+        self._right: dict[tuple[type, ...], list[int]] = {}
         names = [field.name for field in self._fields]
         self._values = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
 
@@ -174,11 +176,17 @@ class _Form(Generic[T]):
         return convert(state, self._cls)
 
     def _check(self, value: T) -> None:
-        for field, content in zip(self._fields, self._values(value), strict=True):
-            cls = type(content)
-            if cls not in field.classes:
-                raise _WrongError(f"{field.name} is {content!r}, which is not {_names(field.classes)}")
-            if cls in _WRONG and (wrong := _WRONG[cls](content, field.items)):
+        contents = self._values(value)
+        classes = tuple(map(type, contents))
+        to_look_at = self._right.get(classes)
+        if to_look_at is None:
+            for field, content in zip(self._fields, contents, strict=True):
+                if type(content) not in field.classes:
+                    raise _WrongError(f"{field.name} is {content!r}, which is not {_names(field.classes)}")
+            to_look_at = self._right[classes] = [place for place, cls in enumerate(classes) if cls in _WRONG]
+        for place in to_look_at:
+            field, content = self._fields[place], contents[place]
+            if wrong := _WRONG[classes[place]](content, field.items):
                 raise _WrongError(f"{field.name} is {content!r}, which is not {wrong}")
 
 

@@ -23,6 +23,7 @@ class InMemoryEventStore:
         self._log: list[RecordedEvent] = []
         self._raw: list[RawEvent] = []
         self._streams: dict[str, list[RecordedEvent]] = {}
+        self._of_trader: dict[TraderId, list[int]] = {}
         self._keys: dict[Key, KeyUse] = {}
         self._last_hash = GENESIS
 
@@ -45,6 +46,7 @@ class InMemoryEventStore:
         for event, stored, metadata in zip(recorded, batch.events, batch.metadata, strict=True):
             self._log.append(event)
             self._streams.setdefault(event.stream_id, []).append(event)
+            self._of_trader.setdefault(event.metadata.trader_id, []).append(event.position)
             self._raw.append(
                 RawEvent(
                     event.position,
@@ -103,15 +105,15 @@ class InMemoryEventStore:
             since: only those recorded at this time or later.
             as_of: only those that there were at this moment.
         """
-        end = self._position_at(as_of)
+        everything = range(1, len(self._log) + 1)
+        positions = everything if trader_id is None else self._of_trader.get(trader_id, ())
+        chosen = positions[bisect_right(positions, after) : bisect_right(positions, self._position_at(as_of))]
         passing = (
             raw
-            for event, raw in zip(self._log[after:], self._raw[after:], strict=True)
+            for raw in (self._raw[position - 1] for position in chosen)
             if (not types or raw.type in types)
-            and trader_id in (None, event.metadata.trader_id)
-            and stream_id in (None, event.stream_id)
-            and (since is None or event.recorded_at >= since)
-            and event.position <= end
+            and stream_id in (None, raw.stream_id)
+            and (since is None or raw.recorded_at >= since)
         )
         return list(islice(passing, limit))
 

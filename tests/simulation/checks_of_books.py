@@ -67,7 +67,7 @@ def money_conserves(evidence: Evidence) -> Iterator[str]:
     with exactly():
         for trader in evidence.world.traders:
             trader_id = trader.trader_id
-            orders = [order for order in evidence.orders.values() if order.trader_id == trader_id]
+            orders = evidence.orders_of[trader_id]
             moved = _cash_moved(evidence, trader_id)
             if (told := sum(trader.told.moved.values(), ZERO)) != moved:
                 yield f"{trader_id} was told that {told} moved, the log moved {moved}"

@@ -108,10 +108,7 @@ def what_was_answered_is_true(evidence: Evidence) -> Iterator[str]:
             events = [each for each in evidence.of_order(order_id) if each.metadata.causation_id == request_id]
             if events and events[0].version != version + 1:
                 yield f"{request_id} was for version {version} of order {order_id}, and is version {events[0].version}"
-        placed = sum(
-            order.trader_id == trader.trader_id and order.terms.parent_order_id is None
-            for order in evidence.orders.values()
-        )
+        placed = sum(order.terms.parent_order_id is None for order in evidence.orders_of[trader.trader_id])
         if not 0 <= placed - len(set(trader.told.placed.values())) <= trader.told.doubtful:
             yield f"{trader.trader_id} was told of {len(trader.told.placed)} orders and has {placed}"
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from domain.aggregates import State, evolve, initial
 from domain.events import RecordedEvent, StreamId, UnknownOrderReported, order_of, order_stream
 from domain.order import Order
-from domain.values import OrderId, exactly
+from domain.values import OrderId, TraderId, exactly
 from infrastructure.codec import RawEvent
 from infrastructure.exchanges.alpaca_orders import named
 from infrastructure.exchanges.paper import orders as venue
@@ -28,6 +28,7 @@ class Evidence:
         of_stream: The events of each stream.
         states: What they lead to.
         orders: Our orders, as the log has them.
+        orders_of: The same by the trader whose they are.
         at_venue: What the exchange made of each of them: the order and its replacements that ever worked.
         executions: What stands, or was taken back, of each of them.
         requests: What was asked about each of them.
@@ -46,9 +47,11 @@ class Evidence:
                 self.of_stream[stream].append(recorded)
                 self.states[stream] = evolve(self.states.get(stream) or initial(stream), recorded.event)
         self.orders: dict[OrderId, Order] = {}
+        self.orders_of: defaultdict[TraderId, list[Order]] = defaultdict(list)
         for stream, state in self.states.items():
             if (order_id := order_of(stream)) is not None and isinstance(state, Order):
                 self.orders[order_id] = state
+                self.orders_of[state.trader_id].append(state)
         self.strangers: list[venue.Order] = []
         self.at_venue: defaultdict[OrderId, list[venue.Order]] = defaultdict(list)
         self.executions: defaultdict[OrderId, list[Execution]] = defaultdict(list)

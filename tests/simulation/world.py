@@ -23,7 +23,7 @@ from tests.simulation.surroundings import BEGINNING, CountingIds, MachineClock, 
 from tests.simulation.traders import SYMBOLS, Trader
 
 _TRADERS = (1, 8)
-_TRADERS_OF_LOAD = (20, 60)
+_TRADERS_OF_LOAD = (100, 1_000)
 _PAUSES = (0.03, 0.3, 2.0)
 _PAUSES_OF_LOAD = (0.03, 0.1)
 _CHANGES_OF_LOAD = 0.3
