@@ -1,6 +1,8 @@
 """Status changes for subscribers: what an order event looks like to its trader, and who carries it there."""
 
 import json
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from application.ports import Bus, Feed
@@ -60,10 +62,11 @@ MESSAGE_NAMES: dict[type[OrderEvent], str] = {
 def status_message(recorded: RecordedEvent) -> dict[str, Any] | None:
     """The message for one event: ``{event, order_id, status, timestamp, position, version, ...}``, None if not an order's.
 
-    A fill adds ``quantity_filled``, ``price_at_fill``, ``filled_quantity``, ``leaves_quantity``, ``fill_id`` and
-    ``flags``, and so does a fill that was corrected or busted; a replacement adds the terms that the order has now, or
-    would have; what ended, was refused or is not as it should be adds ``reason``. Decimals are text, the time is RFC
-    3339 UTC. An order that never reached the venue is told as ``order.error``.
+    With what it adds, whoever takes all messages of an order knows the order, and need not ask for it: its terms when it
+    is submitted; a fill, and where it leaves the order, when there is one or it is changed or taken back; the terms that
+    it has now, or would have, when they are replaced; the flags that it has from now on; why it ended, was refused or is
+    not as it should be. Decimals are text, times are RFC 3339 UTC. An order that never reached the venue is told as
+    ``order.error``.
     """
     event = recorded.event
     order_id = order_of(recorded.stream_id)
@@ -73,33 +76,69 @@ def status_message(recorded: RecordedEvent) -> dict[str, Any] | None:
         "event": _name(event),
         "order_id": order_id,
         "status": event.status.value,
-        "timestamp": f"{recorded.recorded_at.replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
+        "timestamp": _time(recorded.recorded_at),
         "position": recorded.position,
         "version": recorded.version,
     }
-    if isinstance(event, FillEvent):
-        taken_back = isinstance(event, OrderFillBusted)
-        message |= {
-            "fill_id": event.fill_id,
-            "quantity_filled": "0" if taken_back else f"{event.quantity:f}",
-            "price_at_fill": f"{event.price:f}",
-            "filled_quantity": f"{event.filled_quantity:f}",
-            "leaves_quantity": f"{event.leaves_quantity:f}",
-            "flags": list(event.flags),
-        }
+    if isinstance(event, OrderPlaced):
+        message |= _terms(event)
+    elif isinstance(event, FillEvent):
+        message |= _fill(event)
     elif isinstance(event, OrderReplaceRequested | OrderReplaced):
         message |= {
             "quantity": f"{event.quantity:f}",
-            "price": event.price and f"{event.price:f}",
-            "stop_price": event.stop_price and f"{event.stop_price:f}",
+            "price": _optional(event.price),
+            "stop_price": _optional(event.stop_price),
         }
+        if isinstance(event, OrderReplaced):
+            message["leaves_quantity"] = f"{event.leaves_quantity:f}"
     elif isinstance(event, OrderCounterpartFilled):
         message["quantity"] = f"{event.quantity:f}"
-    elif isinstance(event, OrderUnprotected):
-        message["flags"] = list(event.flags)
-    if (reason := getattr(event, "reason", None)) is not None:
-        message["reason"] = reason
+    for name in ("flags", "reason"):
+        if (value := getattr(event, name, None)) is not None:
+            message[name] = list(value) if name == "flags" else value
     return message
+
+
+def _terms(event: OrderPlaced) -> dict[str, Any]:
+    return {
+        "trader_id": event.trader_id,
+        "client_order_id": event.client_order_id,
+        "symbol": event.symbol,
+        "side": event.side.value,
+        "quantity": f"{event.quantity:f}",
+        "order_type": event.order_type.value,
+        "price": _optional(event.price),
+        "stop_price": _optional(event.stop_price),
+        "time_in_force": event.time_in_force.value,
+        "stop_loss": _optional(event.stop_loss),
+        "take_profit": _optional(event.take_profit),
+        "parent_order_id": event.parent_order_id,
+        "oco_order_id": event.oco_order_id,
+    }
+
+
+def _fill(event: FillEvent) -> dict[str, Any]:
+    message = {
+        "fill_id": event.fill_id,
+        "quantity_filled": f"{event.quantity:f}",
+        "price_at_fill": f"{event.price:f}",
+        "commission": f"{event.commission:f}",
+        "filled_quantity": f"{event.filled_quantity:f}",
+        "leaves_quantity": f"{event.leaves_quantity:f}",
+        "average_fill_price": _optional(event.average_fill_price),
+    }
+    if isinstance(event, OrderFillBusted):  # nothing of it is left
+        return message | {"quantity_filled": "0", "commission": "0"}
+    return message | {"venue": event.venue, "executed_at": _time(event.executed_at)}
+
+
+def _optional(value: Decimal | None) -> str | None:
+    return None if value is None else f"{value:f}"
+
+
+def _time(value: datetime) -> str:
+    return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def _name(event: OrderEvent) -> str:

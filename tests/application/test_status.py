@@ -26,7 +26,7 @@ from domain.lifecycle import Flag, Status
 from domain.values import ZERO, Currency, Money, Price, TraderId
 from tests.application.floor import Engine
 from tests.application.world import ALICE, BUY_TEN, CALLER, StoreFeed, fund, report
-from tests.domain.orders import ORDER_ID, accepted, busted, corrected, filled, replace_refused, replaced, wished
+from tests.domain.orders import NOON, ORDER_ID, accepted, busted, corrected, filled, placed, replace_refused, replaced, wished
 from tests.infrastructure.samples import EVERY_EVENT
 
 ORDER_STREAM = order_stream(ORDER_ID)
@@ -53,6 +53,27 @@ def test_a_status_message_says_what_where_and_when() -> None:
         "timestamp": "2026-11-20T12:00:00.000123Z",
         "position": 7,
         "version": 3,
+    }
+
+
+def test_a_submitted_order_is_told_with_all_its_terms() -> None:
+    message = status_message(recorded(placed(price=Price(Decimal("10.50")), stop_loss=Price(Decimal(9)))))
+    assert message == COMMON | {
+        "event": "order.submitted",
+        "status": "PENDING",
+        "trader_id": "alice",
+        "client_order_id": "mine-1",
+        "symbol": "ACME",
+        "side": "BUY",
+        "quantity": "100",
+        "order_type": "LIMIT",
+        "price": "10.50",
+        "stop_price": None,
+        "time_in_force": "DAY",
+        "stop_loss": "9",
+        "take_profit": None,
+        "parent_order_id": None,
+        "oco_order_id": None,
     }
 
 
@@ -86,8 +107,12 @@ def test_a_fill_that_was_corrected_says_what_it_is_now() -> None:
         "fill_id": "f-1",
         "quantity_filled": "30",
         "price_at_fill": "9",
+        "commission": "0",
         "filled_quantity": "30",
         "leaves_quantity": "70",
+        "average_fill_price": "9",
+        "venue": "paper",
+        "executed_at": NOON.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "flags": [],
     }
 
@@ -100,8 +125,10 @@ def test_a_fill_that_was_taken_back_says_that_nothing_of_it_is_left() -> None:
         "fill_id": "f-1",
         "quantity_filled": "0",
         "price_at_fill": "10",
+        "commission": "0",
         "filled_quantity": "0",
         "leaves_quantity": "100",
+        "average_fill_price": None,
         "flags": ["UNPROTECTED"],
         "reason": "clearly erroneous",
     }
@@ -116,6 +143,8 @@ def test_a_replacement_says_on_what_terms_the_order_works_or_would_work() -> Non
     assert status_message(recorded(replaced(1, Status.ACCEPTED, quantity=80, price=9))) == COMMON | terms | {
         "event": "order.replaced",
         "status": "ACCEPTED",
+        "leaves_quantity": "80",
+        "flags": [],
     }
 
 
