@@ -1,7 +1,7 @@
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defineConfig, loadEnv } from "vite";
 
-const API = process.env.ORDERLOG_URL ?? "http://127.0.0.1:8000";
+const API = loadEnv("", ".", "ORDERLOG_").ORDERLOG_URL ?? "http://127.0.0.1:8000";
 
 /** The page. `npm run dev` serves it with hot reloading in front of a running engine. */
 export default defineConfig({

@@ -26,7 +26,18 @@ from domain.lifecycle import Flag, Status
 from domain.values import ZERO, Currency, Money, Price, TraderId
 from tests.application.floor import Engine
 from tests.application.world import ALICE, BUY_TEN, CALLER, StoreFeed, fund, report
-from tests.domain.orders import NOON, ORDER_ID, accepted, busted, corrected, filled, placed, replace_refused, replaced, wished
+from tests.domain.orders import (
+    NOON,
+    ORDER_ID,
+    accepted,
+    busted,
+    corrected,
+    filled,
+    placed,
+    replace_refused,
+    replaced,
+    wished,
+)
 from tests.infrastructure.samples import EVERY_EVENT
 
 ORDER_STREAM = order_stream(ORDER_ID)

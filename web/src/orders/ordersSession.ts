@@ -1,0 +1,61 @@
+import type { OrdersClient } from "../api/client";
+import type { Order, OrderBody, OrdersPage, OrdersQuery, ReplaceBody } from "../api/types";
+import { OrderStatusSocket, type OrderStatusSocketOptions } from "../stream/orderStatusSocket";
+import { OrdersStore } from "./ordersStore";
+
+const NEWEST = 100;
+
+/** One trader's orders, kept up to date: the API's answers and the stream's messages meet in one store. */
+export class OrdersSession {
+  readonly client: OrdersClient;
+  readonly store: OrdersStore;
+  readonly socket: OrderStatusSocket;
+  #isOpen = false;
+
+  constructor(client: OrdersClient, options: Partial<OrderStatusSocketOptions> = {}, store = new OrdersStore()) {
+    this.client = client;
+    this.store = store;
+    this.socket = new OrderStatusSocket({
+      url: client.streamUrl,
+      getTicket: () => client.streamTicket(),
+      poll: () => this.fetchOrders({ limit: NEWEST }),
+      ...options,
+    });
+    this.socket.subscribe((message) => this.store.apply(message));
+  }
+
+  /** A page of orders, which also goes into the store. With the first one, the stream begins where that one ends. */
+  async fetchOrders(query: OrdersQuery): Promise<OrdersPage> {
+    const page = await this.client.listOrders(query);
+    this.store.merge(page.orders);
+    if (this.#isOpen && this.socket.connection === "stopped") this.socket.start(page.position);
+    return page;
+  }
+
+  /** Follow the orders until closed. */
+  open(): void {
+    this.#isOpen = true;
+  }
+
+  close(): void {
+    this.#isOpen = false;
+    this.socket.stop();
+  }
+
+  async placeOrder(order: OrderBody, key: string): Promise<Order> {
+    return this.#keep(await this.client.placeOrder(order, key));
+  }
+
+  async cancelOrder(id: string): Promise<Order> {
+    return this.#keep(await this.client.cancelOrder(id));
+  }
+
+  async replaceOrder(id: string, terms: ReplaceBody, version?: number): Promise<Order> {
+    return this.#keep(await this.client.replaceOrder(id, terms, version));
+  }
+
+  #keep(order: Order): Order {
+    this.store.merge([order]);
+    return order;
+  }
+}
