@@ -14,9 +14,8 @@ from domain.events import TOPICS, OrderEvent, order_of
 from domain.values import exactly
 from projections.fills import FILLS
 from projections.orders import ORDERS
+from tests.making import ROOT, make
 from tests.projections.histories import History, histories
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_the_page_folds_what_the_stream_tells_to_what_the_api_answers(tmp_path: Path) -> None:
@@ -33,14 +32,7 @@ def test_the_page_folds_what_the_stream_tells_to_what_the_api_answers(tmp_path: 
     assert len(names) > len([event for event in TOPICS.values() if event in OrderEvent.__args__]) // 2
     file = tmp_path / "histories.json"
     file.write_text(json.dumps(told))
-    make = subprocess.run(  # noqa: S607 - whoever runs these tests has make
-        ["make", "--silent", "web/node_modules/.package-lock.json"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert make.returncode == 0, make.stdout + make.stderr
+    make("web/node_modules/.package-lock.json")
     run = subprocess.run(
         [ROOT / "web" / "with-node", "npm", "test", "--", "--no-color"],
         env=os.environ | {"HISTORIES": str(file)},

@@ -11,6 +11,7 @@ export { useAccount } from "./hooks/useAccount";
 export { useCommand, type Command } from "./hooks/useCommand";
 export { useConnection } from "./hooks/useConnection";
 export { useInstruments } from "./hooks/useInstruments";
+export { useOrder } from "./hooks/useOrder";
 export { useOrderEvents } from "./hooks/useOrderEvents";
 export { useOrders, type Orders, type OrdersFilter } from "./hooks/useOrders";
 export { usePlaceOrder } from "./hooks/usePlaceOrder";

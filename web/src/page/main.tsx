@@ -1,4 +1,13 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
-createRoot(document.body).render(<StrictMode>soon</StrictMode>);
+import { App } from "./app/App";
+import "./styles/index.css";
+
+const root = document.getElementById("root");
+if (!root) throw new Error("the page has no place for the application");
+createRoot(root).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);
