@@ -57,9 +57,13 @@ export function OrderForm() {
       return;
     }
     const order = await place.run(bodyOf(draft));
-    if (!order) return;
-    setPlaced(order);
-    next();
+    if (order) {
+      setPlaced(order);
+      next();
+    }
+    // The button was disabled meanwhile, which takes the focus away: on with the next order, or with this one again.
+    const goOn = order ? "[data-next]" : "[type=submit]";
+    requestAnimationFrame(() => form.current?.querySelector<HTMLElement>(goOn)?.focus());
   };
 
   const refused = (field: DraftField) => (place.error instanceof ApiProblem ? place.error.messageFor(`/${field}`) : null);
@@ -81,7 +85,7 @@ export function OrderForm() {
           options={SIDES}
           onChange={(side) => edit({ side })}
         />
-        <DecimalField label="Quantity" {...fieldOf("quantity")} placeholder="0" />
+        <DecimalField label="Quantity" {...fieldOf("quantity")} placeholder="0" data-next />
       </div>
       <div className="pair">
         <SelectField label="Order type" value={draft.order_type} options={TYPES} onChange={(order_type) => edit({ order_type })} />
