@@ -1,6 +1,7 @@
 """The list of orders: what can be done in it, and what it shows of each order."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import httpx2
 from playwright.sync_api import Page, expect
@@ -60,7 +61,11 @@ def _replaced(trader: Trader, order_id: str) -> None:
 
 
 def test_a_fill_in_part_shows_how_much(page: Page, trader: Trader, shot: Shot) -> None:
-    placed = trader.place(symbol="TSLA", quantity="3000", price="250.50")
+    # One cent above the market is what the house asks first, and it has less than that.
+    with trader.api() as api:
+        listed = api.get("/api/v1/instruments").json()["instruments"]
+    price = next(Decimal(each["reference_price"]) for each in listed if each["symbol"] == "TSLA")
+    placed = trader.place(symbol="TSLA", quantity="3000", price=str(price + Decimal("0.01")))
     row = page.locator("tr[data-order]")
     expect(row).to_have_attribute("data-status", "PARTIALLY_FILLED")
     (order,) = trader.orders()
