@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from xdist.scheduler import LoadFileScheduling
 from hypothesis import HealthCheck, settings
 
 from infrastructure.embedded.postgres import Postgres
@@ -21,6 +22,21 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.load_profile("patient")
 
 _NUMBERS = itertools.count(1)
+
+_TOGETHER = "tests/browser/"
+
+
+class Files(LoadFileScheduling):
+    """Files run side by side, except those that share one browser and one engine: they are as one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope: str = super()._split_scope(nodeid)
+        return _TOGETHER if scope.startswith(_TOGETHER) else scope
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling | None:
+    """With `--dist loadfile`, a few files stay together."""
+    return Files(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

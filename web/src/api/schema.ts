@@ -285,6 +285,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A signed checkpoint of the log as it is
+         * @description Needs the role auditor.
+         */
+        get: operations["get_checkpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/public-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The public key of checkpoints */
+        get: operations["get_public_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stream-tickets": {
         parameters: {
             query?: never;
@@ -362,7 +399,10 @@ export interface components {
     schemas: {
         /**
          * AccountView
-         * @description An account in dollars. `reserved` is the part of `cash` held for working orders.
+         * @description An account in dollars. `reserved` is the part of `cash` held for working orders, the rest is `available`.
+         *
+         *     `equity` is `cash` and what positions are worth; like `market_value` and `unrealised_pnl` it is null while nobody
+         *     knows the price of something that is held.
          */
         AccountView: {
             /** Trader Id */
@@ -387,6 +427,29 @@ export interface components {
              * @example 150.00
              */
             available: string;
+            /**
+             * Buying Power
+             * @example 150.00
+             */
+            buying_power: string;
+            /** Equity */
+            equity: string | null;
+            /** Market Value */
+            market_value: string | null;
+            /**
+             * Realised Pnl
+             * @example 150.00
+             */
+            realised_pnl: string;
+            /** Unrealised Pnl */
+            unrealised_pnl: string | null;
+            /**
+             * Commission
+             * @example 150.00
+             */
+            commission: string;
+            /** Open Orders */
+            open_orders: number;
             /** Positions */
             positions: components["schemas"]["PositionView"][];
             /** Position */
@@ -399,6 +462,30 @@ export interface components {
         CashBody: {
             /** Amount */
             amount: string | number;
+        };
+        /**
+         * CheckpointView
+         * @description The log up to `position`: the hash of its last event, the Merkle root over all; `signature` is Ed25519, in base64.
+         */
+        CheckpointView: {
+            /** Position */
+            position: number;
+            /** Hash */
+            hash: string;
+            /** Root */
+            root: string;
+            /** Recorded At */
+            recorded_at: string | null;
+            /**
+             * Taken At
+             * Format: date-time
+             * @example 2026-01-31T23:59:59.000000Z
+             */
+            taken_at: string;
+            /** Key Id */
+            key_id: string;
+            /** Signature */
+            signature: string;
         };
         /**
          * DependenciesView
@@ -748,6 +835,8 @@ export interface components {
         /**
          * PositionView
          * @description What a trader holds of a symbol, at average cost. What it is worth is null while nobody knows a price.
+         *
+         *     `realised_pnl` and `unrealised_pnl` are before `commission`; `price_at` is when `reference_price` was paid.
          */
         PositionView: {
             /** Symbol */
@@ -760,12 +849,28 @@ export interface components {
             /** Average Price */
             average_price: string | null;
             /**
+             * Cost
+             * @example 150.00
+             */
+            cost: string;
+            /**
              * Realised Pnl
              * @example 150.00
              */
             realised_pnl: string;
             /** Unrealised Pnl */
             unrealised_pnl: string | null;
+            /**
+             * Commission
+             * @example 150.00
+             */
+            commission: string;
+            /** Reference Price */
+            reference_price: string | null;
+            /** Price At */
+            price_at: string | null;
+            /** Market Value */
+            market_value: string | null;
         };
         /**
          * PositionsPage
@@ -802,6 +907,16 @@ export interface components {
              * @default null
              */
             error_id: string | null;
+        };
+        /**
+         * PublicKeyView
+         * @description The public key that checkpoints are checked with, in PEM.
+         */
+        PublicKeyView: {
+            /** Key Id */
+            key_id: string;
+            /** Public Key */
+            public_key: string;
         };
         /**
          * ReplaceBody
@@ -939,7 +1054,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE */
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1055,7 +1170,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, BUSY, ORDER_EXECUTION_DISABLED */
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY, ORDER_EXECUTION_DISABLED */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1145,7 +1260,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, BUSY */
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1257,7 +1372,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, BUSY */
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1367,7 +1482,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, BUSY */
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1477,7 +1592,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, BUSY */
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1552,7 +1667,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE */
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1643,7 +1758,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE */
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1719,7 +1834,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE */
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1795,7 +1910,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE */
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1862,7 +1977,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE */
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1929,7 +2044,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE */
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1999,7 +2114,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE */
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2072,7 +2187,7 @@ export interface operations {
                 /** @description events at higher positions */
                 after?: number;
                 limit?: number;
-                type?: "OrderPlaced" | "OrderSent" | "OrderRecovered" | "OrderUnresolved" | "OrderAccepted" | "OrderFilled" | "OrderRejected" | "OrderCancelRequested" | "OrderCancelRefused" | "OrderCancelled" | "OrderExpired" | "OrderFillBusted" | "OrderFillCorrected" | "OrderReplaceRequested" | "OrderReplaced" | "OrderReplaceRefused" | "OrderReconciled" | "OrderCounterpartFilled" | "OrderUnprotected" | "FundsDeposited" | "FundsWithdrawn" | "FundsReserved" | "FundsReleased" | "SharesReserved" | "SharesReleased" | "ReservationChanged" | "TradeBooked" | "TradeCorrected" | "UnknownOrderReported";
+                type?: "OrderPlaced" | "OrderSent" | "OrderRecovered" | "OrderUnresolved" | "OrderAccepted" | "OrderFilled" | "OrderRejected" | "OrderCancelRequested" | "OrderCancelRefused" | "OrderCancelled" | "OrderExpired" | "OrderFillBusted" | "OrderFillCorrected" | "OrderReplaceRequested" | "OrderReplaced" | "OrderReplaceRefused" | "OrderReconciled" | "OrderCounterpartFilled" | "OrderUnprotected" | "FundsDeposited" | "FundsWithdrawn" | "FundsReserved" | "FundsReleased" | "SharesReserved" | "SharesReleased" | "ReservationChanged" | "TradeBooked" | "TradeCorrected" | "UnknownOrderReported" | "ProjectionEventSkipped";
                 trader_id?: string;
                 order_id?: string;
                 until?: string;
@@ -2133,8 +2248,111 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE */
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    get_checkpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckpointView"];
+                };
+            };
+            /** @description INVALID_REQUEST */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description FORBIDDEN */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description INTERNAL_ERROR, LOG_TAMPERED */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    get_public_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublicKeyView"];
+                };
+            };
+            /** @description INVALID_REQUEST */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2198,7 +2416,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE */
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
