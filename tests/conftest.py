@@ -10,8 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
-from xdist.scheduler import LoadFileScheduling
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 from infrastructure.embedded.postgres import Postgres
 from infrastructure.embedded.servers import embedded_servers
