@@ -994,6 +994,9 @@ export interface operations {
     list_orders: {
         parameters: {
             query?: {
+                as_of?: string;
+                /** @description when the log ended at this position */
+                position?: number;
                 status?: "PENDING" | "ACCEPTED" | "PARTIALLY_FILLED" | "FILLED" | "PENDING_CANCEL" | "CANCELLED" | "PENDING_REPLACE" | "REJECTED" | "EXPIRED";
                 symbol?: string;
                 limit?: number;
@@ -1681,9 +1684,11 @@ export interface operations {
     get_order: {
         parameters: {
             query?: {
+                as_of?: string;
+                /** @description when the log ended at this position */
+                position?: number;
                 /** @description after this many of its events */
                 version?: number;
-                as_of?: string;
             };
             header?: never;
             path: {
@@ -1925,6 +1930,8 @@ export interface operations {
         parameters: {
             query?: {
                 as_of?: string;
+                /** @description when the log ended at this position */
+                position?: number;
             };
             header?: never;
             path?: never;
@@ -1992,6 +1999,8 @@ export interface operations {
         parameters: {
             query?: {
                 as_of?: string;
+                /** @description when the log ended at this position */
+                position?: number;
             };
             header?: never;
             path?: never;
@@ -2190,7 +2199,10 @@ export interface operations {
                 type?: "OrderPlaced" | "OrderSent" | "OrderRecovered" | "OrderUnresolved" | "OrderAccepted" | "OrderFilled" | "OrderRejected" | "OrderCancelRequested" | "OrderCancelRefused" | "OrderCancelled" | "OrderExpired" | "OrderFillBusted" | "OrderFillCorrected" | "OrderReplaceRequested" | "OrderReplaced" | "OrderReplaceRefused" | "OrderReconciled" | "OrderCounterpartFilled" | "OrderUnprotected" | "FundsDeposited" | "FundsWithdrawn" | "FundsReserved" | "FundsReleased" | "SharesReserved" | "SharesReleased" | "ReservationChanged" | "TradeBooked" | "TradeCorrected" | "UnknownOrderReported" | "ProjectionEventSkipped";
                 trader_id?: string;
                 order_id?: string;
+                since?: string;
                 until?: string;
+                /** @description events up to this position */
+                to?: number;
             };
             header?: never;
             path?: never;
