@@ -342,6 +342,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the read models stand
+         * @description Needs the role ops.
+         */
+        get: operations["list_projections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/health/orders": {
         parameters: {
             query?: never;
@@ -454,6 +474,26 @@ export interface components {
             positions: components["schemas"]["PositionView"][];
             /** Position */
             position: number;
+        };
+        /**
+         * BuildView
+         * @description A table that is being built by so many `workers`; before it began, one that a migration has prepared.
+         */
+        BuildView: {
+            /** Version */
+            version: number;
+            /** Position */
+            position: number;
+            /** Workers */
+            workers: number;
+            /** Began At */
+            began_at: string | null;
+            /**
+             * Updated At
+             * Format: date-time
+             * @example 2026-01-31T23:59:59.000000Z
+             */
+            updated_at: string;
         };
         /**
          * CashBody
@@ -909,6 +949,48 @@ export interface components {
             error_id: string | null;
         };
         /**
+         * ProjectionView
+         * @description A read model.
+         *
+         *     `version` is that of its rows, `program_version` that of this program. `rate` is in events a second. `last_error` may
+         *     be over: a read model that is stopped has the `state` `stopped`.
+         */
+        ProjectionView: {
+            /** Name */
+            name: string;
+            state: components["schemas"]["State"];
+            /** Position */
+            position: number;
+            /** Head Position */
+            head_position: number;
+            /** Lag Events */
+            lag_events: number;
+            /** Lag Seconds */
+            lag_seconds: number;
+            /** Rate */
+            rate: number;
+            /** Version */
+            version: number | null;
+            /** Program Version */
+            program_version: number;
+            /** Updated At */
+            updated_at: string | null;
+            last_error: components["schemas"]["StopView"] | null;
+            build: components["schemas"]["BuildView"] | null;
+            /** Has Previous */
+            has_previous: boolean;
+        };
+        /**
+         * ProjectionsPage
+         * @description Every read model, and where the log ends.
+         */
+        ProjectionsPage: {
+            /** Projections */
+            projections: components["schemas"]["ProjectionView"][];
+            /** Position */
+            position: number;
+        };
+        /**
          * PublicKeyView
          * @description The public key that checkpoints are checked with, in PEM.
          */
@@ -946,6 +1028,12 @@ export interface components {
          */
         Side: "BUY" | "SELL";
         /**
+         * State
+         * @description What a read model is doing.
+         * @enum {string}
+         */
+        State: "live" | "stopped" | "needs_rebuild" | "newer" | "missing";
+        /**
          * Status
          * @description Where an order stands (FIX OrdStatus, tag 39).
          * @enum {string}
@@ -961,6 +1049,30 @@ export interface components {
              * @enum {string}
              */
             status: "ok" | "down";
+        };
+        /**
+         * StopView
+         * @description An event that a read model could not apply, since when, and when that was last tried.
+         */
+        StopView: {
+            /** Position */
+            position: number;
+            /** Event Type */
+            event_type: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Since
+             * Format: date-time
+             * @example 2026-01-31T23:59:59.000000Z
+             */
+            since: string;
+            /**
+             * Tried At
+             * Format: date-time
+             * @example 2026-01-31T23:59:59.000000Z
+             */
+            tried_at: string;
         };
         /**
          * TicketView
@@ -2390,6 +2502,71 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TicketView"];
+                };
+            };
+            /** @description INVALID_REQUEST */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description FORBIDDEN */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    list_projections: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectionsPage"];
                 };
             };
             /** @description INVALID_REQUEST */
