@@ -88,7 +88,8 @@ def _apart(run: Callable[[int], Result], seed: int) -> Result:
             os._exit(0)
         sender.close()
         try:
-            return receiver.recv()
+            result: Result = receiver.recv()
+            return result
         finally:
             os.waitpid(pid, 0)
 

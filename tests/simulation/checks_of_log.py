@@ -3,10 +3,22 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from decimal import Decimal
+from math import inf
 
 from application.status import MESSAGE_NAMES
-from domain.events import OrderFillBusted, OrderFillCorrected, OrderReplaced
+from domain.events import (
+    FundsDeposited,
+    FundsWithdrawn,
+    OrderFillBusted,
+    OrderFillCorrected,
+    OrderReplaced,
+    RecordedEvent,
+    account_stream,
+    order_of,
+)
 from domain.lifecycle import FINAL, Status
+from domain.values import OrderId
 from infrastructure.codec import Codec
 from infrastructure.postgres.chain import GENESIS, leaf, link, timestamp
 from projections.orders import OrderRow
@@ -97,20 +109,45 @@ def statuses_never_step_backwards(evidence: Evidence) -> Iterator[str]:
 
 
 def what_was_answered_is_true(evidence: Evidence) -> Iterator[str]:
-    """Every order that a client got an answer for exists, and there is one for each key; conditions were kept."""
+    """Exactly what a client was told of was done, once: orders placed, money moved, conditions kept.
+
+    What was refused is not done, except that an attempt before, which had no answer, may be recorded after the refusal.
+    """
     for trader in evidence.world.traders:
-        yield from trader.told.contradictions
-        for key, order_id in trader.told.placed.items():
-            order = evidence.orders.get(order_id)
-            if order is None or order.trader_id != trader.trader_id:
-                yield f"{trader.trader_id} was told that {key} is order {order_id}, which is not there"
-        for request_id, (order_id, version) in trader.told.conditions.items():
+        told = trader.told
+        yield from told.contradictions
+        done: defaultdict[str, list[RecordedEvent]] = defaultdict(list)
+        for order in evidence.orders_of[trader.trader_id]:
+            if order.terms.parent_order_id is None:
+                done[evidence.of_order(order.order_id)[0].metadata.causation_id] += evidence.of_order(order.order_id)[
+                    :1
+                ]
+        for recorded in evidence.of_stream[account_stream(trader.trader_id)]:
+            if isinstance(recorded.event, FundsDeposited | FundsWithdrawn):
+                done[recorded.metadata.causation_id].append(recorded)
+        answers = {**told.placed, **told.moved}
+        for request_id in answers.keys() | done.keys():
+            found = [_what_was_done(recorded) for recorded in done[request_id]]
+            if request_id in answers and found != [answers[request_id]]:
+                yield f"{request_id} was answered with {answers[request_id]}, recorded is {found}"
+            is_late = all(evidence.recorded_at(each) >= told.doubtful.get(request_id, inf) for each in done[request_id])
+            if request_id not in answers and (len(found) > 1 or not is_late):
+                yield f"{request_id} was refused, recorded is {found}"
+        for request_id, (order_id, version) in told.conditions.items():
             events = [each for each in evidence.of_order(order_id) if each.metadata.causation_id == request_id]
             if events and events[0].version != version + 1:
                 yield f"{request_id} was for version {version} of order {order_id}, and is version {events[0].version}"
-        placed = sum(order.terms.parent_order_id is None for order in evidence.orders_of[trader.trader_id])
-        if not 0 <= placed - len(set(trader.told.placed.values())) <= trader.told.doubtful:
-            yield f"{trader.trader_id} was told of {len(trader.told.placed)} orders and has {placed}"
+
+
+def _what_was_done(recorded: RecordedEvent) -> OrderId | Decimal | None:
+    """The order that was placed, or the money that was moved."""
+    match recorded.event:
+        case FundsDeposited():
+            return recorded.event.amount
+        case FundsWithdrawn():
+            return -recorded.event.amount
+        case _:
+            return order_of(recorded.stream_id)
 
 
 def every_subscriber_saw_every_event_once(evidence: Evidence) -> Iterator[str]:

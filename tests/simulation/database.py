@@ -36,7 +36,8 @@ _GIVE_UP_SECONDS = 0.5
 class Database:
     """What survives every crash.
 
-    ``is_away``: nobody reaches it. ``times``: when the event at a position was really committed, in seconds.
+    ``is_away``: nobody reaches it. ``times``: when the event at a position was really committed, in seconds, and
+    ``writers``: the number of the process that wrote it.
     """
 
     def __init__(self, loop: VirtualLoop, clock: Clock, chances: Chances, faults: Faults) -> None:
@@ -46,6 +47,7 @@ class Database:
         self.executions_read: dict[str, datetime] = {}
         self.known_as: dict[str, OrderId] = {}
         self.times: dict[int, float] = {}
+        self.writers: dict[int, int] = {}
         self.loop = loop
         self.faults = faults
         self._chances = chances
@@ -63,10 +65,11 @@ class Database:
                 listener.is_told = True
                 self.loop.call_later(self._chances.between(*_NOTIFICATION_SECONDS), listener.wake_up)
 
-    def note_commit(self) -> None:
-        """Remember when the newest events were committed, in seconds since the simulation began, and the names in them."""
+    def note_commit(self, process: Process) -> None:
+        """Remember when the newest events were committed, in seconds since the simulation began, by whom, and the names."""
         for recorded in self.log._log[len(self.times) :]:
             self.times[recorded.position] = self.loop.time()
+            self.writers[recorded.position] = process.number
             event, order_id = recorded.event, order_of(recorded.stream_id)
             if isinstance(event, OrderAccepted | OrderReplaced | OrderReconciled) and event.venue_order_id and order_id:
                 self.known_as.setdefault(event.venue_order_id, order_id)
@@ -225,7 +228,7 @@ class Connection:
         try:
             append.send(None)
         except StopIteration as done:
-            self._database.note_commit()
+            self._database.note_commit(self._process)
             self._database.notify()
             if not answer.done():
                 answer.set_result(done.value)

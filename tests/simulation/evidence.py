@@ -61,6 +61,14 @@ class Evidence:
         """The events of an order."""
         return self.of_stream[order_stream(order_id)]
 
+    def recorded_at(self, recorded: RecordedEvent) -> float:
+        """When this was really committed, in seconds since the simulation began."""
+        return self.world.database.times[recorded.position]
+
+    def writer_of(self, recorded: RecordedEvent) -> int:
+        """The number of the process that recorded this."""
+        return self.world.database.writers[recorded.position]
+
     def statuses_at_venue(self, order_id: OrderId, position: int) -> set[venue.Status]:
         """Every status that the exchange's orders for this one had been in when this was recorded."""
         until = self.world.database.times[position] + _AFTER_SECONDS

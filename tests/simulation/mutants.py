@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from api.fan_out import FanOut
-from application import booking, facts, trading
+from application import booking, facts, sending, trading
 from application.booking import Booking
 from application.cancelling import Canceller
 from application.execution import OrderExecutor
@@ -25,7 +25,7 @@ from domain.events import OrderAccepted, OrderEvent, OrderFilled, RecordedEvent
 from domain.lifecycle import Status
 from domain.order import Order
 from domain.validation import OrderValidator, ValidationResult
-from domain.values import OrderId, Quantity
+from domain.values import OrderId, Quantity, Side
 from infrastructure.exchanges.alpaca_executions import Execution
 from infrastructure.exchanges.paper.orders import Update
 from infrastructure.memory import InMemoryEventStore
@@ -65,6 +65,18 @@ def resends_under_a_fresh_name(patch: Patch) -> None:
         return await usual(self, replace(order, client_order_id=OrderId(ids.new())) if again else order)
 
     patch.setattr(VenueConnection, "submit", submit)
+
+
+def sends_although_another_worker_was_faster(patch: Patch) -> None:
+    async def send(self: Sender, order: Order, **_: object) -> None:
+        if not order.is_over and not order.is_there and order.status is not Status.PENDING_CANCEL:
+            await self._try(order)
+
+    patch.setattr(Sender, "_not_to_be_sent", send)
+
+
+def gives_up_too_soon(patch: Patch) -> None:
+    patch.setattr(sending, "NOT_FOUND_PROOF", 2)
 
 
 def takes_silence_for_a_no(patch: Patch) -> None:
@@ -181,6 +193,15 @@ def lets_everybody_spend(patch: Patch) -> None:
     patch.setattr(OrderValidator, "validate_order", lambda *_: ValidationResult(valid=True))
 
 
+def lets_replacements_sell_what_is_not_there(patch: Patch) -> None:
+    usual = OrderValidator.validate_replacement
+
+    def validate(self: OrderValidator, before: Order, after: Order, *more: Any) -> ValidationResult:
+        return ValidationResult(valid=True) if after.terms.side is Side.SELL else usual(self, before, after, *more)
+
+    patch.setattr(OrderValidator, "validate_replacement", validate)
+
+
 def _consequences(patch: Patch, change: Callable[[list[Any], OrderEvent], list[Any]]) -> None:
     usual = exits.consequences
 
@@ -281,6 +302,17 @@ def forgets_keys(patch: Patch) -> None:
         return Place(metadata, order, validator, (), *more)
 
     patch.setattr(trading, "Place", place)
+
+
+def looks_at_keys_last(patch: Patch) -> None:
+    """What was carried out, and whose answer was lost, may be refused when it is asked for again."""
+    usual = Place.decide
+
+    def decide(self: Place, streams: Any, keys: Any) -> Any:
+        usual(self, streams, {})
+        return usual(self, streams, keys)
+
+    patch.setattr(Place, "decide", decide)
 
 
 def ignores_conditions(patch: Patch) -> None:

@@ -16,6 +16,8 @@ _SEEDS_MAX = 40
 CAUGHT: tuple[tuple[Mutant, Check], ...] = (
     (mutants.resends_without_asking, requests.nothing_is_sent_again_without_asking),
     (mutants.resends_under_a_fresh_name, books.nothing_is_at_the_venue_twice),
+    (mutants.sends_although_another_worker_was_faster, requests.nothing_is_sent_again_without_asking),
+    (mutants.gives_up_too_soon, requests.no_order_is_over_without_a_reason),
     (mutants.takes_silence_for_a_no, requests.no_order_is_over_without_a_reason),
     (mutants.takes_a_promise_to_cancel_for_its_outcome, requests.no_order_is_over_without_a_reason),
     (mutants.forgets_the_lost_answer_to_a_replacement, requests.nothing_is_sent_again_without_asking),
@@ -29,6 +31,7 @@ CAUGHT: tuple[tuple[Mutant, Check], ...] = (
     (mutants.lets_a_late_acknowledgement_reopen_an_order, log.statuses_never_step_backwards),
     (mutants.keeps_what_is_held_for_orders_that_are_over, books.money_conserves),
     (mutants.lets_everybody_spend, books.no_decision_spends_what_is_not_there),
+    (mutants.lets_replacements_sell_what_is_not_there, books.no_decision_spends_what_is_not_there),
     (mutants.forgets_what_a_decision_did_to_the_account, log.what_is_remembered_is_what_happened),
     (mutants.forgets_exits, books.what_is_filled_is_protected_once),
     (mutants.places_exits_later, books.what_is_filled_is_protected_once),
@@ -38,6 +41,7 @@ CAUGHT: tuple[tuple[Mutant, Check], ...] = (
     (mutants.hands_out_without_an_event_now_and_then, log.every_subscriber_saw_every_event_once),
     (mutants.publishes_twice, log.what_was_published_is_what_happened),
     (mutants.forgets_keys, log.what_was_answered_is_true),
+    (mutants.looks_at_keys_last, log.what_was_answered_is_true),
     (mutants.ignores_conditions, log.what_was_answered_is_true),
 )
 

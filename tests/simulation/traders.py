@@ -37,14 +37,16 @@ _TRY_AGAIN = (DisconnectedError, StoreUnavailableError, SequencerBusyError, Time
 class Told:
     """What the engine told one trader, which it has to stand by.
 
-    ``conditions``: requests that were to be carried out only if an order was at a version. ``doubtful``: how many orders
-    were refused after a first attempt had no answer, which may still be recorded then.
+    ``placed`` and ``moved``: what came of requests that were carried out, by their ids. ``doubtful``: requests that were
+    refused after an attempt without an answer, and when they were asked for the last time: only a commit that lands
+    later than that can carry them out all the same. ``conditions``: requests that were to be carried out only if an
+    order was at a version.
     """
 
     placed: dict[str, OrderId] = field(default_factory=dict)
     moved: dict[str, Decimal] = field(default_factory=dict)
+    doubtful: dict[str, float] = field(default_factory=dict)
     heard: list[int] = field(default_factory=list)
-    doubtful: int = 0
     conditions: dict[str, tuple[OrderId, int]] = field(default_factory=dict)
     contradictions: list[str] = field(default_factory=list)
 
@@ -74,6 +76,7 @@ class Trader:
         self._changes_mind = changes_mind
         self._requests = 0
         self._attempts = 0
+        self._asked_at = 0.0
         self._mine: list[OrderId] = []
 
     # ── What it does ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -121,9 +124,9 @@ class Trader:
         try:
             placed = await self._insist(lambda trading: trading.place(self.trader_id, request, caller, key))
         except Refusal:
-            self.told.doubtful += self._attempts > 1
+            self._note_refusal(caller)
             return
-        self._note(key, placed)
+        self._note(caller, placed)
         self._mine.append(placed.order.state.order_id)
         if self._chances.happens(0.1):  # a client that asks again, although it was answered
             await self._repeat(key, request, caller)
@@ -136,7 +139,7 @@ class Trader:
         except Refusal as refusal:
             self.told.contradictions.append(f"{key} of {self.trader_id} was carried out, and then refused: {refusal}")
             return
-        self._note(key, again)
+        self._note(caller, again)
         if not again.replayed:
             self.told.contradictions.append(f"{key} of {self.trader_id} was carried out twice")
 
@@ -151,10 +154,14 @@ class Trader:
         else:
             self.told.contradictions.append(f"{key} of {self.trader_id} was carried out for two requests")
 
-    def _note(self, key: str, placed: Placed) -> None:
-        order_id = placed.order.state.order_id
-        if self.told.placed.setdefault(key, order_id) != order_id:
-            self.told.contradictions.append(f"{key} of {self.trader_id} is {self.told.placed[key]} and {order_id}")
+    def _note(self, caller: Caller, placed: Placed) -> None:
+        request_id, order_id = caller.causation_id, placed.order.state.order_id
+        if self.told.placed.setdefault(request_id, order_id) != order_id:
+            self.told.contradictions.append(f"{request_id} is {self.told.placed[request_id]} and {order_id}")
+
+    def _note_refusal(self, caller: Caller) -> None:
+        if self._attempts > 1:
+            self.told.doubtful[caller.causation_id] = self._asked_at
 
     async def _change(self, order_id: OrderId, request: CancelOrder | ReplaceOrder) -> None:
         caller = self._caller()
@@ -179,8 +186,9 @@ class Trader:
         try:
             await self._insist(lambda trading: trading.move_cash(self.trader_id, request, caller, key))
         except Refusal:
+            self._note_refusal(caller)
             return
-        self.told.moved[key] = amount
+        self.told.moved[caller.causation_id] = amount
 
     # ── How it asks ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -190,6 +198,7 @@ class Trader:
         self._attempts = 0
         while True:
             self._attempts += 1
+            self._asked_at = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout(patience_seconds):
                     answer = await self._apis().ask(work)
