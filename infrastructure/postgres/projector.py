@@ -63,6 +63,8 @@ ON CONFLICT (name) DO UPDATE SET position = excluded.position, event_type = excl
     since = CASE WHEN stop.position = excluded.position THEN stop.since ELSE excluded.since END, tried_at = excluded.tried_at
 """
 
+_VERSION = "SELECT version FROM checkpoints WHERE name = %s"
+
 _POSITIONS = "SELECT name, position FROM checkpoints WHERE name = ANY (%s::text[])"
 
 
@@ -141,16 +143,25 @@ class Projector:
         """Apply as much as can be, halving the batch until the event that cannot be is found; was it everything?"""
         try:
             await patiently(partial(self._advance, [projection], batch))
-        except CannotContinueError as error:
-            self._wait(projection, error)
-            return False
         except Exception as error:  # noqa: BLE001 - the log says what it was
+            if misfit := await patiently(partial(self._misfit, projection, error)):
+                self._wait(projection, misfit)
+                return False
             if half := len(batch) // 2:
                 first, second = batch[:half], batch[half:]
                 return await self._apply_alone(projection, first) and await self._apply_alone(projection, second)
             await self._stop(projection, batch[0], error)
             return False
         return True
+
+    async def _misfit(self, projection: Projection[Any], error: Exception) -> CannotContinueError | None:
+        """Why the projection cannot go on here: rows of another version may well be in a table of another shape."""
+        if isinstance(error, CannotContinueError):
+            return error
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(_VERSION, (projection.name,))
+            versions = await cursor.fetchall()
+        return _wrong_version(projection, versions[0][0]) if versions else None
 
     def _wait(self, projection: Projection[Any], error: CannotContinueError) -> None:
         """Look again soon: somebody else may make the rows fit, as a rebuild does. Say it once."""
@@ -212,14 +223,21 @@ class Projector:
             return await skips_of(connection, lane)
 
 
+def _wrong_version(projection: Projection[Any], version: int) -> CannotContinueError | None:
+    if version == projection.version:
+        return None
+    return CannotContinueError(
+        f"the rows were written by version {version}, this program has version {projection.version}"
+    )
+
+
 def _new(projection: Projection[Any], checkpoints: Mapping[str, tuple[int, int]], batch: Batch) -> Batch:
     """The events after the projection's checkpoint."""
     if projection.name not in checkpoints:
         raise CannotContinueError("there is no checkpoint of this name; was the database migrated?")
     position, version = checkpoints[projection.name]
-    if version != projection.version:
-        message = f"the rows were written by version {version}, this program has version {projection.version}"
-        raise CannotContinueError(message)
+    if wrong := _wrong_version(projection, version):
+        raise wrong
     new = [recorded for recorded in batch if recorded.position > position]
     if new and new[0].position != position + 1:
         raise CannotContinueError(f"the checkpoint was moved back to {position}")

@@ -6,7 +6,7 @@ from psycopg import AsyncConnection
 
 # One catalog query writes all of it: LIKE leaves out names of indexes, storage parameters, privileges and policies, and
 # after the swap a table without them would be another table. Triggers are left out on purpose: building fires nothing.
-_STATEMENTS = """
+TWIN = """
 WITH original AS (
     SELECT oid, relname, relacl, relowner, reloptions, relrowsecurity, relforcerowsecurity,
         format('%%I.%%I', relnamespace::regnamespace::text, relname) AS here,
@@ -48,6 +48,7 @@ SELECT 9, format('CREATE POLICY %%I ON %%s AS %%s FOR %%s TO %%s%%s%%s', policyn
 FROM original JOIN pg_policies ON format('%%I.%%I', schemaname, tablename) = here
 ORDER BY step
 """
+"""Step and statement of all that makes a twin of ``table`` in ``schema``, in order."""
 
 
 async def create_twin(connection: AsyncConnection[Any], table: str, schema: str) -> None:
@@ -56,6 +57,6 @@ async def create_twin(connection: AsyncConnection[Any], table: str, schema: str)
     Raises:
         psycopg.Error: there is no such table or schema, the schema has one of this name, or it is not allowed.
     """
-    cursor = await connection.execute(_STATEMENTS, {"table": table, "schema": schema})
+    cursor = await connection.execute(TWIN, {"table": table, "schema": schema})
     for _, statement in await cursor.fetchall():
         await connection.execute(statement.encode())

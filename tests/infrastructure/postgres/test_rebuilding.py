@@ -160,6 +160,21 @@ def in_a_thread(work: Hook) -> None:
         threads.submit(work).result()
 
 
+async def test_what_is_recorded_while_it_builds_is_built_too(
+    database_url: str, log: Sequence[RecordedEvent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuilding, "_LEFT_MAX", 5)
+    ends = iter([9, 20])
+    position = PostgresEventStore.position
+
+    async def growing(store: PostgresEventStore) -> int:
+        return next(ends, 0) or await position(store)
+
+    monkeypatch.setattr(PostgresEventStore, "position", growing)
+    done = await rebuilt(database_url, [ORDERS])
+    assert (done["orders"].checked_position, done["orders"].position) == (len(log), len(log))
+
+
 async def test_a_live_table_that_is_behind_is_overtaken(database_url: str) -> None:
     log = await record(database_url, busy(orders=5).log)
     project(database_url, log[:3])

@@ -3,9 +3,12 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from infrastructure.postgres.comparing import Difference, Verified
+from infrastructure.folds import Fold
+from infrastructure.postgres import verification
+from infrastructure.postgres.comparing import Difference, Verified, compared_rows
 from infrastructure.postgres.event_store import PostgresEventStore
 from infrastructure.postgres.verification import verify
+from projections.accounts import ACCOUNTS
 from tests.cli.logs import a_short_history, project, record
 from tests.domain.orders import ORDER_ID
 
@@ -84,3 +87,40 @@ async def test_a_missing_row_is_named(projected: str) -> None:
     assert difference is not None
     assert (difference.key, difference.found) == ({"id": ORDER_ID}, None)
     assert difference.described().endswith("the table has no row")
+
+
+async def test_a_row_that_is_missing_before_others_is_named(projected: str) -> None:
+    change(projected, "DELETE FROM accounts WHERE trader_id = 'alice'; UPDATE accounts SET cash = 7")
+    table = (await verified(projected))["accounts"]
+    assert table.difference is not None
+    assert (table.difference.key, table.difference.found) == ({"trader_id": "alice"}, None)
+    assert (table.found.rows, table.expected.rows) == (1, 2)
+
+
+async def test_read_models_that_stand_at_different_positions_are_compared_where_each_one_stands(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "_EVENTS_AT_ONCE", 2)
+    recorded = await record(database_url, a_short_history().log)
+    project(database_url, recorded)
+    change(database_url, "TRUNCATE fills; UPDATE checkpoints SET position = 1 WHERE name = 'fills'")
+    tables = await verified(database_url)
+    assert [table.difference for table in tables.values()] == [None] * len(tables)
+    assert (tables["fills"].position, tables["orders"].position) == (1, len(recorded))
+
+
+async def test_what_is_equal_has_the_same_summary(projected: str) -> None:
+    assert all(table.found == table.expected for table in (await verified(projected)).values())
+    change(projected, "UPDATE fills SET price_at_fill = price_at_fill + 0.5")
+    fills = (await verified(projected))["fills"]
+    assert fills.found.totals["price_at_fill"] - fills.expected.totals["price_at_fill"] == Decimal("0.5")
+    assert fills.found.checksum != fills.expected.checksum
+
+
+async def test_of_no_keys_no_row_differs(projected: str) -> None:
+    async with await psycopg.AsyncConnection.connect(projected) as connection:
+        with Fold(ACCOUNTS) as fold:
+            assert await compared_rows(connection, fold, set()) is None
+            difference = await compared_rows(connection, fold, {("bob",), ("alice",)})
+    assert difference is not None
+    assert (difference.key, difference.expected) == ({"trader_id": "alice"}, None)
