@@ -12,13 +12,13 @@ from api.queries import own_order
 from api.requests import parse_idempotency_key, parse_if_match
 from api.schemas import CashBody, OrderBody, ReplaceBody
 from application.snapshots import Snapshot
-from application.trading import Caller, OrderRequest
-from domain.commands import AccountRequest, CancelOrder, Deposit, ReplaceOrder, Withdraw
+from application.trading import OrderRequest
+from domain.commands import CancelOrder, Deposit, ReplaceOrder, Withdraw
 from domain.events import order_stream
 from domain.lifecycle import Status
 from domain.order import Order
-from domain.refusals import OrderExecutionDisabled, Refusal
-from domain.values import OrderType, TraderId, parse_trader_id
+from domain.refusals import OrderExecutionDisabled
+from domain.values import OrderType, TraderId
 
 _OUTCOME_SECONDS = 0.4
 
@@ -30,7 +30,7 @@ async def place_order(call: Call) -> Answer:
     if not settings.execution_enabled or not _is_in_ramp(trader_id, settings.execution_ramp_percent):
         raise OrderExecutionDisabled
     placed = await call.engine.trading.place(
-        trader_id, _request(call.body), _caller(call, "trader"), parse_idempotency_key(call.headers)
+        trader_id, _request(call.body), call.actor("trader"), parse_idempotency_key(call.headers)
     )
     headers = {"location": f"/api/v1/orders/{placed.order.state.order_id}"}
     if placed.replayed:
@@ -54,7 +54,7 @@ async def replace_order(call: Call) -> Answer:
 
 async def _change(call: Call, request: CancelOrder | ReplaceOrder, pending: Status) -> Answer:
     order = await call.engine.trading.change(
-        call.trader_id, call.order_id, request, _caller(call, "trader"), parse_if_match(call.headers)
+        call.trader_id, call.order_id, request, call.actor("trader"), parse_if_match(call.headers)
     )
     if order.state.status is pending:
         await _outcome(call, order, pending)
@@ -74,16 +74,12 @@ async def withdraw(call: Call) -> Answer:
     return await _move_cash(call, Withdraw(body.amount))
 
 
-async def _move_cash(call: Call, request: AccountRequest) -> Answer:
-    try:
-        trader_id = parse_trader_id(call.path["trader_id"])
-    except Refusal:
-        raise Problem("NOT_FOUND", "There is no such account") from None
+async def _move_cash(call: Call, request: Deposit | Withdraw) -> Answer:
     account = await call.engine.trading.move_cash(
-        trader_id, request, _caller(call, "ops"), parse_idempotency_key(call.headers)
+        call.account, request, call.actor("ops"), parse_idempotency_key(call.headers)
     )
-    portfolio = await call.engine.trading.portfolio(trader_id, account.version)
-    return json_answer(portfolio_view(trader_id, portfolio, call.engine.instruments.get))
+    portfolio = await call.engine.trading.portfolio(call.account, account.version)
+    return json_answer(portfolio_view(call.account, portfolio, call.engine.instruments.get))
 
 
 async def _outcome(call: Call, order: Snapshot[Order], pending: Status) -> None:
@@ -113,12 +109,6 @@ def _request(body: OrderBody) -> OrderRequest:
         take_profit=body.take_profit,
         client_order_id=body.client_order_id,
     )
-
-
-def _caller(call: Call, role: str) -> Caller:
-    # Every request begins a story of its own: it is its own cause.
-    request_id = call.engine.trading.ids.new()
-    return Caller(f"{role}:{call.trader_id}", correlation_id=request_id, causation_id=request_id)
 
 
 def _is_in_ramp(trader_id: TraderId, percent: int) -> bool:

@@ -11,8 +11,9 @@ from api.auth import Gate, Identity
 from api.fan_out import FanOut
 from api.fields import parse_order_id
 from api.schemas import NoQuery
-from domain.refusals import OrderNotFound
-from domain.values import OrderId, TraderId
+from application.trading import Caller
+from domain.refusals import AccountNotFound, OrderNotFound, Refusal
+from domain.values import OrderId, TraderId, parse_trader_id
 from infrastructure.composition import Engine
 from infrastructure.postgres.tickets import StreamTickets
 
@@ -69,6 +70,23 @@ class Call:
             return parse_order_id(self.path["order_id"])
         except ValueError:
             raise OrderNotFound from None
+
+    @property
+    def account(self) -> TraderId:
+        """The trader whose account the path names.
+
+        Raises:
+            AccountNotFound: it names none.
+        """
+        try:
+            return parse_trader_id(self.path["trader_id"])
+        except Refusal:
+            raise AccountNotFound from None
+
+    def actor(self, role: str) -> Caller:
+        """Who asks, in this role. Every request begins a story of its own: it is its own cause."""
+        request_id = self.engine.trading.ids.new()
+        return Caller(f"{role}:{self.trader_id}", correlation_id=request_id, causation_id=request_id)
 
 
 Handler = Callable[[Call], Awaitable[ASGIApp]]

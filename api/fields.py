@@ -9,10 +9,20 @@ from decimal import Decimal
 from re import compile as pattern
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from domain.halts import REASON_CHARACTERS_MAX, REASON_PATTERN, SCOPE_PATTERN, parse_reason, parse_scope
 from domain.lifecycle import Status
+from domain.limits import RANGES, RESTRICTED_MAX, parse_limit
 from domain.refusals import Refusal
 from domain.values import (
     CLIENT_ORDER_ID_PATTERN,
@@ -114,6 +124,43 @@ AskedSymbol = Annotated[Symbol, _parsed(parse_symbol), WithJsonSchema({"type": "
 AskedClientOrderId = Annotated[
     str | None, _parsed(_optional(parse_client_order_id)), WithJsonSchema(_or_null(_NAME_OF_ORDER))
 ]
+AskedScope = Annotated[
+    str, _parsed(parse_scope), WithJsonSchema({"type": "string", "pattern": SCOPE_PATTERN, "examples": ["symbol:AAPL"]})
+]
+AskedReason = Annotated[
+    str,
+    _parsed(parse_reason),
+    WithJsonSchema({"type": "string", "maxLength": REASON_CHARACTERS_MAX, "pattern": REASON_PATTERN}),
+]
+
+
+class Limit:
+    """Marks the field of a request that sets a limit of this name; null gives the limit back to the default."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401 - as pydantic calls it
+        """How the field is read."""
+        return core_schema.no_info_plain_validator_function(self._validate)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """How OpenAPI describes the field."""
+        if self._name not in RANGES:
+            symbol = {"type": "string", "pattern": SYMBOL_PATTERN}
+            return _or_null({"type": "array", "items": symbol, "maxItems": RESTRICTED_MAX})
+        lowest, highest, _ = RANGES[self._name]
+        return _or_null(_decimal_schema(minimum=lowest, maximum=highest))
+
+    def _validate(self, value: object) -> Any:  # noqa: ANN401 - the type is that of the limit
+        if value is None:
+            return None
+        try:
+            return parse_limit(self._name, _number(value) if self._name in RANGES else value)
+        except Refusal as refusal:
+            raise _refused(refusal) from None
+
+
 # Enums are text in JSON, which strict validation of Python values would not take for them.
 AskedSide = Annotated[Side, Field(strict=False)]
 AskedOrderType = Annotated[OrderType, Field(strict=False)]

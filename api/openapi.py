@@ -12,6 +12,7 @@ from api.answers import EVENT_STREAM, JSON, NDJSON, PROBLEM_JSON
 from api.endpoints import Endpoint
 from api.problems import STATUS_OF
 from api.schemas import ProblemView
+from domain.halts import SCOPE_PATTERN
 
 Schema = dict[str, Any]
 
@@ -22,6 +23,7 @@ _WITH_ROLES = ("UNAUTHENTICATED", "FORBIDDEN")
 
 _PATH_SCHEMAS: Mapping[str, Schema] = {
     "order_id": {"type": "string", "format": "uuid"},
+    "scope": {"type": "string", "pattern": SCOPE_PATTERN, "examples": ["symbol:AAPL"]},
     "trader_id": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._@:-]{0,63}$"},
 }
 

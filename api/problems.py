@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from application.ports import StoreUnavailableError, UnreadableEventError
 from application.sequencer import SequencerBusyError
-from domain.refusals import Refusal
+from domain.refusals import RateLimited, Refusal
 from infrastructure.postgres.log_state import TamperedLogError
 
 log = logging.getLogger(__name__)
@@ -24,11 +24,18 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "MAX_ORDER_QUANTITY_EXCEEDED": HTTPStatus.BAD_REQUEST,
     "MAX_NOTIONAL_EXCEEDED": HTTPStatus.BAD_REQUEST,
     "MAX_OPEN_ORDERS_EXCEEDED": HTTPStatus.BAD_REQUEST,
+    "MAX_DAILY_NOTIONAL_EXCEEDED": HTTPStatus.BAD_REQUEST,
+    "PRICE_OUT_OF_COLLAR": HTTPStatus.BAD_REQUEST,
     "NO_REFERENCE_PRICE": HTTPStatus.BAD_REQUEST,
+    "STALE_PRICE": HTTPStatus.BAD_REQUEST,
+    "DUPLICATE_ORDER": HTTPStatus.BAD_REQUEST,
+    "RESTRICTED_SYMBOL": HTTPStatus.BAD_REQUEST,
+    "TRADING_HALTED": HTTPStatus.BAD_REQUEST,
     "ORDER_NOT_CANCELLABLE": HTTPStatus.BAD_REQUEST,
     "ORDER_NOT_REPLACEABLE": HTTPStatus.BAD_REQUEST,
     "PRECONDITION_FAILED": HTTPStatus.PRECONDITION_FAILED,
     "IDEMPOTENCY_KEY_REUSED": HTTPStatus.UNPROCESSABLE_ENTITY,
+    "RATE_LIMITED": HTTPStatus.TOO_MANY_REQUESTS,
     # Who asks, and for what.
     "UNAUTHENTICATED": HTTPStatus.UNAUTHORIZED,
     "FORBIDDEN": HTTPStatus.FORBIDDEN,
@@ -111,7 +118,8 @@ def problem_of(error: Exception, new_id: Callable[[], str]) -> Problem:
             return error
         case Refusal():
             errors = [FieldError(pointer(error.field), error.code, error.message)] if error.field else []
-            return Problem(error.code, error.message, errors)
+            headers = {"retry-after": str(error.retry_after_seconds)} if isinstance(error, RateLimited) else None
+            return Problem(error.code, error.message, errors, headers)
         case StoreUnavailableError():
             detail = "The order log cannot be reached; a command may be repeated with the same Idempotency-Key"
             return Problem("STORE_UNAVAILABLE", detail, headers={"retry-after": _RETRY_AFTER_SECONDS})

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import audit, checkpoints, commands, health, projections, queries, schemas, streams
+from api import audit, checkpoints, commands, health, projections, queries, risk, schemas, streams
 from api.answers import EVENT_STREAM, NDJSON, Answer, problem_answer
 from api.auth import AUDITOR, OPS, TRADER, require_role
 from api.endpoints import Call, Endpoint, Running
@@ -17,6 +17,7 @@ _AUDITORS = frozenset({AUDITOR})
 _TRADERS_AND_AUDITORS = frozenset({TRADER, AUDITOR})
 _ALL = frozenset({TRADER, AUDITOR, OPS})
 _OPS = frozenset({OPS})
+_AUDITORS_AND_OPS = frozenset({AUDITOR, OPS})
 
 _ORDER_HEADERS = {"ETag": "the order's version; comes back in `If-Match` and `If-None-Match`"}
 _PLACED_HEADERS = _ORDER_HEADERS | {"Location": "where the order is"}
@@ -30,7 +31,13 @@ _REFUSED_ORDER = (
     "MAX_ORDER_QUANTITY_EXCEEDED",
     "MAX_NOTIONAL_EXCEEDED",
     "MAX_OPEN_ORDERS_EXCEEDED",
+    "MAX_DAILY_NOTIONAL_EXCEEDED",
+    "RATE_LIMITED",
+    "PRICE_OUT_OF_COLLAR",
     "NO_REFERENCE_PRICE",
+    "STALE_PRICE",
+    "RESTRICTED_SYMBOL",
+    "TRADING_HALTED",
 )
 _STORE = ("STORE_UNAVAILABLE", "EVENT_UNREADABLE")
 _COMMAND = (*_STORE, "BUSY")
@@ -44,7 +51,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="POST", path="/api/v1/orders", summary="Place an order", handler=commands.place_order,
         roles=_TRADERS, body=schemas.OrderBody, takes_idempotency_key=True,
         status=201, answer=schemas.OrderView, also={200: _REPLAYED}, headers=_PLACED_HEADERS,
-        errors=(*_INVALID_ORDER, *_REFUSED_ORDER, *_KEY, *_BODY, *_COMMAND, "ORDER_EXECUTION_DISABLED"),
+        errors=(
+            *_INVALID_ORDER, *_REFUSED_ORDER, "DUPLICATE_ORDER", *_KEY, *_BODY, *_COMMAND, "ORDER_EXECUTION_DISABLED",
+        ),
     ),
     Endpoint(
         method="POST", path="/api/v1/orders/{order_id}/cancel", summary="Cancel what is left of an order",
@@ -68,6 +77,20 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="POST", path="/api/v1/accounts/{trader_id}/withdrawals", summary="Withdraw cash",
         handler=commands.withdraw, roles=_OPS, body=schemas.CashBody, takes_idempotency_key=True,
         answer=schemas.AccountView, errors=("INVALID_REQUEST", "INSUFFICIENT_FUNDS", "NOT_FOUND", *_KEY, *_BODY, *_COMMAND),
+    ),
+    Endpoint(
+        method="PUT", path="/api/v1/accounts/{trader_id}/limits", summary="Set limits of a trader",
+        handler=risk.put_limits, roles=_OPS, body=schemas.LimitsBody, answer=schemas.LimitsView,
+        errors=("NOT_FOUND", *_BODY, *_COMMAND),
+    ),
+    Endpoint(
+        method="POST", path="/api/v1/halts", summary="Halt all trading, a trader, or a symbol", handler=risk.halt,
+        roles=_OPS, body=schemas.HaltBody, status=201, answer=schemas.HaltView, errors=(*_BODY, *_COMMAND),
+    ),
+    Endpoint(
+        method="DELETE", path="/api/v1/halts/{scope}", summary="End a halt; what is still halted is the answer",
+        handler=risk.resume, roles=_OPS, query=schemas.ResumeQuery, answer=schemas.HaltsPage,
+        errors=("NOT_FOUND", *_COMMAND),
     ),
     # ── Queries ──
     Endpoint(
@@ -102,6 +125,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="GET", path="/api/v1/positions", summary="What you hold and have traded",
         handler=queries.list_positions, roles=_TRADERS, query=schemas.AsOfQuery, answer=schemas.PositionsPage,
         errors=_STORE,
+    ),
+    Endpoint(
+        method="GET", path="/api/v1/accounts/{trader_id}/limits", summary="The limits that hold for a trader",
+        handler=risk.get_limits, roles=_ALL, answer=schemas.LimitsView, errors=("NOT_FOUND", *_STORE),
+    ),
+    Endpoint(
+        method="GET", path="/api/v1/halts", summary="What is halted now", handler=risk.list_halts,
+        roles=_AUDITORS_AND_OPS, answer=schemas.HaltsPage, errors=_STORE,
     ),
     Endpoint(
         method="GET", path="/api/v1/execution-log", summary="What happened to your orders; to all, for auditors and ops",
@@ -211,4 +242,5 @@ def routes_of(endpoints: Sequence[Endpoint]) -> list[Route]:
     by_path: dict[str, list[Endpoint]] = {}
     for endpoint in endpoints:
         by_path.setdefault(endpoint.path, []).append(endpoint)
-    return [Route(path, Resource(same)) for path, same in by_path.items()]
+    # A scope may have a slash in it: symbol:BTC/USD.
+    return [Route(path.replace("{scope}", "{scope:path}"), Resource(same)) for path, same in by_path.items()]

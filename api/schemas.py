@@ -1,5 +1,6 @@
 """Requests and answers: the one definition that validates what comes in and describes, in OpenAPI, what goes out."""
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -14,11 +15,14 @@ from api.fields import (
     AskedOrderType,
     AskedPrice,
     AskedQuantity,
+    AskedReason,
+    AskedScope,
     AskedSide,
     AskedStatus,
     AskedSymbol,
     AskedTimeInForce,
     AskedTraderId,
+    Limit,
     Moment,
     MoneyText,
     Position,
@@ -28,7 +32,8 @@ from api.fields import (
 from application.ports import AsOf
 from domain.events import TOPICS
 from domain.lifecycle import Flag, Status
-from domain.values import OrderType, Side, TimeInForce
+from domain.limits import NAMES
+from domain.values import Money, OrderType, Quantity, Side, Symbol, TimeInForce
 
 ORDERS_LIMIT_MAX = 100
 EVENTS_LIMIT_MAX = 1000
@@ -78,6 +83,32 @@ class CashBody(Asked):
     amount: AskedAmount
 
 
+class LimitsBody(Asked):
+    """Limits to set; what is left out stays, and null gives a limit back to the default. Money is dollars.
+
+    `restricted_symbols` come on top of those that are restricted for everybody.
+    """
+
+    max_position: Annotated[Quantity | None, Limit("max_position")] = None
+    max_order_quantity: Annotated[Quantity | None, Limit("max_order_quantity")] = None
+    max_order_notional: Annotated[Money | None, Limit("max_order_notional")] = None
+    max_open_orders: Annotated[int | None, Limit("max_open_orders")] = None
+    max_orders_per_second: Annotated[int | None, Limit("max_orders_per_second")] = None
+    max_daily_notional: Annotated[Money | None, Limit("max_daily_notional")] = None
+    price_collar_percent: Annotated[Decimal | None, Limit("price_collar_percent")] = None
+    duplicate_window_seconds: Annotated[int | None, Limit("duplicate_window_seconds")] = None
+    restricted_symbols: Annotated[tuple[Symbol, ...] | None, Limit("restricted_symbols")] = None
+    reason: AskedReason | None = None
+
+
+class HaltBody(Asked):
+    """What to halt, why, and whether what works there is to be cancelled, too."""
+
+    scope: AskedScope
+    reason: AskedReason
+    cancel_open: bool = False
+
+
 # ── Query parameters ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -102,6 +133,12 @@ class OrderQuery(AsOfQuery):
     """The order as it was."""
 
     version: Annotated[int, Field(ge=1, le=2**31 - 1, description="after this many of its events"), WHOLE] | None = None
+
+
+class ResumeQuery(Asked):
+    """Why trading goes on."""
+
+    reason: AskedReason | None = None
 
 
 class OrdersQuery(AsOfQuery):
@@ -255,6 +292,42 @@ class AccountView(Told):
     commission: MoneyText
     open_orders: Annotated[int, Field(ge=0)]
     positions: list[PositionView]
+    position: int
+
+
+class LimitsView(Told):
+    """The limits that hold for a trader. `defaults` are the names of those that nobody set for them."""
+
+    trader_id: str
+    max_position: QuantityText
+    max_order_quantity: QuantityText
+    max_order_notional: MoneyText
+    max_open_orders: int
+    max_orders_per_second: int
+    max_daily_notional: MoneyText
+    price_collar_percent: QuantityText | None
+    duplicate_window_seconds: int
+    restricted_symbols: list[str]
+    defaults: list[Literal[NAMES]]  # type: ignore[valid-type] # the names of the limits are data
+    position: int
+
+
+class HaltView(Told):
+    """A halt. `cancel_requested`: what worked when it was made is being cancelled, as it asked for (`cancel_open`)."""
+
+    scope: str
+    reason: str
+    halted_by: str
+    halted_at: TimeText
+    cancel_open: bool
+    cancel_requested: bool
+    position: int
+
+
+class HaltsPage(Told):
+    """What is halted now, in the order in which it was."""
+
+    halts: list[HaltView]
     position: int
 
 

@@ -3,11 +3,15 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from application.snapshots import Snapshot
+from domain.account import Account
+from domain.events import RecordedEvent, TradingHalted
+from domain.limits import NAMES
 from domain.order import Fill, Order
-from domain.values import OrderId, exactly
+from domain.validation import OrderValidator
+from domain.values import OrderId, TraderId, exactly
 from projections.execution_log import ExecutionLogRow
 from projections.fills import FillRow
 from projections.orders import OrderRow
@@ -144,4 +148,41 @@ def entry_view(row: ExecutionLogRow) -> View:
         "timestamp": time_text(row.recorded_at),
         "reason": row.reason,
         "retry_attempt": row.retry_attempt,
+    }
+
+
+# ── The operator's controls ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def limits_view(trader_id: TraderId, snapshot: Snapshot[Account], validator: OrderValidator) -> View:
+    """The limits that hold for a trader, and which of them are the defaults."""
+    limits, own = validator.limits_of(snapshot.state), snapshot.state.limits
+    percent = limits.price_collar_percent
+    return {
+        "trader_id": trader_id,
+        "max_position": quantity_text(limits.max_position),
+        "max_order_quantity": quantity_text(limits.max_order_quantity),
+        "max_order_notional": money_text(limits.max_order_notional),
+        "max_open_orders": limits.max_open_orders,
+        "max_orders_per_second": limits.max_orders_per_second,
+        "max_daily_notional": money_text(limits.max_daily_notional),
+        "price_collar_percent": None if percent is None else quantity_text(percent),
+        "duplicate_window_seconds": limits.duplicate_window_seconds,
+        "restricted_symbols": limits.restricted_symbols,
+        "defaults": [name for name in NAMES if own is None or getattr(own, name) is None],
+        "position": snapshot.position,
+    }
+
+
+def halt_view(recorded: RecordedEvent, *, is_cancel_requested: bool) -> View:
+    """A halt, with who made it and why."""
+    event = cast("TradingHalted", recorded.event)
+    return {
+        "scope": event.scope,
+        "reason": event.reason,
+        "halted_by": recorded.metadata.actor,
+        "halted_at": time_text(recorded.recorded_at),
+        "cancel_open": event.cancel_open,
+        "cancel_requested": event.cancel_open and is_cancel_requested,
+        "position": recorded.position,
     }

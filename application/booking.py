@@ -3,6 +3,7 @@
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, repeat
 from typing import TypeVar, cast
 
@@ -10,9 +11,9 @@ from application.facts import facts
 from application.ports import Clock, StoreUnavailableError
 from application.sequencer import Outcome, SequencerBusyError
 from application.snapshots import Snapshot
-from application.trading import Caller, Trading
+from application.trading import Caller, HaltsInForce, Trading
 from application.venue import VenueReport
-from domain.commands import OrderReport, RecordAcceptance, RecordFill
+from domain.commands import CancelOrder, OrderReport, RecordAcceptance, RecordCancelsRequested, RecordFill
 from domain.events import (
     OrderAccepted,
     OrderEvent,
@@ -27,6 +28,7 @@ from domain.events import (
     order_stream,
 )
 from domain.order import Order
+from domain.refusals import OrderNotCancellable
 from domain.values import FillId, OrderId
 
 log = logging.getLogger(__name__)
@@ -165,6 +167,26 @@ class Booking:
             if order_id is not None and isinstance(recorded.event, OrderEvent):
                 self.note(order_id, recorded.event)
         return outcome
+
+    async def halts(self) -> HaltsInForce:
+        """What is halted. Waits for the store."""
+        return await self.insist(self._trading.halts)
+
+    async def is_halted(self, order: Order) -> bool:
+        """Whether nothing more of the order must leave: it is halted, and no exit. Waits for the store."""
+        halts = (await self.halts()).halts
+        is_exit = order.terms.parent_order_id is not None
+        return not is_exit and halts.scope_that_halts(order.trader_id, order.terms.symbol) is not None
+
+    async def cancel(self, order: Order, reason: str, caller: Caller) -> None:
+        """Have the order cancelled for whoever asked for it, unless it is over. Waits for the store."""
+        with suppress(OrderNotCancellable):
+            cancel = CancelOrder(reason)
+            await self.insist(lambda: self._trading.change(order.trader_id, order.order_id, cancel, caller))
+
+    async def record_cancels_requested(self, halt_version: int, caller: Caller) -> None:
+        """Record that what worked when this halt was made is being cancelled. Waits for the store."""
+        await self.insist(lambda: self._trading.change_halts(RecordCancelsRequested(halt_version), caller))
 
     async def insist(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try until the store can be reached."""

@@ -1,7 +1,7 @@
 """Orders at the venue: the executor follows the log and sees to it that the venue does what is recorded.
 
 Who does what: ``sending`` brings an order there, ``cancelling`` and ``replacing`` change it there, ``listening`` hears what became of
-it, ``reconciliation`` compares the books.
+it, ``reconciliation`` compares the books, ``halting`` cancels what a halt is to cancel.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from application.booking import Booking
 from application.cancelling import Canceller
+from application.halting import HaltFollower
 from application.inquiries import Inquiries
 from application.listening import VenueListener
 from application.ports import Bookkeeping, Clock, Feed
@@ -20,7 +21,15 @@ from application.tasks import Tasks
 from application.venue import Venue
 from application.watching import OpenOrders
 from domain.commands import RecordCancellation, RecordRejection
-from domain.events import OrderEvent, OrderPlaced, OrderReconciled, OrderReplaceRequested, RecordedEvent, order_of
+from domain.events import (
+    OrderEvent,
+    OrderPlaced,
+    OrderReconciled,
+    OrderReplaceRequested,
+    RecordedEvent,
+    TradingHalted,
+    order_of,
+)
 from domain.lifecycle import FINAL, Status
 from domain.order import Order
 from domain.values import OrderId
@@ -59,6 +68,7 @@ class OrderExecutor:
         self._inquiries = Inquiries(venue, booking, bookkeeping, clock, self._open_orders)
         self._sender = Sender(venue, booking, self._inquiries, clock, backoff_seconds)
         self._canceller = Canceller(venue, booking, self._inquiries, clock)
+        self._halts = HaltFollower(booking, self._open_orders)
         self._replacer = Replacer(venue, booking, self._inquiries, clock, backoff_seconds)
         reconciler = Reconciler(
             venue, booking, self._inquiries, bookkeeping=bookkeeping, open_orders=self._open_orders, clock=clock
@@ -71,6 +81,8 @@ class OrderExecutor:
         order_ids, position = await self._bookkeeping.open_orders()
         for order_id in order_ids:
             self._open_orders.expect(order_id)
+        await self._halts.carry_out(position)
+        for order_id in order_ids:
             self._tasks.spawn(self._resume(order_id))
         self._tasks.spawn(self._listener.run())
         try:
@@ -83,6 +95,8 @@ class OrderExecutor:
 
     def _react(self, recorded: RecordedEvent) -> None:
         order_id, event = order_of(recorded.stream_id), recorded.event
+        if isinstance(event, TradingHalted) and event.cancel_open:
+            self._tasks.spawn(self._halts.carry_out(recorded.position))
         if order_id is None or not isinstance(event, OrderEvent):
             return
         self._booking.note(order_id, event)

@@ -13,6 +13,7 @@ from application.ports import Clock
 from application.sending import NOT_FOUND_PROOF
 from application.venue import Venue, VenueBusyError, VenueRefusedError, VenueReplacement
 from domain.commands import RecordReplacement, RecordReplaceRefusal
+from domain.halts import HALTED
 from domain.lifecycle import Status
 from domain.order import Order, Replacement
 from domain.values import OrderId
@@ -82,7 +83,9 @@ class Replacer:
         while (order := await self._pending(order_id, number)) is not None:
             replacement = _to_venue(order, order.replacements[0])
             try:
-                if replacement is None:
+                if await self._booking.is_halted(order):
+                    await self._booking.record(order, RecordReplaceRefusal(number, HALTED), "engine")
+                elif replacement is None:
                     await self._booking.record(order, _as_it_is(order, number), "engine")
                 else:
                     await self._inquiries.take(await self._venue.replace(replacement))

@@ -70,8 +70,9 @@ class Sender:
         for attempt in range(order.attempts + 1, len(self._backoff) + 1):
             sent = await self._booking.record(order, RecordSent(attempt), "engine")
             order = state_in(sent, order)
-            if not sent.events:
-                # More attempts than ours: another worker, which led before, may have brought it there.
+            if order.attempts != attempt or not sent.events:
+                # More attempts than ours: another worker, which led before, may have brought it there. As many as
+                # before, and an event: trading is halted, and the order is cancelled instead.
                 await self._not_to_be_sent(order, maybe_there=maybe_there or order.attempts >= attempt)
                 return
             tried = await self._try(order)
@@ -86,7 +87,7 @@ class Sender:
         await self._booking.record(order, RecordNeverArrived(reason), "engine")
 
     async def _not_to_be_sent(self, order: Order, *, maybe_there: bool) -> None:
-        """It is over, acknowledged, wanted back by its trader, or was sent by another worker that led before."""
+        """It is over, acknowledged, wanted back, halted, or was sent by another worker that led before."""
         if order.is_over or order.is_there:
             return
         if order.status is not Status.PENDING_CANCEL:
@@ -137,7 +138,8 @@ class Sender:
     async def _is_due(self, order: Order) -> bool:
         """Whether the attempt that the venue had no time for is still to be made."""
         now = await self._booking.known(order.order_id)
-        return (now.attempts, now.status) == (order.attempts, order.status)
+        is_same = (now.attempts, now.status) == (order.attempts, order.status)
+        return is_same and not await self._booking.is_halted(now)
 
     async def _leg(self, order: Order) -> VenueLeg | None:
         """The exit that goes with this one, unless its trader has taken it back; it counts as sent from here on."""

@@ -1,27 +1,41 @@
 """What people and the venue may do: place, cancel and replace orders, move cash, report facts. Each is one command."""
 
 import hashlib
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import cast
 
-from application.ports import NOW, AsOf, EventStore, Ids, Instruments, Key, KeyUse
+from application.ports import NOW, AsOf, Clock, EventStore, Ids, Instruments, Key, KeyUse
 from application.sequencer import Outcome, Sequencer
 from application.snapshots import Snapshot, advanced, empty
-from application.units_of_work import Change, MoveCash, Place, ReportUnknown
+from application.units_of_work import Change, ChangeAccount, ChangeHalts, Place, ReportUnknown
 from domain.account import Account
 from domain.aggregates import State
-from domain.commands import AccountRequest, CancelOrder, OrderReport, PlaceOrder, ReplaceOrder
+from domain.commands import (
+    CancelOrder,
+    ChangeLimits,
+    Deposit,
+    HaltCommand,
+    OrderCommand,
+    OrderReport,
+    PlaceOrder,
+    ReplaceOrder,
+    Withdraw,
+)
 from domain.events import (
+    HALTS_STREAM,
     AccountEvent,
     Metadata,
     OrderPlaced,
+    RecordedEvent,
     StreamId,
+    TradingHalted,
     UnknownOrderReported,
     account_stream,
     order_stream,
 )
 from domain.exits import concerned
+from domain.halts import Halts
 from domain.order import Order
 from domain.position import Position, positions_of
 from domain.validation import OrderValidator
@@ -90,6 +104,24 @@ class Portfolio:
 
 
 @dataclass(frozen=True, slots=True)
+class HaltsInForce:
+    """What is halted, with the events that led to it, when the log ended at the position."""
+
+    halts: Halts
+    events: Sequence[RecordedEvent]
+    position: int
+
+    def active(self) -> Iterator[RecordedEvent]:
+        """The event behind each halt, in the order in which they were made."""
+        last = {event.event.scope: event for event in self.events if isinstance(event.event, TradingHalted)}
+        return (event for scope, event in last.items() if scope in self.halts.active)
+
+    def to_cancel(self) -> Iterator[RecordedEvent]:
+        """The events behind the halts whose open orders are still to be cancelled."""
+        return (event for event in self.events if event.version in self.halts.to_cancel)
+
+
+@dataclass(frozen=True, slots=True)
 class Trading:
     """Every command of the engine, and the aggregates as the log has them."""
 
@@ -97,6 +129,7 @@ class Trading:
     store: EventStore
     instruments: Instruments
     ids: Ids
+    clock: Clock
     validator: OrderValidator = field(default_factory=OrderValidator)
 
     async def place(
@@ -125,6 +158,8 @@ class Trading:
             stop_loss=request.stop_loss,
             take_profit=request.take_profit,
             reference_price=instrument.reference_price if instrument else None,
+            reference_price_at=instrument.price_at if instrument else None,
+            asked_at=self.clock.now(),
         )
         keys = tuple(
             Key(trader_id, kind, value)
@@ -156,21 +191,20 @@ class Trading:
             OrderChanged: it is at none of these versions.
             Refusal: it is over already, or the new terms are against the rules, the balance or the limits.
         """
-        command = Change(caller.metadata(trader_id), order_id, request, self.validator, at_versions=at_versions)
+        command = replace(self._change(order_id, request, caller.metadata(trader_id)), at_versions=at_versions)
         return _order_of(await self.sequencer.execute(command), order_id)
 
     async def report(self, terms: OrderPlaced, report: OrderReport, caller: Caller) -> Outcome:
         """Record a fact about the order that was placed on these terms; nothing happens when it is known already."""
-        others = concerned(terms, report)
-        metadata = caller.metadata(terms.trader_id)
-        return await self.sequencer.execute(Change(metadata, terms.order_id, report, self.validator, others))
+        command = self._change(terms.order_id, report, caller.metadata(terms.trader_id))
+        return await self.sequencer.execute(replace(command, others=concerned(terms, report)))
 
     async def report_unknown(self, venue_name: str, order: UnknownOrderReported, caller: Caller) -> None:
         """Record an order of the venue that is not ours; nothing happens when it was reported just like this before."""
         await self.sequencer.execute(ReportUnknown(caller.metadata(NOBODY), venue_name, order))
 
     async def move_cash(
-        self, trader_id: TraderId, request: AccountRequest, caller: Caller, idempotency_key: str | None = None
+        self, trader_id: TraderId, request: Deposit | Withdraw, caller: Caller, idempotency_key: str | None = None
     ) -> Snapshot[Account]:
         """Deposit or withdraw; the same idempotency key with the same request again moves nothing again.
 
@@ -179,10 +213,29 @@ class Trading:
             IdempotencyKeyReused: the key was used for another movement of cash.
         """
         keys = (Key(trader_id, "cash", idempotency_key),) if idempotency_key is not None else ()
-        outcome = await self.sequencer.execute(MoveCash(caller.metadata(trader_id), request, keys))
+        outcome = await self.sequencer.execute(ChangeAccount(caller.metadata(trader_id), request, keys))
         if outcome.replay_of is not None:
             return cast("Snapshot[Account]", await self._first_answer(outcome.replay_of))
         return cast("Snapshot[Account]", outcome.snapshots[account_stream(trader_id)])
+
+    async def change_limits(self, trader_id: TraderId, request: ChangeLimits, caller: Caller) -> Snapshot[Account]:
+        """Set limits of the trader, or give them back to the defaults; nothing happens when they are so already."""
+        outcome = await self.sequencer.execute(ChangeAccount(caller.metadata(trader_id), request))
+        return cast("Snapshot[Account]", outcome.snapshots[account_stream(trader_id)])
+
+    async def change_halts(self, command: HaltCommand, caller: Caller) -> Outcome:
+        """Halt or resume, or record what came of it.
+
+        Raises:
+            NotHalted: what is to be resumed is not halted.
+        """
+        return await self.sequencer.execute(ChangeHalts(caller.metadata(NOBODY), command))
+
+    async def halts(self) -> "HaltsInForce":
+        """What is halted, from the log, as fresh as the log."""
+        loaded = await self.store.load({HALTS_STREAM: 0})
+        events = loaded.streams.get(HALTS_STREAM, ())
+        return HaltsInForce(cast("Halts", advanced(empty(HALTS_STREAM), events).state), events, loaded.position)
 
     async def order(self, order_id: OrderId, as_of: AsOf = NOW, version: int | None = None) -> Snapshot[Order] | None:
         """The order from the log, as fresh as the log, or as it was at a moment or version; None if it was not."""
@@ -209,6 +262,9 @@ class Trading:
         with exactly():
             account = cast("Snapshot[Account]", advanced(empty(stream_id), recorded))
             return Portfolio(account, positions_of(cast("AccountEvent", each.event) for each in recorded))
+
+    def _change(self, order_id: OrderId, command: OrderCommand, metadata: Metadata) -> Change:
+        return Change(metadata, order_id, command, self.validator, self.instruments, self.clock.now())
 
     async def _fold(self, stream_id: StreamId, as_of: AsOf, version: int | None) -> Snapshot[State]:
         history = await self.store.history([stream_id], as_of, version)

@@ -2,18 +2,28 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from types import MappingProxyType
 from typing import cast
 
-from application.ports import Key, KeyUse
+from application.ports import Instruments, Key, KeyUse
 from application.sequencer import Plan
 from application.snapshots import Snapshot
 from domain import account as accounts
-from domain import desk
+from domain import desk, halts
 from domain.account import Account
 from domain.aggregates import State, VenueBook
-from domain.commands import AccountRequest, OrderCommand, PlaceOrder
-from domain.events import Metadata, StreamId, UnknownOrderReported, account_stream, order_stream, venue_stream
+from domain.commands import AccountRequest, HaltCommand, OrderCommand, PlaceOrder, RecordSent, ReplaceOrder
+from domain.events import (
+    HALTS_STREAM,
+    Metadata,
+    StreamId,
+    UnknownOrderReported,
+    account_stream,
+    order_stream,
+    venue_stream,
+)
+from domain.halts import NOTHING_HALTED, Halts
 from domain.order import Order
 from domain.refusals import IdempotencyKeyReused, InvalidSymbol, OrderChanged, OrderNotFound
 from domain.validation import OrderValidator
@@ -32,9 +42,9 @@ class Place:
     tradable: bool
 
     @property
-    def streams(self) -> tuple[StreamId, StreamId]:
-        """The order and its trader's account."""
-        return order_stream(self.order.order_id), account_stream(self.order.trader_id)
+    def streams(self) -> tuple[StreamId, StreamId, StreamId]:
+        """The order, its trader's account, and what is halted."""
+        return order_stream(self.order.order_id), account_stream(self.order.trader_id), HALTS_STREAM
 
     @property
     def new_streams(self) -> tuple[StreamId]:
@@ -55,12 +65,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A request or a report about an order; ``others`` are the orders that it may touch besides."""
+    """A request or a report about an order; ``others`` are the orders that it may touch besides.
+
+    A request for other terms is judged by the reference prices of ``instruments`` as they are ``asked_at`` that time.
+    """
 
     metadata: Metadata
     order_id: OrderId
     command: OrderCommand
     validator: OrderValidator
+    instruments: Instruments
+    asked_at: datetime
     others: tuple[OrderId, ...] = ()
     at_versions: Collection[int] | None = None
     keys: tuple[Key, ...] = ()
@@ -68,9 +83,10 @@ class Change:
 
     @property
     def streams(self) -> tuple[StreamId, ...]:
-        """The order, its trader's account, and the other orders."""
+        """The order, its trader's account, the other orders, and what is halted where that matters."""
         others = (order_stream(order_id) for order_id in self.others)
-        return order_stream(self.order_id), account_stream(self.metadata.trader_id), *others
+        halts = (HALTS_STREAM,) if isinstance(self.command, ReplaceOrder | RecordSent) else ()
+        return order_stream(self.order_id), account_stream(self.metadata.trader_id), *others, *halts
 
     def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, KeyUse]) -> Plan:
         """See ``application.sequencer.Command``."""
@@ -81,7 +97,12 @@ class Change:
         if self.at_versions is not None and snapshot.version not in self.at_versions:
             raise OrderChanged(version=snapshot.version)
         others = {order_id: _order(streams[order_stream(order_id)].state) for order_id in self.others}
-        return _desk_plan(streams, self.streams, self.command, self.validator, others)
+        command = self.command
+        if isinstance(command, ReplaceOrder):
+            instrument = self.instruments.get(order.terms.symbol)
+            price, price_at = (instrument.reference_price, instrument.price_at) if instrument else (None, None)
+            command = replace(command, asked_at=self.asked_at, reference_price=price, reference_price_at=price_at)
+        return _desk_plan(streams, self.streams, command, self.validator, others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +130,8 @@ class ReportUnknown:
 
 
 @dataclass(frozen=True, slots=True)
-class MoveCash:
-    """A deposit or withdrawal."""
+class ChangeAccount:
+    """A deposit or withdrawal, or other limits."""
 
     metadata: Metadata
     request: AccountRequest
@@ -131,6 +152,22 @@ class MoveCash:
         (stream_id,) = self.streams
         events = [(stream_id, event) for event in accounts.decide(_account(streams[stream_id].state), self.request)]
         return Plan(events, keys=dict.fromkeys(self.keys, (fingerprint, stream_id)))
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeHalts:
+    """What is halted, what is not any more, and what that has led to."""
+
+    metadata: Metadata
+    command: HaltCommand
+    streams: tuple[StreamId, ...] = (HALTS_STREAM,)
+    keys: tuple[Key, ...] = ()
+    new_streams: tuple[StreamId, ...] = ()
+
+    def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, KeyUse]) -> Plan:
+        """See ``application.sequencer.Command``."""
+        known = cast("Halts", streams[HALTS_STREAM].state)
+        return Plan([(HALTS_STREAM, event) for event in halts.decide(known, self.command)])
 
 
 def _earlier_use(asked: Sequence[Key], fingerprint: str, keys: Mapping[Key, KeyUse]) -> KeyUse | None:
@@ -158,7 +195,8 @@ def _desk_plan(
 ) -> Plan:
     order_id, account_id = names[:2]
     order, account = _order(streams[order_id].state), _account(streams[account_id].state)
-    decision = desk.decide(order, account, command, validator, others)
+    halted = cast("Halts", streams[HALTS_STREAM].state) if HALTS_STREAM in streams else NOTHING_HALTED
+    decision = desk.decide(order, account, command, validator, others, halts=halted)
     return Plan(
         [(order_id, event) for event in decision.order_events]
         + [(account_id, event) for event in decision.account_events]

@@ -1,6 +1,6 @@
 """The open orders as the log leaves them, kept in memory by following it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from application.snapshots import Snapshot, advanced, empty
@@ -46,6 +46,10 @@ class OpenOrders:
     def order(self, order_id: OrderId) -> Snapshot[Order] | None:
         """The order, None if it is over or has not been loaded yet."""
         return self._orders.get(order_id)
+
+    def ids(self) -> Sequence[OrderId]:
+        """All open orders, loaded or not."""
+        return list(self._orders)
 
     def expect_legs(self) -> bool:
         """Whether the venue may have a leg of ours whose name for it has not reached us yet."""

@@ -1,16 +1,15 @@
-"""``orderlog accounts``: move cash and show accounts of a running engine."""
+"""``orderlog accounts``: move cash, show accounts and set limits of a running engine."""
 
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
-from cli.engine import EngineClient, engine_url, settings, token_of
-from cli.exits import CommandError
+from cli.engine import EngineClient, engine_url, operator_client, settings, token_of
+from cli.exits import CommandError, ExitCode
 from cli.options import AsOf, AtPosition, Json, Token, Url, commands
 from cli.output import wants_json, write_json, write_record, write_table
 
-_OPERATOR = "ops"
 _COLUMNS = {
     "symbol": "symbol",
     "quantity": "quantity",
@@ -26,7 +25,7 @@ _COLUMNS = {
 Owner = Annotated[str, typer.Argument(metavar="TRADER", help="Whose account.")]
 Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="Dollars and cents, such as 10000 or 99.95.")]
 
-app = commands("Move cash, and show an account.")
+app = commands("Move cash, show an account, and set its limits.")
 
 
 @app.command()
@@ -76,10 +75,71 @@ def show(
     _show(account, as_json=as_json)
 
 
+@app.command()
+def limits(
+    trader: Owner,
+    *,
+    max_position: Annotated[
+        str | None, typer.Option(metavar="UNITS", help="Of a symbol, working buys included.")
+    ] = None,
+    max_order_quantity: Annotated[str | None, typer.Option(metavar="UNITS", help="Of one order.")] = None,
+    max_order_notional: Annotated[str | None, typer.Option(metavar="DOLLARS", help="Of one order.")] = None,
+    max_open_orders: Annotated[str | None, typer.Option(metavar="COUNT", help="Orders that work at once.")] = None,
+    max_orders_per_second: Annotated[
+        str | None, typer.Option(metavar="COUNT", help="New orders and replacements in any second.")
+    ] = None,
+    max_daily_notional: Annotated[
+        str | None, typer.Option(metavar="DOLLARS", help="Of all orders of a day (UTC), filled or not.")
+    ] = None,
+    price_collar_percent: Annotated[
+        str | None, typer.Option(metavar="PERCENT", help="How far limit prices may be from the market.")
+    ] = None,
+    duplicate_window_seconds: Annotated[
+        str | None, typer.Option(metavar="SECONDS", help="For how long the same order is refused; 0: never.")
+    ] = None,
+    restricted_symbols: Annotated[
+        str | None, typer.Option(metavar="SYMBOLS", help="Not to be traded, such as AAPL,TSLA; an empty text: none.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; it is recorded.")] = None,
+    token: Token = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Show the limits of a trader, or set some; what is not named stays, and `default` gives one back to the default."""
+    asked = {
+        "max_position": max_position,
+        "max_order_quantity": max_order_quantity,
+        "max_order_notional": max_order_notional,
+        "max_open_orders": max_open_orders,
+        "max_orders_per_second": max_orders_per_second,
+        "max_daily_notional": max_daily_notional,
+        "price_collar_percent": price_collar_percent,
+        "duplicate_window_seconds": duplicate_window_seconds,
+        "restricted_symbols": restricted_symbols,
+    }
+    changes = {name: _limit(name, value) for name, value in asked.items() if value is not None}
+    if reason is not None and not changes:
+        raise CommandError(
+            "--reason says why limits are changed: name one, such as --max-position 100", ExitCode.MISUSE
+        )
+    path = f"/api/v1/accounts/{quote(trader, safe='')}/limits"
+    with operator_client(token, url) as client:
+        found = client.put(path, changes | {"reason": reason}) if changes else client.get(path)
+    if wants_json(as_json):
+        write_json(found)
+        return
+    rows = [(name, found[name], "default" if name in found["defaults"] else f"set for {trader}") for name in asked]
+    write_table(("limit", "value", "which is"), rows)
+
+
+def _limit(name: str, value: str) -> str | list[str] | None:
+    if value == "default":
+        return None
+    return [each for each in value.split(",") if each] if name == "restricted_symbols" else value
+
+
 def _move(kind: str, trader: str, amount: str, *, token: str | None, url: str | None, as_json: bool) -> None:
-    known = settings()
-    chosen = token or token_of(known, _OPERATOR, None, ("ops",))
-    with EngineClient(engine_url(known, url), chosen) as client:
+    with operator_client(token, url) as client:
         path = f"/api/v1/accounts/{quote(trader, safe='')}/{kind}"
         _show(client.post(path, {"amount": amount}), as_json=as_json)
 

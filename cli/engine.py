@@ -21,6 +21,7 @@ ADDRESS_FILE = "engine.json"
 
 TIMEOUT_SECONDS = 30.0
 _TOKEN_SECONDS = 12 * 3600
+_OPERATOR = "ops"
 
 
 def settings() -> "Settings":
@@ -167,6 +168,23 @@ class EngineClient:
         given = None if body is None else {name: value for name, value in body.items() if value is not None}
         return self._sent("POST", path, json=given)
 
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
+        """What the engine answers when something is set; fields that are None are sent as null.
+
+        Raises:
+            CommandError: it refuses, or does not answer.
+        """
+        return self._sent("PUT", path, json=body)
+
+    def delete(self, path: str, params: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
+        """What the engine answers when something ends.
+
+        Raises:
+            CommandError: it refuses, or does not answer.
+        """
+        given = {name: value for name, value in params.items() if value is not None}
+        return self._sent("DELETE", path, params=given)
+
     def _sent(self, method: str, path: str, **what: Any) -> Any:  # noqa: ANN401 - JSON
         try:
             response = self._client.request(method, path, **what)
@@ -176,6 +194,16 @@ class EngineClient:
             return response.json()
         except self._errors as error:
             raise unreachable(self._url, error) from error
+
+
+def operator_client(token: str | None, url: str | None) -> EngineClient:
+    """The engine for an operator: with the token given, else with one signed for this command.
+
+    Raises:
+        CommandError: it cannot be signed, or the engine could be anywhere.
+    """
+    known = settings()
+    return EngineClient(engine_url(known, url), token or token_of(known, _OPERATOR, None, ("ops",)))
 
 
 def unreachable(url: str, error: Exception) -> CommandError:

@@ -1,17 +1,20 @@
 """A trader's account: cash, units, and what of both is held for working orders. The money follows the orders."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import NamedTuple, assert_never
 
-from domain.commands import AccountRequest, Deposit, Withdraw
+from domain.activity import NO_ACTIVITY, Activity, Asked
+from domain.commands import AccountRequest, ChangeLimits, Deposit, Withdraw
 from domain.events import (
     AccountEvent,
     FundsDeposited,
     FundsReleased,
     FundsReserved,
     FundsWithdrawn,
+    LimitsChanged,
     OrderEvent,
     OrderFillBusted,
     OrderFillCorrected,
@@ -22,6 +25,7 @@ from domain.events import (
     TradeBooked,
     TradeCorrected,
 )
+from domain.limits import NONE_OF_THEIR_OWN
 from domain.order import NOTHING, Held, Order
 from domain.refusals import InsufficientFundsToWithdraw
 from domain.values import ZERO, Currency, Money, Price, Quantity, Side, Symbol, dollars, tidy
@@ -44,12 +48,17 @@ class Holding(NamedTuple):
 
 
 class Account(NamedTuple):
-    """An account as its events leave it. Money in dollars; ``reserved`` is the part of ``cash`` held for buys."""
+    """An account as its events leave it. Money in dollars; ``reserved`` is the part of ``cash`` held for buys.
+
+    ``limits`` are those that were set for the trader, None if none ever was.
+    """
 
     cash: Money = Money(ZERO)
     reserved: Money = Money(ZERO)
     open_orders: int = 0
     holdings: Mapping[Symbol, Holding] = MappingProxyType({})
+    limits: LimitsChanged | None = None
+    activity: Activity = NO_ACTIVITY
 
     @property
     def available(self) -> Money:
@@ -62,7 +71,7 @@ class Account(NamedTuple):
 
 
 def decide(account: Account, request: AccountRequest) -> list[AccountEvent]:
-    """The events that a deposit or withdrawal leads to.
+    """The events that a request leads to; none when the limits are so already.
 
     Raises:
         InsufficientFundsToWithdraw: more is asked for than is available.
@@ -74,22 +83,27 @@ def decide(account: Account, request: AccountRequest) -> list[AccountEvent]:
             if request.amount > account.available:
                 raise InsufficientFundsToWithdraw(amount=dollars(request.amount), available=dollars(account.available))
             return [FundsWithdrawn(amount=request.amount, currency=Currency.USD)]
+        case ChangeLimits():
+            before = account.limits or NONE_OF_THEIR_OWN
+            changed = replace(before, **request.changes)
+            return [] if changed == before else [replace(changed, reason=request.reason)]
         case _:
             assert_never(request)
 
 
-def follow(before: Order | None, event: OrderEvent, after: Order) -> list[AccountEvent]:
+def follow(before: Order | None, event: OrderEvent, after: Order, asked: Asked | None = None) -> list[AccountEvent]:
     """What an order's event means for its trader's account; the order is given as it was and as it is now.
 
+    ``asked`` is what the limits over time count where the event is what its trader has just asked for.
     A reservation lives exactly as long as its order works: what a fill does not use up, the end of the order releases.
     """
     if before is None:
-        return [_reserved(after)]
+        return [_reserved(after, asked)]
     if isinstance(event, OrderFilled):
         return [_booking(before, event, after)]
     if isinstance(event, OrderFillBusted | OrderFillCorrected):
         return [*_correction(event, after), *_adjusted(before, after)]
-    return _adjusted(before, after)
+    return _adjusted(before, after, asked)
 
 
 def evolve(account: Account, event: AccountEvent) -> Account:
@@ -100,33 +114,62 @@ def evolve(account: Account, event: AccountEvent) -> Account:
         case FundsReserved():
             held = _working(account, event.symbol, Side.BUY, event.quantity)
             reserved = Money(account.reserved + event.amount)
-            return held._replace(reserved=reserved, open_orders=account.open_orders + 1)
+            activity = _counted(account, event, event.terms)
+            return held._replace(reserved=reserved, open_orders=account.open_orders + 1, activity=activity)
         case FundsReleased():
             freed = _working(account, event.symbol, Side.BUY, -event.quantity)
             reserved = Money(account.reserved - event.amount)
             return freed._replace(reserved=reserved, open_orders=account.open_orders - 1)
         case SharesReserved():
             held = _working(account, event.symbol, Side.SELL, event.quantity)
-            return held._replace(open_orders=account.open_orders + 1)
+            activity = _counted(account, event, event.terms)
+            return held._replace(open_orders=account.open_orders + 1, activity=activity)
         case SharesReleased():
             freed = _working(account, event.symbol, Side.SELL, -event.quantity)
             return freed._replace(open_orders=account.open_orders - 1)
         case ReservationChanged():
             changed = _working(account, event.symbol, event.side, event.quantity)
-            return changed._replace(reserved=Money(account.reserved + event.amount))
+            reserved = Money(account.reserved + event.amount)
+            return changed._replace(reserved=reserved, activity=_counted(account, event))
         case TradeBooked():
             return _booked(account, event)
         case TradeCorrected():
             return _corrected(account, event)
+        case LimitsChanged():
+            return account._replace(limits=event)
         case _:
             assert_never(event)
 
 
-def _reserved(order: Order) -> AccountEvent:
+def _counted(
+    account: Account, event: FundsReserved | SharesReserved | ReservationChanged, terms: str | None = None
+) -> Activity:
+    if event.asked_at is None or event.notional is None:
+        return account.activity
+    return account.activity.after(Asked(event.asked_at, event.notional, terms))
+
+
+def _reserved(order: Order, asked: Asked | None = None) -> AccountEvent:
     terms, held = order.terms, order.held
+    at, notional, words = asked or (None, None, None)
     if terms.side is Side.SELL:
-        return SharesReserved(order_id=terms.order_id, symbol=terms.symbol, quantity=held.quantity)
-    return FundsReserved(order_id=terms.order_id, symbol=terms.symbol, quantity=held.quantity, amount=held.amount)
+        return SharesReserved(
+            order_id=terms.order_id,
+            symbol=terms.symbol,
+            quantity=held.quantity,
+            asked_at=at,
+            notional=notional,
+            terms=words,
+        )
+    return FundsReserved(
+        order_id=terms.order_id,
+        symbol=terms.symbol,
+        quantity=held.quantity,
+        amount=held.amount,
+        asked_at=at,
+        notional=notional,
+        terms=words,
+    )
 
 
 def _released(order: Order) -> AccountEvent:
@@ -136,14 +179,14 @@ def _released(order: Order) -> AccountEvent:
     return FundsReleased(order_id=terms.order_id, symbol=terms.symbol, quantity=held.quantity, amount=held.amount)
 
 
-def _adjusted(before: Order, after: Order) -> list[AccountEvent]:
+def _adjusted(before: Order, after: Order, asked: Asked | None = None) -> list[AccountEvent]:
     """What an order that ended, works again or asks for more or less does to what is held for it."""
     if after.is_over and not before.is_over:
         return [_released(before)]
     if before.is_over and not after.is_over:
         return [_reserved(after)]
     change = _difference(after.held, before.held)
-    if change == NOTHING:
+    if change == NOTHING and asked is None:
         return []
     terms = after.terms
     return [
@@ -153,6 +196,8 @@ def _adjusted(before: Order, after: Order) -> list[AccountEvent]:
             side=terms.side,
             quantity=change.quantity,
             amount=change.amount,
+            asked_at=asked and asked.at,
+            notional=asked and asked.notional,
         )
     ]
 
@@ -219,7 +264,14 @@ def cash_moved(event: AccountEvent) -> Money:
         case TradeCorrected():
             value = event.quantity * event.price - event.previous_quantity * event.previous_price
             return _received(event.side, value, event.commission - event.previous_commission)
-        case FundsReserved() | FundsReleased() | SharesReserved() | SharesReleased() | ReservationChanged():
+        case (
+            FundsReserved()
+            | FundsReleased()
+            | SharesReserved()
+            | SharesReleased()
+            | ReservationChanged()
+            | LimitsChanged()
+        ):
             return Money(ZERO)
         case _:
             assert_never(event)

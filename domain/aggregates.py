@@ -5,9 +5,20 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from domain import account as accounts
+from domain import halts
 from domain import order as orders
 from domain.account import Account
-from domain.events import AccountEvent, Event, OrderEvent, ProjectionEvent, StreamId, UnknownOrderReported
+from domain.events import (
+    HALTS_STREAM,
+    AccountEvent,
+    Event,
+    HaltEvent,
+    OrderEvent,
+    ProjectionEvent,
+    StreamId,
+    UnknownOrderReported,
+)
+from domain.halts import Halts
 from domain.order import BrokenHistoryError, Order
 
 
@@ -25,7 +36,7 @@ class SkippedEvents:
     positions: frozenset[int] = frozenset()
 
 
-State = Order | Account | VenueBook | SkippedEvents | None
+State = Order | Account | Halts | VenueBook | SkippedEvents | None
 
 
 def initial(stream_id: StreamId) -> State:
@@ -34,6 +45,8 @@ def initial(stream_id: StreamId) -> State:
         return Account()
     if stream_id.startswith("projection-"):
         return SkippedEvents()
+    if stream_id == HALTS_STREAM:
+        return Halts()
     return VenueBook() if stream_id.startswith("venue-") else None
 
 
@@ -47,6 +60,10 @@ def evolve(state: State, event: Event) -> State:
         if not isinstance(event, AccountEvent):
             raise BrokenHistoryError(f"{type(event).__name__} in an account's stream")
         return accounts.evolve(state, event)
+    if isinstance(state, Halts):
+        if not isinstance(event, HaltEvent):
+            raise BrokenHistoryError(f"{type(event).__name__} in the stream of halts")
+        return halts.evolve(state, event)
     if isinstance(state, VenueBook):
         if not isinstance(event, UnknownOrderReported):
             raise BrokenHistoryError(f"{type(event).__name__} in a venue's stream")

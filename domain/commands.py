@@ -4,8 +4,10 @@ Requests come from people and can be refused. Reports come from the venue and th
 is already known decides to nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from domain.lifecycle import Status
 from domain.values import FillId, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId
@@ -17,6 +19,8 @@ from domain.values import FillId, Money, OrderId, OrderType, Price, Quantity, Si
 class PlaceOrder:
     """A new order. ``reference_price`` is the market's price at this moment, None when nobody knows one.
 
+    ``asked_at`` is now, and ``reference_price_at`` the time of that price where it is known. Exits, which nobody asks
+    for, have neither.
     Only exits have a ``parent_order_id``, the order whose fill they protect, and an ``oco_order_id``, the other exit.
     """
 
@@ -33,22 +37,32 @@ class PlaceOrder:
     stop_loss: Price | None = None
     take_profit: Price | None = None
     reference_price: Price | None = None
+    reference_price_at: datetime | None = None
+    asked_at: datetime | None = None
     parent_order_id: OrderId | None = None
     oco_order_id: OrderId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CancelOrder:
-    """Take back what is not filled yet."""
+    """Take back what is not filled yet. ``reason`` is why, where it was not its trader's wish."""
+
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceOrder:
-    """Go on with other terms; what is None stays as it is. ``quantity`` is the new total, fills included."""
+    """Go on with other terms; what is None stays as it is. ``quantity`` is the new total, fills included.
+
+    The last three fields are those of ``PlaceOrder``.
+    """
 
     quantity: Quantity | None = None
     price: Price | None = None
     stop_price: Price | None = None
+    reference_price: Price | None = None
+    reference_price_at: datetime | None = None
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,31 @@ class Withdraw:
     """Cash out, dollars."""
 
     amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLimits:
+    """Other limits for a trader: by name what ``domain.limits.parse_limit`` made of them, None for the default again."""
+
+    changes: Mapping[str, Any]
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HaltTrading:
+    """Take no new orders and no other terms in this scope, and cancel what works there if ``cancel_open``."""
+
+    scope: str
+    reason: str
+    cancel_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeTrading:
+    """End the halt of this scope."""
+
+    scope: str
+    reason: str | None = None
 
 
 # ── Reports ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -204,6 +243,13 @@ class RecordDifference:
     compared_with: Status | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RecordCancelsRequested:
+    """Every order is being cancelled that worked when the halt with this version was made, as it asked for."""
+
+    halt_version: int
+
+
 OrderReport = (
     RecordSent
     | RecordRecovery
@@ -222,4 +268,5 @@ OrderReport = (
     | RecordDifference
 )
 OrderCommand = PlaceOrder | CancelOrder | ReplaceOrder | OrderReport
-AccountRequest = Deposit | Withdraw
+AccountRequest = Deposit | Withdraw | ChangeLimits
+HaltCommand = HaltTrading | ResumeTrading | RecordCancelsRequested

@@ -61,7 +61,7 @@ def decide(order: Order | None, command: OrderCommand) -> list[OrderEvent]:
     if order is None:
         raise OrderNotFound
     if isinstance(command, CancelOrder):
-        return _cancel(order)
+        return _cancel(order, command)
     if isinstance(command, ReplaceOrder):
         return request_replacement(order, command)
     return _record(order, command)
@@ -90,13 +90,13 @@ def placed(command: PlaceOrder) -> OrderPlaced:
     )
 
 
-def _cancel(order: Order) -> list[OrderEvent]:
+def _cancel(order: Order, request: CancelOrder) -> list[OrderEvent]:
     if order.is_over:
         raise OrderNotCancellable(status=order.status)
     if order.status is Status.PENDING_CANCEL:
         return []
     if order.is_unsent:
-        reason = "cancelled before it was sent to the venue"
+        reason = request.reason or "cancelled before it was sent to the venue"
         return [OrderCancelled(reason=reason, status=after(order.status, Kind.CANCELLED))]
     return [OrderCancelRequested(status=after(order.status, Kind.CANCEL_ASKED))]
 

@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from types import MappingProxyType
 
 from domain import account as accounts
 from domain import deciding
 from domain import order as orders
 from domain.account import Account
-from domain.commands import OrderCommand, PlaceOrder, ReplaceOrder
+from domain.activity import Asked
+from domain.commands import CancelOrder, OrderCommand, PlaceOrder, RecordSent, ReplaceOrder
 from domain.events import AccountEvent, OrderEvent
 from domain.exits import consequences
+from domain.halts import NOTHING_HALTED, Halts, cancel_reason
 from domain.order import Order
+from domain.risk import asked_by_order, asked_by_replacement
 from domain.validation import OrderValidator
 from domain.values import OrderId
 
@@ -37,24 +41,42 @@ def decide(
     command: OrderCommand,
     validator: OrderValidator,
     others: Mapping[OrderId, Order | None] = MappingProxyType({}),
+    *,
+    halts: Halts = NOTHING_HALTED,
 ) -> Decision:
     """What the command leads to for the order and, by that, for the account.
 
-    ``others`` are the orders that ``domain.exits.concerned`` names for the command.
+    ``others`` are the orders that ``domain.exits.concerned`` names for the command, and ``halts`` is what is halted: new
+    orders and other terms are refused then, and what was never sent is cancelled instead. Exits are sent all the same.
 
     Raises:
         Refusal: the request is against a rule, or the account cannot carry it.
     """
+    asked = None
     if isinstance(command, PlaceOrder) and order is None:
+        halts.refuse(command.trader_id, command.symbol)
         validator.validate_order(command, account).or_refuse()
+        asked = asked_by_order(command, validator.limits_of(account))
+    events = deciding.decide(order, command)
+    if isinstance(command, ReplaceOrder) and events and order is not None:
+        halts.refuse(order.trader_id, order.terms.symbol)
+        wished = reduce(orders.evolve, events, order)
+        validator.validate_replacement(order, wished, account, command).or_refuse()
+        asked = asked_by_replacement(order, wished, command)
+    if isinstance(command, RecordSent) and events and order is not None and order.terms.parent_order_id is None:
+        events = _unless_halted(order, events, halts)
     desk = _Desk(account, dict(others))
     after = order
-    for event in deciding.decide(order, command):
-        after = desk.record(after, event)
-    if isinstance(command, ReplaceOrder) and desk.order_events and order is not None and after is not None:
-        validator.validate_replacement(order, after, account).or_refuse()
-    events = tuple(desk.order_events), tuple(desk.account_events), tuple(desk.other_events)
-    return Decision(after, desk.account, desk.others, *events)
+    for event in events:
+        after = desk.record(after, event, asked)
+        asked = None
+    decided = tuple(desk.order_events), tuple(desk.account_events), tuple(desk.other_events)
+    return Decision(after, desk.account, desk.others, *decided)
+
+
+def _unless_halted(order: Order, events: list[OrderEvent], halts: Halts) -> list[OrderEvent]:
+    scope = halts.scope_that_halts(order.trader_id, order.terms.symbol)
+    return events if scope is None else deciding.decide(order, CancelOrder(cancel_reason(scope, order.terms.symbol)))
 
 
 @dataclass(slots=True)
@@ -67,8 +89,8 @@ class _Desk:
     account_events: list[AccountEvent] = field(default_factory=list)
     other_events: list[tuple[OrderId, OrderEvent]] = field(default_factory=list)
 
-    def record(self, order: Order | None, event: OrderEvent) -> Order:
-        after = self._follow(order, event)
+    def record(self, order: Order | None, event: OrderEvent, asked: Asked | None = None) -> Order:
+        after = self._follow(order, event, asked)
         self.order_events.append(event)
         for order_id, consequence in consequences(after, event, self.account, self.others):
             if order_id == after.order_id:
@@ -79,9 +101,9 @@ class _Desk:
                 self.other_events.append((order_id, consequence))
         return after
 
-    def _follow(self, before: Order | None, event: OrderEvent) -> Order:
+    def _follow(self, before: Order | None, event: OrderEvent, asked: Asked | None = None) -> Order:
         after = orders.evolve(before, event)
-        for booked in accounts.follow(before, event, after):
+        for booked in accounts.follow(before, event, after, asked):
             self.account = accounts.evolve(self.account, booked)
             self.account_events.append(booked)
         return after

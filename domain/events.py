@@ -11,6 +11,7 @@ and the remaining quantity, so that a reader of one event need not fold the ones
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple, NewType
 
 from domain.lifecycle import Flag, Status
@@ -304,12 +305,20 @@ class FundsWithdrawn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FundsReserved:
-    """Cash is held for a buy order of ``quantity`` units."""
+    """Cash is held for a buy order of ``quantity`` units.
+
+    Of an order that its trader has just placed, it says what the limits over time count: ``asked_at`` (the clock of
+    whoever decided), the order's ``notional``, and its ``terms`` in words where duplicates are looked for. All three are
+    None of exits, and of orders that work again.
+    """
 
     order_id: OrderId
     symbol: Symbol
     quantity: Quantity
     amount: Money
+    asked_at: datetime | None
+    notional: Money | None
+    terms: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,11 +333,14 @@ class FundsReleased:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharesReserved:
-    """Units of the position are held for a sell order."""
+    """Units of the position are held for a sell order; the last three fields are those of ``FundsReserved``."""
 
     order_id: OrderId
     symbol: Symbol
     quantity: Quantity
+    asked_at: datetime | None
+    notional: Money | None
+    terms: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,13 +374,18 @@ class TradeBooked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationChanged:
-    """What is held for a working order became more, or less: by ``quantity`` units and ``amount`` dollars."""
+    """What is held for a working order became more, or less: by ``quantity`` units and ``amount`` dollars.
+
+    Where its trader has just asked for other terms, ``asked_at`` says when, and ``notional`` what that adds to the order's.
+    """
 
     order_id: OrderId
     symbol: Symbol
     side: Side
     quantity: Quantity
     amount: Money
+    asked_at: datetime | None
+    notional: Money | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -385,6 +402,59 @@ class TradeCorrected:
     previous_quantity: Quantity
     previous_price: Price
     previous_commission: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsChanged:
+    """What the trader's own limits are from now on; None where the default holds. Who changed them is in the metadata.
+
+    ``restricted_symbols`` come on top of those that nobody may trade.
+    """
+
+    max_position: Quantity | None
+    max_order_quantity: Quantity | None
+    max_order_notional: Money | None
+    max_open_orders: int | None
+    max_orders_per_second: int | None
+    max_daily_notional: Money | None
+    price_collar_percent: Decimal | None
+    duplicate_window_seconds: int | None
+    restricted_symbols: tuple[Symbol, ...] | None
+    reason: str | None
+
+
+# ── Halts ── stream "halts" ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradingHalted:
+    """No new orders and no other terms in this scope: ``all``, ``trader:T`` or ``symbol:S``.
+
+    ``cancel_open`` says that whatever works in the scope is to be cancelled, too.
+    """
+
+    scope: str
+    reason: str
+    cancel_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenOrdersCancelRequested:
+    """Of every order that worked in the scope when it was halted, the cancel is recorded; the venue decides.
+
+    ``halt_version`` is the version of the halt in this stream.
+    """
+
+    scope: str
+    halt_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradingResumed:
+    """The halt of this scope is over; those of other scopes are not."""
+
+    scope: str
+    reason: str | None
 
 
 # ── The venue ── stream "venue-<name>" ───────────────────────────────────────────────────────────────────────────────
@@ -448,10 +518,12 @@ AccountEvent = (
     | ReservationChanged
     | TradeBooked
     | TradeCorrected
+    | LimitsChanged
 )
+HaltEvent = TradingHalted | OpenOrdersCancelRequested | TradingResumed
 VenueEvent = UnknownOrderReported
 ProjectionEvent = ProjectionEventSkipped
-Event = OrderEvent | AccountEvent | VenueEvent | ProjectionEvent
+Event = OrderEvent | AccountEvent | HaltEvent | VenueEvent | ProjectionEvent
 
 TOPICS: dict[str, type[Event]] = {
     "OrderPlaced": OrderPlaced,
@@ -482,6 +554,10 @@ TOPICS: dict[str, type[Event]] = {
     "ReservationChanged": ReservationChanged,
     "TradeBooked": TradeBooked,
     "TradeCorrected": TradeCorrected,
+    "LimitsChanged": LimitsChanged,
+    "TradingHalted": TradingHalted,
+    "OpenOrdersCancelRequested": OpenOrdersCancelRequested,
+    "TradingResumed": TradingResumed,
     "UnknownOrderReported": UnknownOrderReported,
     "ProjectionEventSkipped": ProjectionEventSkipped,
 }
@@ -519,6 +595,10 @@ class RecordedEvent(NamedTuple):
     metadata: Metadata
     recorded_at: datetime
     hash: bytes
+
+
+HALTS_STREAM = StreamId("halts")
+"""The stream that holds what is halted."""
 
 
 def order_stream(order_id: OrderId) -> StreamId:

@@ -172,6 +172,11 @@ class Order(NamedTuple):
         return Price(rounded_quotient(self.traded_value, self.filled_quantity)) if self.filled_quantity else None
 
     @property
+    def wished(self) -> Terms:
+        """The terms that its trader asked for last, whether the venue has answered or not."""
+        return self.replacements[-1].terms if self.replacements else self.current
+
+    @property
     def held(self) -> Held:
         """What its trader's account holds for it: while a replacement is pending, the most that either may need."""
         if self.is_over or self.is_leg:

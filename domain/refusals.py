@@ -104,6 +104,66 @@ class NoReferencePrice(Refusal):
     code = "NO_REFERENCE_PRICE"
 
 
+class NoPriceForCollar(Refusal):
+    """There is no reference price for {symbol}, so the order's price cannot be compared with the market"""
+
+    code = "NO_REFERENCE_PRICE"
+
+
+class StalePrice(Refusal):
+    """The reference price of {symbol} is {age}, and none older than {limit} s is relied on; send a LIMIT order or wait"""
+
+    code = "STALE_PRICE"
+
+
+class PriceOutOfCollar(Refusal):
+    """Price {price} is more than {percent} % away from the {what} of {reference}"""
+
+    code = "PRICE_OUT_OF_COLLAR"
+    default_field = "price"
+
+
+class MaxDailyNotionalExceeded(Refusal):
+    """The order would bring the value of today's orders (UTC) to {notional}; the limit is {limit}"""
+
+    code = "MAX_DAILY_NOTIONAL_EXCEEDED"
+
+
+class RestrictedSymbol(Refusal):
+    """{symbol} is restricted: it must not be traded"""
+
+    code = "RESTRICTED_SYMBOL"
+    default_field = "symbol"
+
+
+class DuplicateOrder(Refusal):
+    """An order on the same terms was placed less than {seconds} s before; wait, or change the terms"""
+
+    code = "DUPLICATE_ORDER"
+
+
+class RateLimited(Refusal):
+    """More than {limit} orders in a second; try again in {retry_after_seconds} s"""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, *, limit: int, retry_after_seconds: int) -> None:
+        super().__init__(limit=limit, retry_after_seconds=retry_after_seconds)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TradingIsHalted(Refusal):
+    """{what} is halted; open orders can still be cancelled"""
+
+    code = "TRADING_HALTED"
+
+
+class NotHalted(Refusal):
+    """{scope} is not halted"""
+
+    code = "NOT_FOUND"
+
+
 class OrderNotCancellable(Refusal):
     """The order is {status} and cannot be cancelled"""
 
@@ -124,6 +184,12 @@ class OrderChanged(Refusal):
 
 class OrderNotFound(Refusal):
     """There is no such order"""
+
+    code = "NOT_FOUND"
+
+
+class AccountNotFound(Refusal):
+    """There is no such account"""
 
     code = "NOT_FOUND"
 

@@ -30,7 +30,7 @@ def request_replacement(order: Order, request: ReplaceOrder) -> list[OrderEvent]
     if order.terms.order_type is OrderType.STOP and request.stop_price is None:
         request = replace(request, price=None, stop_price=request.price)
     _check(order, request)
-    base = order.replacements[-1].terms if order.replacements else order.current
+    base = order.wished
     price, stop_price = request.price or base.price, request.stop_price or base.stop_price
     terms = Terms(request.quantity or base.quantity, price, stop_price, _reserve_price(order, price, stop_price))
     if terms == base:

@@ -2,34 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from decimal import Decimal
+from datetime import timedelta
 
 from domain.account import Account
-from domain.commands import PlaceOrder
+from domain.commands import PlaceOrder, ReplaceOrder
+from domain.limits import DEFAULTS, Limits
 from domain.order import Order
-from domain.pricing import LIMITED, STOPPED, limit_of, worst_price
-from domain.refusals import (
-    InsufficientFunds,
-    InsufficientPosition,
-    InvalidPrice,
-    InvalidRequest,
-    MaxNotionalExceeded,
-    MaxOpenOrdersExceeded,
-    MaxOrderQuantityExceeded,
-    MaxPositionExceeded,
-    Refusal,
-)
-from domain.values import ZERO, Money, Price, Quantity, Side, Symbol, dollars, parse_price, parse_quantity, tidy
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Risk limits of one trader. The defaults refuse only the absurd."""
-
-    max_position: Quantity = Quantity(Decimal(100_000_000))
-    max_order_quantity: Quantity = Quantity(Decimal(10_000_000))
-    max_order_notional: Money = Money(Decimal(1_000_000_000))
-    max_open_orders: int = 1_000_000
+from domain.pricing import LIMITED, STOPPED
+from domain.refusals import InsufficientFunds, InsufficientPosition, InvalidPrice, InvalidRequest, Refusal
+from domain.risk import Controls, notional_of
+from domain.values import Money, Price, Quantity, Side, Symbol, dollars, parse_price, parse_quantity, tidy
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +39,13 @@ def _result(check: Callable[[], object]) -> ValidationResult:
 
 @dataclass(frozen=True, slots=True)
 class OrderValidator:
-    """All checks before an order is recorded, each usable alone. ``validate_order`` runs them in order."""
+    """All checks before an order is recorded, each usable alone. ``validate_order`` runs them in order.
 
-    limits: Limits = Limits()
+    ``limits`` are those of traders who have none of their own. A reference price older than ``price_age_max`` is none.
+    """
+
+    limits: Limits = DEFAULTS
+    price_age_max: timedelta = timedelta(days=7)
 
     def validate_order(self, order: PlaceOrder, account: Account) -> ValidationResult:
         """Every check; the first that fails is the answer."""
@@ -78,57 +64,38 @@ class OrderValidator:
         return _result(lambda: _check_balance(cost, available))
 
     def validate_risk_limits(self, order: PlaceOrder, account: Account) -> ValidationResult:
-        """Order quantity, order value, open orders and the position that working orders could lead to."""
-        return _result(lambda: self._check_limits(order, account))
+        """The pre-trade controls: see ``domain.risk``."""
+        return _result(lambda: self._controls(account).check_order(order))
 
-    def validate_replacement(self, before: Order, after: Order, account: Account) -> ValidationResult:
+    def validate_replacement(
+        self, before: Order, after: Order, account: Account, request: ReplaceOrder
+    ) -> ValidationResult:
         """Whether the account and the limits carry what the order would become, given as it was and as it would be."""
-        return _result(lambda: self._check_replacement(before, after, account))
+        return _result(lambda: self._check_replacement(before, after, account, request))
+
+    def limits_of(self, account: Account) -> Limits:
+        """The limits that hold for the trader: their own, and else those of everybody."""
+        return self.limits.with_own(account.limits)
+
+    def _controls(self, account: Account) -> Controls:
+        return Controls(self.limits_of(account), account, self.price_age_max)
 
     def _check_order(self, order: PlaceOrder, account: Account) -> None:
         _check_terms(order)
-        self._check_limits(order, account)
+        self._controls(account).check_order(order)
         if order.side is Side.BUY:
-            _check_balance(Money(tidy(order.quantity * worst_price(order))), account.available)
+            _check_balance(notional_of(order), account.available)
         else:
             _check_position(order.symbol, order.quantity, account.holding(order.symbol).available)
 
-    def _check_limits(self, order: PlaceOrder, account: Account) -> None:
-        if account.open_orders >= self.limits.max_open_orders:
-            raise MaxOpenOrdersExceeded(open_orders=account.open_orders, limit=self.limits.max_open_orders)
-        self._check_size(order.quantity, order.quantity * worst_price(order))
-        if order.side is Side.BUY:
-            self._check_position_limit(order.symbol, order.quantity, account)
-
-    def _check_replacement(self, before: Order, after: Order, account: Account) -> None:
+    def _check_replacement(self, before: Order, after: Order, account: Account, request: ReplaceOrder) -> None:
+        self._controls(account).check_replacement(before, after, request)
         terms = after.terms
-        wished = after.replacements[-1].terms if after.replacements else after.current
-        price = limit_of(terms.order_type, wished.price, wished.stop_price or terms.reference_price) or ZERO
-        self._check_size(wished.quantity, wished.quantity * price)
-        # What asks for no more than before is within what was granted, also if that would not be granted today.
-        grows = after.held.quantity > before.held.quantity
-        if terms.side is Side.BUY and grows:
-            self._check_position_limit(terms.symbol, Quantity(after.held.quantity - before.held.quantity), account)
         if terms.side is Side.BUY and after.held.amount > before.held.amount:
             _check_balance(after.held.amount, Money(tidy(account.available + before.held.amount)))
-        if terms.side is Side.SELL and grows:
+        if terms.side is Side.SELL and after.held.quantity > before.held.quantity:
             available = Quantity(account.holding(terms.symbol).available + before.held.quantity)
             _check_position(terms.symbol, after.held.quantity, available)
-
-    def _check_size(self, quantity: Quantity, notional: Decimal) -> None:
-        limits = self.limits
-        if quantity > limits.max_order_quantity:
-            raise MaxOrderQuantityExceeded(quantity=f"{quantity:f}", limit=f"{limits.max_order_quantity:f}")
-        if notional > limits.max_order_notional:
-            raise MaxNotionalExceeded(notional=dollars(notional), limit=dollars(limits.max_order_notional))
-
-    def _check_position_limit(self, symbol: Symbol, more: Quantity, account: Account) -> None:
-        holding = account.holding(symbol)
-        position = holding.quantity + holding.working_buys + more
-        if position > self.limits.max_position:
-            raise MaxPositionExceeded(
-                symbol=symbol, position=f"{tidy(position):f}", limit=f"{self.limits.max_position:f}"
-            )
 
 
 def _check_terms(order: PlaceOrder) -> None:

@@ -165,6 +165,19 @@ def parse_client_order_id(value: object) -> str:
     return value
 
 
+def parse_number(value: object, field: str, lowest: int, highest: int, decimals_max: int) -> Decimal:
+    """A number from ``lowest`` to ``highest`` with at most so many decimals, in its one form.
+
+    Raises:
+        InvalidRequest: it is anything else; ``field`` names it.
+    """
+    number = _decimal(value)
+    if number is None or not lowest <= number <= highest or _decimals(number) > decimals_max:
+        kind = f"a number with at most {decimals_max} decimals" if decimals_max else "a whole number"
+        raise InvalidRequest(field, problem=f"must be {kind} from {lowest:,} to {highest:,}")
+    return tidy(number)
+
+
 def _positive(value: object, limit: Decimal, decimals_max: int) -> tuple[Decimal, str]:
     """The number in its one form, and what is wrong with it, if anything is."""
     number = _decimal(value)

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 from application.ports import Clock, UnreadableEventError
 from application.sequencer import Sequencer
 from application.trading import Trading
+from domain.validation import OrderValidator
 from infrastructure.buses import PostgresBus, RedisBus
 from infrastructure.clock import SystemClock
 from infrastructure.exchanges.alpaca import AlpacaVenue
@@ -70,14 +72,16 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
         sequencer = await stack.enter_async_context(Sequencer(store))
         observer = asyncio.create_task(_observe(follower, sequencer, await store.position()), name="observer")
         stack.callback(observer.cancel)
+        clock = SystemClock()
+        validator = OrderValidator(settings.limits, timedelta(seconds=settings.price_age_max))
         yield Engine(
             settings=settings,
             jwt_secret=jwt_secret(settings).encode(),
-            clock=SystemClock(),
+            clock=clock,
             store=store,
             follower=follower,
             sequencer=sequencer,
-            trading=Trading(sequencer, store, instruments, UuidIds()),
+            trading=Trading(sequencer, store, instruments, UuidIds(), clock, validator),
             pool=pool,
             read_models=ReadModels(pool),
             instruments=instruments,

@@ -3,13 +3,26 @@
 import re
 import secrets
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
+from domain.limits import DEFAULTS, NAMES, Limits, parse_limit
+from domain.refusals import Refusal
+from domain.values import Money, Quantity, Symbol
 from infrastructure.embedded.home import open_home
 
 _JWT_SECRET_BYTES_MIN = 32
@@ -68,6 +81,16 @@ def _data_url(validated: dict[str, Any]) -> str | None:
         if base and re.search(r"\.alpaca\.markets$", urlsplit(base).hostname or "")
         else base
     )
+
+
+def _limit(name: str) -> PlainValidator:
+    def check(value: object) -> object:
+        try:
+            return parse_limit(name, value)
+        except Refusal as refusal:
+            raise ValueError(refusal.message) from None
+
+    return PlainValidator(check)
 
 
 HttpUrl = Annotated[str, _url("http", "https")]
@@ -171,6 +194,58 @@ class Settings(BaseModel):
         validation_alias="ORDER_EXECUTION_V2_RAMP",
         description="a whole number of percent from 0 to 100",
     )
+    max_position: Annotated[Quantity, _limit("max_position")] = Field(
+        default=DEFAULTS.max_position,
+        validation_alias="ORDERLOG_MAX_POSITION",
+        description="a number of units from 0 to 1,000,000,000 with at most 9 decimals",
+    )
+    max_order_quantity: Annotated[Quantity, _limit("max_order_quantity")] = Field(
+        default=DEFAULTS.max_order_quantity,
+        validation_alias="ORDERLOG_MAX_ORDER_QUANTITY",
+        description="a number of units from 0 to 1,000,000,000 with at most 9 decimals",
+    )
+    max_order_notional: Annotated[Money, _limit("max_order_notional")] = Field(
+        default=DEFAULTS.max_order_notional,
+        validation_alias="ORDERLOG_MAX_ORDER_NOTIONAL",
+        description="dollars and cents from 0 to 10^15",
+    )
+    max_open_orders: Annotated[int, _limit("max_open_orders")] = Field(
+        default=DEFAULTS.max_open_orders,
+        validation_alias="ORDERLOG_MAX_OPEN_ORDERS",
+        description="a whole number from 0 to 1,000,000,000",
+    )
+    max_orders_per_second: Annotated[int, _limit("max_orders_per_second")] = Field(
+        default=DEFAULTS.max_orders_per_second,
+        validation_alias="ORDERLOG_MAX_ORDERS_PER_SECOND",
+        description="a whole number from 1 to 1,000,000",
+    )
+    max_daily_notional: Annotated[Money, _limit("max_daily_notional")] = Field(
+        default=DEFAULTS.max_daily_notional,
+        validation_alias="ORDERLOG_MAX_DAILY_NOTIONAL",
+        description="dollars and cents from 0 to 10^15",
+    )
+    price_collar_percent: Annotated[Decimal, _limit("price_collar_percent")] | None = Field(
+        default=DEFAULTS.price_collar_percent,
+        validation_alias="ORDERLOG_PRICE_COLLAR_PERCENT",
+        description="a number of percent from 0 to 1,000,000 with at most 4 decimals",
+    )
+    duplicate_window_seconds: Annotated[int, _limit("duplicate_window_seconds")] = Field(
+        default=DEFAULTS.duplicate_window_seconds,
+        validation_alias="ORDERLOG_DUPLICATE_WINDOW_SECONDS",
+        description="a whole number of seconds from 0 to 3600",
+    )
+    restricted_symbols: Annotated[
+        tuple[Symbol, ...], _limit("restricted_symbols"), BeforeValidator(_split_at_commas)
+    ] = Field(
+        default=DEFAULTS.restricted_symbols,
+        validation_alias="ORDERLOG_RESTRICTED_SYMBOLS",
+        description="symbols separated by commas, like AAPL,BTC/USD",
+    )
+    price_age_max: Annotated[Seconds, Field(gt=0)] = Field(
+        default=604_800.0,
+        validation_alias="ORDERLOG_PRICE_AGE_MAX",
+        description="a number of seconds greater than 0",
+    )
     sentry_dsn: HttpUrl | None = Field(
         default=None, validation_alias="SENTRY_DSN", repr=False, description="an http or https URL"
     )
@@ -180,6 +255,11 @@ class Settings(BaseModel):
     otlp_endpoint: HttpUrl | None = Field(
         default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT", description="an http or https URL"
     )
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of traders who have none of their own."""
+        return Limits(**{name: getattr(self, name) for name in NAMES})
 
     @model_validator(mode="after")
     def _the_settings_fit_together(self) -> Self:

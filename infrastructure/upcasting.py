@@ -22,9 +22,22 @@ def _in_dollars(moved: dict[str, Any]) -> None:
     moved["currency"] = "USD"
 
 
+def _not_counted(reserved: dict[str, Any]) -> None:
+    """Version 2 of what holds something for an order says what limits over time count: before, there were none."""
+    reserved |= {"asked_at": None, "notional": None, "terms": None}
+
+
+def _change_not_counted(changed: dict[str, Any]) -> None:
+    """Version 2 of a changed hold says it too; only an order that is new has its terms beside it."""
+    changed |= {"asked_at": None, "notional": None}
+
+
 UPCASTERS: Mapping[str, Sequence[Upcaster]] = {
     "OrderPlaced": (_without_exits,),
     "FundsDeposited": (_in_dollars,),
     "FundsWithdrawn": (_in_dollars,),
+    "FundsReserved": (_not_counted,),
+    "SharesReserved": (_not_counted,),
+    "ReservationChanged": (_change_not_counted,),
 }
 """Topic to its upcasters: the first leads from version 1 to 2, the next from 2 to 3. The last leads to today's shape."""

@@ -129,9 +129,10 @@ def test_links_lead_somewhere(document: str) -> None:
     assert [link for link in links if not (root / link).exists()] == []
 
 
-def test_the_tests_that_prove_what_is_guaranteed_exist() -> None:
+@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "docs/how-to/limit-what-traders-may-do.md"])
+def test_the_tests_that_prove_what_is_guaranteed_exist(document: str) -> None:
     root = REFERENCE.parents[1]
-    named = set(re.findall(r"`(test_\w+)`", (root / "ARCHITECTURE.md").read_text()))
+    named = set(re.findall(r"`(test_\w+)`", (root / document).read_text()))
     sources = "\n".join(file.read_text() for file in (root / "tests").rglob("test_*.py"))
     there = set(re.findall(r"def (test_\w+)\(", sources))
     assert named

@@ -27,7 +27,7 @@ INSTRUMENTS = [
         tradable=symbol != "HALT",
         fractionable=True,
         reference_price=Price(Decimal(price)) if price else None,
-        price_at=FILLED_AT if price else None,
+        price_at=SystemClock().now() if price else None,
     )
     for symbol, price in (("AAPL", "150"), ("MSFT", "1.2345"), ("MUTE", None), ("HALT", "9"))
 ]

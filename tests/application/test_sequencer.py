@@ -335,7 +335,7 @@ async def test_the_cache_is_bounded_and_what_left_it_is_loaded_again(monkeypatch
         sequencer.observe(await store.read(0, 100))
         cancelled = await cancel(trading, orders[0])
     assert cancelled.state.status == "CANCELLED"
-    assert len(store.loads) == 2
+    assert len(store.loads) == 3  # the account, what is halted, and the order that left
 
 
 async def test_a_stream_with_a_hole_is_not_folded() -> None:

@@ -32,6 +32,7 @@ BOB = TraderId("bob")
 ACME = Symbol("ACME")
 CALLER = Caller("trader:alice", "request-1", "request-1")
 HUNDRED = Price(Decimal(100))
+ELEVEN = datetime(2026, 11, 20, 11, tzinfo=UTC)
 BUY_TEN = OrderRequest(
     symbol=ACME,
     side=Side.BUY,
@@ -69,10 +70,14 @@ class CountingIds:
 
 
 class Acme:
-    """Knows one instrument, at 100."""
+    """Knows one instrument, at 100 unless nobody knows its price."""
 
-    def __init__(self, *, tradable: bool = True) -> None:
+    def __init__(
+        self, *, tradable: bool = True, price: Price | None = HUNDRED, price_at: datetime | None = ELEVEN
+    ) -> None:
         self.tradable = tradable
+        self.price = price
+        self.price_at = price_at
 
     def get(self, symbol: Symbol) -> Instrument | None:
         if symbol != ACME:
@@ -82,8 +87,8 @@ class Acme:
             name="Acme",
             tradable=self.tradable,
             fractionable=True,
-            reference_price=Price(Decimal(100)),
-            price_at=None,
+            reference_price=self.price,
+            price_at=self.price_at,
         )
 
 
@@ -255,7 +260,7 @@ def ended(order_id: OrderId, status: str, reason: str = "") -> VenueReport:
 
 
 def trading_on(store: EventStore, sequencer: Sequencer, ids: CountingIds | None = None) -> Trading:
-    return Trading(sequencer, store, Acme(), ids or CountingIds())
+    return Trading(sequencer, store, Acme(), ids or CountingIds(), FastClock())
 
 
 async def fund(trading: Trading, amount: int = 100_000, trader_id: TraderId = ALICE) -> None:

@@ -47,3 +47,27 @@ def test_a_trader_s_token_moves_no_cash_and_shows_no_other_account(run: Run, eng
     assert "(FORBIDDEN)" in run("accounts", "deposit", "frank", "1", "--token", token).err
     assert json.loads(run("accounts", "show", "frank", "--token", token).out)["trader_id"] == "frank"
     assert "The token is frank's" in run("accounts", "show", "grace", "--token", token).err
+
+
+def test_limits_are_shown_set_and_given_back(run: Run) -> None:
+    assert "max_position" in json.loads(run("accounts", "limits", "heidi").out)["defaults"]
+    found = json.loads(
+        run(
+            *("accounts", "limits", "heidi", "--max-position", "10", "--restricted-symbols", "TSLA,AAPL"),
+            *("--price-collar-percent", "2.5", "--reason", "new here"),
+        ).out
+    )
+    assert (found["max_position"], found["price_collar_percent"]) == ("10", "2.5")
+    assert found["restricted_symbols"] == ["AAPL", "TSLA"]
+    shown = run("accounts", "limits", "heidi", terminal=True).out
+    assert [word in shown for word in ("max_position", "set for heidi", "default", "AAPL")] == [True] * 4
+    found = json.loads(run("accounts", "limits", "heidi", "--max-position", "default", "--restricted-symbols", "").out)
+    assert (found["max_position"], found["restricted_symbols"]) == ("100000000", [])
+    assert "max_position" in found["defaults"]
+
+
+def test_a_limit_that_is_none_is_named_and_a_reason_needs_a_limit(run: Run) -> None:
+    wrong = run("accounts", "limits", "heidi", "--max-open-orders", "many")
+    assert "max_open_orders must be a whole number from 0 to 1,000,000,000" in wrong.err
+    alone = run("accounts", "limits", "heidi", "--reason", "none")
+    assert (alone.code, "name one" in alone.err) == (ExitCode.MISUSE, True)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,9 @@ def booked(side: Side, quantity: int, *, released: int, closed: bool = False, co
 
 
 DEPOSITED = FundsDeposited(amount=dollars(5000), currency=Currency.USD)
-RESERVED = FundsReserved(order_id=ORDER_ID, symbol=ACME, quantity=units(100), amount=dollars(1000))
+# Nobody has just asked for it, so that limits over time do not count it.
+UNASKED: Any = {"asked_at": None, "notional": None, "terms": None}
+RESERVED = FundsReserved(order_id=ORDER_ID, symbol=ACME, quantity=units(100), amount=dollars(1000), **UNASKED)
 
 
 def test_cash_comes_and_goes() -> None:
@@ -94,7 +97,13 @@ def test_held_cash_cannot_be_withdrawn() -> None:
 
 def changed(quantity: int, amount: int, side: Side = Side.BUY) -> ReservationChanged:
     return ReservationChanged(
-        order_id=ORDER_ID, symbol=ACME, side=side, quantity=units(quantity), amount=dollars(amount)
+        order_id=ORDER_ID,
+        symbol=ACME,
+        side=side,
+        quantity=units(quantity),
+        amount=dollars(amount),
+        asked_at=None,
+        notional=None,
     )
 
 
@@ -116,7 +125,7 @@ def trade_corrected(now: tuple[int, int], before: tuple[int, int]) -> TradeCorre
 def test_a_placed_buy_holds_cash_and_a_placed_sell_holds_units() -> None:
     assert follow(None, placed()) == [RESERVED]
     selling = placed(side=Side.SELL, reserve_price=None)
-    assert follow(None, selling) == [SharesReserved(order_id=ORDER_ID, symbol=ACME, quantity=units(100))]
+    assert follow(None, selling) == [SharesReserved(order_id=ORDER_ID, symbol=ACME, quantity=units(100), **UNASKED)]
     held = account(DEPOSITED, RESERVED)
     assert (held.cash, held.reserved, held.available, held.open_orders) == (5000, 1000, 4000, 1)
     assert held.holding(ACME).working_buys == 100
@@ -131,7 +140,7 @@ def test_a_leg_counts_as_an_order_and_holds_nothing_of_its_own() -> None:
         reserve_price=None,
         oco_order_id=OrderId("other"),
     )
-    nothing = SharesReserved(order_id=ORDER_ID, symbol=ACME, quantity=units(0))
+    nothing = SharesReserved(order_id=ORDER_ID, symbol=ACME, quantity=units(0), **UNASKED)
     assert follow(None, leg) == [nothing]
     assert account(nothing).open_orders == 1
     assert follow(after(leg), CANCELLED) == [SharesReleased(order_id=ORDER_ID, symbol=ACME, quantity=units(0))]
@@ -167,7 +176,7 @@ def test_the_end_of_a_buy_releases_what_is_left() -> None:
 
 def test_the_end_of_a_sell_releases_its_units() -> None:
     bought = booked(Side.BUY, 100, released=0)
-    reserved = SharesReserved(order_id=ORDER_ID, symbol=ACME, quantity=units(100))
+    reserved = SharesReserved(order_id=ORDER_ID, symbol=ACME, quantity=units(100), **UNASKED)
     sold = booked(Side.SELL, 40, released=40)
     selling = after(placed(side=Side.SELL, reserve_price=None), PART)
     released = SharesReleased(order_id=ORDER_ID, symbol=ACME, quantity=units(60))
@@ -203,7 +212,7 @@ def test_a_sell_that_becomes_larger_holds_more_units() -> None:
     selling = after(placed(side=Side.SELL, reserve_price=None), sent(), accepted())
     larger = replace(wished(1, 150), reserve_price=None)
     assert follow(selling, larger) == [changed(50, 0, Side.SELL)]
-    reserved = SharesReserved(order_id=ORDER_ID, symbol=ACME, quantity=units(100))
+    reserved = SharesReserved(order_id=ORDER_ID, symbol=ACME, quantity=units(100), **UNASKED)
     held = account(reserved, changed(50, 0, Side.SELL))
     assert (held.holding(ACME).working_sells, held.reserved) == (150, 0)
 
@@ -221,11 +230,11 @@ def test_a_full_fill_with_a_larger_wish_pending_frees_all_of_it() -> None:
 
 def test_a_filled_order_that_works_again_holds_again() -> None:
     full = after(*WORKING, filled(100, 100, Status.FILLED))
-    again = FundsReserved(order_id=ORDER_ID, symbol=ACME, quantity=units(50), amount=dollars(500))
+    again = FundsReserved(order_id=ORDER_ID, symbol=ACME, quantity=units(50), amount=dollars(500), **UNASKED)
     assert follow(full, replaced(1, Status.PARTIALLY_FILLED, quantity=150, leaves=50)) == [again]
     selling = after(placed(side=Side.SELL, reserve_price=None), sent(), filled(100, 100, Status.FILLED))
     larger = replace(replaced(1, Status.PARTIALLY_FILLED, quantity=150, leaves=50), reserve_price=None)
-    assert follow(selling, larger) == [SharesReserved(order_id=ORDER_ID, symbol=ACME, quantity=units(50))]
+    assert follow(selling, larger) == [SharesReserved(order_id=ORDER_ID, symbol=ACME, quantity=units(50), **UNASKED)]
 
 
 # ── Busts and corrections ────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,11 +3,13 @@ import pytest
 from domain.account import Account
 from domain.aggregates import SkippedEvents, VenueBook, evolve, initial
 from domain.events import (
+    HALTS_STREAM,
     TOPICS,
     Event,
     FundsDeposited,
     ProjectionEventSkipped,
     StreamId,
+    TradingResumed,
     UnknownOrderReported,
     account_stream,
     order_of,
@@ -15,6 +17,7 @@ from domain.events import (
     projection_stream,
     venue_stream,
 )
+from domain.halts import Halts
 from domain.order import BrokenHistoryError
 from domain.values import ZERO, Currency, Money
 from tests.domain.orders import ALICE, ORDER_ID, placed, units
@@ -38,6 +41,7 @@ def test_all_but_an_order_exists_from_the_start() -> None:
     assert initial(account_stream(ALICE)) == Account()
     assert initial(venue_stream("paper")) == VenueBook()
     assert initial(projection_stream("orders")) == SkippedEvents()
+    assert initial(HALTS_STREAM) == Halts()
     assert initial(order_stream(ORDER_ID)) is None
 
 
@@ -50,6 +54,10 @@ def test_events_belong_to_their_own_kind_of_stream() -> None:
         evolve(VenueBook(), placed())
     with pytest.raises(BrokenHistoryError, match="OrderPlaced in a projection's stream"):
         evolve(SkippedEvents(), placed())
+    with pytest.raises(BrokenHistoryError, match="OrderPlaced in the stream of halts"):
+        evolve(Halts(), placed())
+    resumed = evolve(Halts(), TradingResumed(scope="all", reason=None))
+    assert resumed == Halts(version=1)
     assert evolve(Account(), DEPOSITED) == Account()
     assert evolve(None, placed()) is not None
 

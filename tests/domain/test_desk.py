@@ -32,8 +32,9 @@ from domain.commands import (
 )
 from domain.exits import exits_of
 from domain.lifecycle import Flag, Status
+from domain.limits import Limits
 from domain.refusals import InsufficientFunds, OrderNotReplaceable, Refusal
-from domain.validation import Limits, OrderValidator
+from domain.validation import OrderValidator
 from domain.values import Money, OrderId, OrderType, Price, Quantity, Side
 from tests.domain.conftest import after
 from tests.domain.orders import (

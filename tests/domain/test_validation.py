@@ -6,11 +6,12 @@ import pytest
 
 from domain.account import Account, Holding
 from domain.lifecycle import Status
+from domain.limits import Limits
 from domain.refusals import InsufficientFunds
-from domain.validation import Limits, OrderValidator, ValidationResult
+from domain.validation import OrderValidator, ValidationResult
 from domain.values import Money, OrderType, Price, Side
 from tests.domain.conftest import after
-from tests.domain.orders import ACME, accepted, dollars, filled, place, placed, price_of, sent, units, wished
+from tests.domain.orders import ACME, accepted, dollars, filled, place, placed, price_of, sent, units, wish, wished
 
 RICH = Account(cash=Money(Decimal(10) ** 12))
 OK = ValidationResult(valid=True)
@@ -147,19 +148,19 @@ def test_a_larger_replacement_needs_money_for_what_it_adds() -> None:
     before, wanted = after(*WORKING), after(*WORKING, wished(1, 150))
     validator = OrderValidator()
     enough = Account(cash=dollars(1500), reserved=dollars(1000))
-    assert validator.validate_replacement(before, wanted, enough) == OK
+    assert validator.validate_replacement(before, wanted, enough, wish()) == OK
     too_little = Account(cash=dollars(1499), reserved=dollars(1000))
-    refused = validator.validate_replacement(before, wanted, too_little)
+    refused = validator.validate_replacement(before, wanted, too_little, wish())
     assert refused.message == "Insufficient funds for $1,500.00 order; available: $1,499.00"
 
 
 def test_a_larger_replacement_needs_units_for_what_it_adds() -> None:
     wanted = after(*SELLING, wished(1, 150))
     holding = Holding(quantity=units(149), working_sells=units(100))
-    refused = OrderValidator().validate_replacement(after(*SELLING), wanted, Account(holdings={ACME: holding}))
+    refused = OrderValidator().validate_replacement(after(*SELLING), wanted, Account(holdings={ACME: holding}), wish())
     assert refused.message == "Insufficient position to sell 150 ACME; available: 149"
     more = Holding(quantity=units(150), working_sells=units(100))
-    assert OrderValidator().validate_replacement(after(*SELLING), wanted, Account(holdings={ACME: more})) == OK
+    assert OrderValidator().validate_replacement(after(*SELLING), wanted, Account(holdings={ACME: more}), wish()) == OK
 
 
 @pytest.mark.parametrize(
@@ -174,14 +175,16 @@ def test_a_larger_replacement_needs_units_for_what_it_adds() -> None:
 def test_a_larger_replacement_is_held_to_the_limits(limits: Limits, code: str | None) -> None:
     holding = Holding(quantity=units(40), working_buys=units(100))
     account = Account(cash=RICH.cash, holdings={ACME: holding})
-    result = OrderValidator(limits).validate_replacement(after(*WORKING), after(*WORKING, wished(1, 150)), account)
+    result = OrderValidator(limits).validate_replacement(
+        after(*WORKING), after(*WORKING, wished(1, 150)), account, wish()
+    )
     assert result.error_code == code
 
 
 def test_the_fills_so_far_are_paid_for_already() -> None:
     part = (*WORKING, filled(40, 40, Status.PARTIALLY_FILLED))
     account = Account(cash=dollars(1100), reserved=dollars(600))
-    assert OrderValidator().validate_replacement(after(*part), after(*part, wished(1, 150)), account) == OK
+    assert OrderValidator().validate_replacement(after(*part), after(*part, wished(1, 150)), account, wish()) == OK
 
 
 @pytest.mark.parametrize("working", [WORKING, SELLING])
@@ -189,7 +192,7 @@ def test_a_smaller_replacement_needs_nothing_even_where_there_is_less_than_nothi
     holding = Holding(quantity=units(-50), working_buys=units(100), working_sells=units(100))
     overdrawn = Account(cash=dollars(-10), reserved=dollars(1000), holdings={ACME: holding})
     validator = OrderValidator(Limits(max_position=units(1)))
-    assert validator.validate_replacement(after(*working), after(*working, wished(1, 50)), overdrawn) == OK
+    assert validator.validate_replacement(after(*working), after(*working, wished(1, 50)), overdrawn, wish()) == OK
 
 
 def test_a_market_order_is_worth_what_the_market_was() -> None:
@@ -199,9 +202,9 @@ def test_a_market_order_is_worth_what_the_market_was() -> None:
     holding = Holding(quantity=units(500), working_sells=units(100))
     account = Account(holdings={ACME: holding})
     wanted = after(*known, wished(1, 150))
-    assert OrderValidator(limits).validate_replacement(after(*known), wanted, account).error_code == (
+    assert OrderValidator(limits).validate_replacement(after(*known), wanted, account, wish()).error_code == (
         "MAX_NOTIONAL_EXCEEDED"
     )
     unpriced = (replace(market, reference_price=None), sent(), accepted())
     wanted = after(*unpriced, wished(1, 150))
-    assert OrderValidator(limits).validate_replacement(after(*unpriced), wanted, account) == OK
+    assert OrderValidator(limits).validate_replacement(after(*unpriced), wanted, account, wish()) == OK

@@ -27,6 +27,8 @@ AAPL = Symbol("AAPL")
 ALICE = TraderId("alice")
 BOB = TraderId("bob")
 
+ASKED_AT = datetime(2026, 11, 22, 14, 29, 59, 999999, tzinfo=UTC)
+
 METADATA = Metadata(trader_id=ALICE, actor="trader:alice", correlation_id="request-1", causation_id="request-1")
 
 
@@ -158,11 +160,34 @@ EVERY_EVENT: tuple[Event, ...] = (
     ),
     events.FundsDeposited(amount=money("10000"), currency=Currency.USD),
     events.FundsWithdrawn(amount=money("0.01"), currency=Currency.USD),
-    events.FundsReserved(order_id=ORDER, symbol=AAPL, quantity=units("100"), amount=money("15025")),
+    events.FundsReserved(
+        order_id=ORDER,
+        symbol=AAPL,
+        quantity=units("100"),
+        amount=money("15025"),
+        asked_at=ASKED_AT,
+        notional=money("15025"),
+        terms="BUY 100 AAPL STOP_LIMIT 150.25 149.5 GTC",
+    ),
     events.FundsReleased(order_id=ORDER, symbol=AAPL, quantity=units("60"), amount=money("9015")),
-    events.SharesReserved(order_id=ORDER, symbol=AAPL, quantity=units("0.000000001")),
+    events.SharesReserved(
+        order_id=ORDER,
+        symbol=AAPL,
+        quantity=units("0.000000001"),
+        asked_at=ASKED_AT,
+        notional=money("0.00000015025"),
+        terms=None,
+    ),
     events.SharesReleased(order_id=ORDER, symbol=AAPL, quantity=units("0.000000001")),
-    events.ReservationChanged(order_id=ORDER, symbol=AAPL, side=Side.BUY, quantity=units("-20"), amount=money("-3005")),
+    events.ReservationChanged(
+        order_id=ORDER,
+        symbol=AAPL,
+        side=Side.BUY,
+        quantity=units("-20"),
+        amount=money("-3005"),
+        asked_at=ASKED_AT,
+        notional=money("0"),
+    ),
     events.TradeBooked(
         order_id=ORDER,
         fill_id=FILL,
@@ -187,6 +212,21 @@ EVERY_EVENT: tuple[Event, ...] = (
         previous_price=price("150.2"),
         previous_commission=money("0.35"),
     ),
+    events.LimitsChanged(
+        max_position=units("500"),
+        max_order_quantity=units("100.5"),
+        max_order_notional=money("25000.5"),
+        max_open_orders=10,
+        max_orders_per_second=5,
+        max_daily_notional=None,
+        price_collar_percent=Decimal("2.5"),
+        duplicate_window_seconds=0,
+        restricted_symbols=(AAPL, Symbol("BTC/USD")),
+        reason="new to the desk",
+    ),
+    events.TradingHalted(scope="symbol:AAPL", reason="news pending", cancel_open=True),
+    events.OpenOrdersCancelRequested(scope="symbol:AAPL", halt_version=1),
+    events.TradingResumed(scope="symbol:AAPL", reason=None),
     events.UnknownOrderReported(
         venue_order_id="v-9",
         client_order_id="somebody else's",

@@ -36,13 +36,16 @@ class DisconnectedError(Exception):
 class Program:
     """What both programs have: a follower of the log, and a sequencer that learns from it."""
 
-    def __init__(self, process: Process, store: Connection, instruments: Instruments, ids: Ids) -> None:
+    def __init__(
+        self, process: Process, store: Connection, instruments: Instruments, ids: Ids, clock: MachineClock
+    ) -> None:
         self.process = process
         self.store = store
         self.follower = Follower(store, None, _POLL_SECONDS)
         self.trading: Trading | None = None
         self._instruments = instruments
         self._ids = ids
+        self._clock = clock
 
     async def begin(self) -> Trading:
         """Start, as soon as the database can be reached."""
@@ -58,7 +61,7 @@ class Program:
                 break
         sequencer = await Sequencer(self.store).__aenter__()
         self.process.spawn(_observe(self.follower, sequencer, position))
-        self.trading = Trading(sequencer, self.store, self._instruments, self._ids)
+        self.trading = Trading(sequencer, self.store, self._instruments, self._ids, self._clock)
         return self.trading
 
     def wake(self) -> None:
@@ -76,8 +79,10 @@ class Api(Program):
 
     fan_out: FanOut
 
-    def __init__(self, process: Process, store: Connection, instruments: Instruments, ids: Ids) -> None:
-        super().__init__(process, store, instruments, ids)
+    def __init__(
+        self, process: Process, store: Connection, instruments: Instruments, ids: Ids, clock: MachineClock
+    ) -> None:
+        super().__init__(process, store, instruments, ids, clock)
         self._waiting: dict[asyncio.Future[Any], None] = {}  # in order, whatever the addresses
         self.is_ready = False
 
@@ -144,9 +149,8 @@ class Worker(Program):
         publish: Callable[[int, Sequence[tuple[str, bytes]]], None],
         reconcile_seconds: float,
     ) -> None:
-        super().__init__(process, store, instruments, ids)
+        super().__init__(process, store, instruments, ids, clock)
         self._venue = venue
-        self._clock = clock
         self._publish = publish
         self._reconcile_seconds = reconcile_seconds
         self._jobs: list[asyncio.Task[Any]] = []

@@ -60,7 +60,7 @@ class QuotedInstruments:
             tradable=True,
             fractionable=True,
             reference_price=Price(market.book.last_price),
-            price_at=None,
+            price_at=market.last_trade.at,
         )
 
 

@@ -85,7 +85,7 @@ class World:
     def start_api(self, place: int) -> None:
         """Start a process of the API in this place."""
         process = self._process("api", Fault.API_CRASH, lambda: self._api_died(place))
-        api = Api(process, Connection(self.database, process), self.instruments, self.ids)
+        api = Api(process, Connection(self.database, process), self.instruments, self.ids, self.clock)
         self.apis[place : place + 1] = [api]
         self.database.listen(process, api.wake)
         process.spawn(api.run())
