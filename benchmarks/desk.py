@@ -19,6 +19,7 @@ from domain.aggregates import State
 from domain.commands import Deposit
 from domain.events import Event, Metadata, StreamId, order_stream
 from domain.values import Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId
+from infrastructure.clock import SystemClock
 from infrastructure.ids import UuidIds
 from infrastructure.postgres.event_store import PostgresEventStore
 
@@ -65,7 +66,7 @@ class Desk:
     async def _open(self) -> None:
         store = await self._stack.enter_async_context(PostgresEventStore(self._url))
         self._sequencer = await self._stack.enter_async_context(Sequencer(store))
-        self._trading = Trading(self._sequencer, store, {AAPL.symbol: AAPL}, self._ids)
+        self._trading = Trading(self._sequencer, store, {AAPL.symbol: AAPL}, self._ids, SystemClock())
         await asyncio.gather(
             *(self._trading.move_cash(trader, Deposit(_CASH), _caller("ops:bench")) for trader in self._traders)
         )

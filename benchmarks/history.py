@@ -101,9 +101,10 @@ async def _lives() -> list[Life]:
     """The lives in the order in which they recur."""
     lives: list[Life] = []
     for times, reports in _LIVES:
-        store = InMemoryEventStore(_Clock())
+        clock = _Clock()
+        store = InMemoryEventStore(clock)
         async with Sequencer(store) as sequencer:
-            trading = Trading(sequencer, store, {AAPL.symbol: AAPL}, _Names())
+            trading = Trading(sequencer, store, {AAPL.symbol: AAPL}, _Names(), clock)
             await trading.move_cash(_TRADER, _CASH, _CALLER)
             placed = (await trading.place(_TRADER, replace(ORDER, quantity=Quantity(Decimal(3))), _CALLER)).order.state
             for report in reports:
