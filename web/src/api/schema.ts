@@ -108,6 +108,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/accounts/{trader_id}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The limits that hold for a trader
+         * @description Needs the role auditor or ops or trader.
+         */
+        get: operations["get_limits"];
+        /**
+         * Set limits of a trader
+         * @description Needs the role ops.
+         */
+        put: operations["put_limits"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/halts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is halted now
+         * @description Needs the role auditor or ops.
+         */
+        get: operations["list_halts"];
+        put?: never;
+        /**
+         * Halt all trading, a trader, or a symbol
+         * @description Needs the role ops.
+         */
+        post: operations["halt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/halts/{scope}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a halt; what is still halted is the answer
+         * @description Needs the role ops.
+         */
+        delete: operations["resume"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/orders/stream": {
         parameters: {
             query?: never;
@@ -687,6 +755,58 @@ export interface components {
          */
         Flag: "UNRESOLVED" | "OVERFILLED" | "LATE_FILL" | "UNPROTECTED";
         /**
+         * HaltBody
+         * @description What to halt, why, and whether what works there is to be cancelled, too.
+         */
+        HaltBody: {
+            /**
+             * Scope
+             * @example symbol:AAPL
+             */
+            scope: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Cancel Open
+             * @default false
+             */
+            cancel_open: boolean;
+        };
+        /**
+         * HaltView
+         * @description A halt. `cancel_requested`: what worked when it was made is being cancelled, as it asked for (`cancel_open`).
+         */
+        HaltView: {
+            /** Scope */
+            scope: string;
+            /** Reason */
+            reason: string;
+            /** Halted By */
+            halted_by: string;
+            /**
+             * Halted At
+             * Format: date-time
+             * @example 2026-01-31T23:59:59.000000Z
+             */
+            halted_at: string;
+            /** Cancel Open */
+            cancel_open: boolean;
+            /** Cancel Requested */
+            cancel_requested: boolean;
+            /** Position */
+            position: number;
+        };
+        /**
+         * HaltsPage
+         * @description What is halted now, in the order in which it was.
+         */
+        HaltsPage: {
+            /** Halts */
+            halts: components["schemas"]["HaltView"][];
+            /** Position */
+            position: number;
+        };
+        /**
          * HealthView
          * @description Whether orders can be taken and carried out.
          */
@@ -721,6 +841,106 @@ export interface components {
         InstrumentsPage: {
             /** Instruments */
             instruments: components["schemas"]["InstrumentView"][];
+        };
+        /**
+         * LimitsBody
+         * @description Limits to set; what is left out stays, and null gives a limit back to the default. Money is dollars.
+         *
+         *     `restricted_symbols` come on top of those that are restricted for everybody.
+         */
+        LimitsBody: {
+            /**
+             * Max Position
+             * @default null
+             */
+            max_position: string | number | null;
+            /**
+             * Max Order Quantity
+             * @default null
+             */
+            max_order_quantity: string | number | null;
+            /**
+             * Max Order Notional
+             * @default null
+             */
+            max_order_notional: string | number | null;
+            /**
+             * Max Open Orders
+             * @default null
+             */
+            max_open_orders: string | number | null;
+            /**
+             * Max Orders Per Second
+             * @default null
+             */
+            max_orders_per_second: string | number | null;
+            /**
+             * Max Daily Notional
+             * @default null
+             */
+            max_daily_notional: string | number | null;
+            /**
+             * Price Collar Percent
+             * @default null
+             */
+            price_collar_percent: string | number | null;
+            /**
+             * Duplicate Window Seconds
+             * @default null
+             */
+            duplicate_window_seconds: string | number | null;
+            /**
+             * Restricted Symbols
+             * @default null
+             */
+            restricted_symbols: string[] | null;
+            /**
+             * Reason
+             * @default null
+             */
+            reason: string | null;
+        };
+        /**
+         * LimitsView
+         * @description The limits that hold for a trader. `defaults` are the names of those that nobody set for them.
+         */
+        LimitsView: {
+            /** Trader Id */
+            trader_id: string;
+            /**
+             * Max Position
+             * @example 100
+             */
+            max_position: string;
+            /**
+             * Max Order Quantity
+             * @example 100
+             */
+            max_order_quantity: string;
+            /**
+             * Max Order Notional
+             * @example 150.00
+             */
+            max_order_notional: string;
+            /** Max Open Orders */
+            max_open_orders: number;
+            /** Max Orders Per Second */
+            max_orders_per_second: number;
+            /**
+             * Max Daily Notional
+             * @example 150.00
+             */
+            max_daily_notional: string;
+            /** Price Collar Percent */
+            price_collar_percent: string | null;
+            /** Duplicate Window Seconds */
+            duplicate_window_seconds: number;
+            /** Restricted Symbols */
+            restricted_symbols: string[];
+            /** Defaults */
+            defaults: ("max_position" | "max_order_quantity" | "max_order_notional" | "max_open_orders" | "max_orders_per_second" | "max_daily_notional" | "price_collar_percent" | "duplicate_window_seconds" | "restricted_symbols")[];
+            /** Position */
+            position: number;
         };
         /**
          * MetadataView
@@ -1222,7 +1442,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrderView"];
                 };
             };
-            /** @description INVALID_REQUEST, INVALID_QUANTITY, INVALID_PRICE, INVALID_SYMBOL, INSUFFICIENT_FUNDS, INSUFFICIENT_POSITION, MAX_POSITION_EXCEEDED, MAX_ORDER_QUANTITY_EXCEEDED, MAX_NOTIONAL_EXCEEDED, MAX_OPEN_ORDERS_EXCEEDED, NO_REFERENCE_PRICE */
+            /** @description INVALID_REQUEST, INVALID_QUANTITY, INVALID_PRICE, INVALID_SYMBOL, INSUFFICIENT_FUNDS, INSUFFICIENT_POSITION, MAX_POSITION_EXCEEDED, MAX_ORDER_QUANTITY_EXCEEDED, MAX_NOTIONAL_EXCEEDED, MAX_OPEN_ORDERS_EXCEEDED, MAX_DAILY_NOTIONAL_EXCEEDED, PRICE_OUT_OF_COLLAR, NO_REFERENCE_PRICE, STALE_PRICE, RESTRICTED_SYMBOL, TRADING_HALTED, DUPLICATE_ORDER */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1269,6 +1489,15 @@ export interface operations {
             };
             /** @description IDEMPOTENCY_KEY_REUSED */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description RATE_LIMITED */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1415,7 +1644,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrderView"];
                 };
             };
-            /** @description INVALID_REQUEST, ORDER_NOT_REPLACEABLE, INVALID_QUANTITY, INVALID_PRICE, INVALID_SYMBOL, INSUFFICIENT_FUNDS, INSUFFICIENT_POSITION, MAX_POSITION_EXCEEDED, MAX_ORDER_QUANTITY_EXCEEDED, MAX_NOTIONAL_EXCEEDED, MAX_OPEN_ORDERS_EXCEEDED, NO_REFERENCE_PRICE */
+            /** @description INVALID_REQUEST, ORDER_NOT_REPLACEABLE, INVALID_QUANTITY, INVALID_PRICE, INVALID_SYMBOL, INSUFFICIENT_FUNDS, INSUFFICIENT_POSITION, MAX_POSITION_EXCEEDED, MAX_ORDER_QUANTITY_EXCEEDED, MAX_NOTIONAL_EXCEEDED, MAX_OPEN_ORDERS_EXCEEDED, MAX_DAILY_NOTIONAL_EXCEEDED, PRICE_OUT_OF_COLLAR, NO_REFERENCE_PRICE, STALE_PRICE, RESTRICTED_SYMBOL, TRADING_HALTED */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1471,6 +1700,15 @@ export interface operations {
             };
             /** @description UNSUPPORTED_MEDIA_TYPE */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description RATE_LIMITED */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1691,6 +1929,410 @@ export interface operations {
             };
             /** @description IDEMPOTENCY_KEY_REUSED */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    get_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trader_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitsView"];
+                };
+            };
+            /** @description INVALID_REQUEST */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description FORBIDDEN */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    put_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trader_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LimitsBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitsView"];
+                };
+            };
+            /** @description INVALID_REQUEST */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description FORBIDDEN */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description UNSUPPORTED_MEDIA_TYPE */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    list_halts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HaltsPage"];
+                };
+            };
+            /** @description INVALID_REQUEST */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description FORBIDDEN */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    halt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HaltBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HaltView"];
+                };
+            };
+            /** @description INVALID_REQUEST */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description FORBIDDEN */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description UNSUPPORTED_MEDIA_TYPE */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    resume: {
+        parameters: {
+            query?: {
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                scope: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HaltsPage"];
+                };
+            };
+            /** @description INVALID_REQUEST */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description FORBIDDEN */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2308,7 +2950,7 @@ export interface operations {
                 /** @description events at higher positions */
                 after?: number;
                 limit?: number;
-                type?: "OrderPlaced" | "OrderSent" | "OrderRecovered" | "OrderUnresolved" | "OrderAccepted" | "OrderFilled" | "OrderRejected" | "OrderCancelRequested" | "OrderCancelRefused" | "OrderCancelled" | "OrderExpired" | "OrderFillBusted" | "OrderFillCorrected" | "OrderReplaceRequested" | "OrderReplaced" | "OrderReplaceRefused" | "OrderReconciled" | "OrderCounterpartFilled" | "OrderUnprotected" | "FundsDeposited" | "FundsWithdrawn" | "FundsReserved" | "FundsReleased" | "SharesReserved" | "SharesReleased" | "ReservationChanged" | "TradeBooked" | "TradeCorrected" | "UnknownOrderReported" | "ProjectionEventSkipped";
+                type?: "OrderPlaced" | "OrderSent" | "OrderRecovered" | "OrderUnresolved" | "OrderAccepted" | "OrderFilled" | "OrderRejected" | "OrderCancelRequested" | "OrderCancelRefused" | "OrderCancelled" | "OrderExpired" | "OrderFillBusted" | "OrderFillCorrected" | "OrderReplaceRequested" | "OrderReplaced" | "OrderReplaceRefused" | "OrderReconciled" | "OrderCounterpartFilled" | "OrderUnprotected" | "FundsDeposited" | "FundsWithdrawn" | "FundsReserved" | "FundsReleased" | "SharesReserved" | "SharesReleased" | "ReservationChanged" | "TradeBooked" | "TradeCorrected" | "LimitsChanged" | "TradingHalted" | "OpenOrdersCancelRequested" | "TradingResumed" | "UnknownOrderReported" | "ProjectionEventSkipped";
                 trader_id?: string;
                 order_id?: string;
                 since?: string;
