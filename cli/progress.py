@@ -25,7 +25,8 @@ class _Rate(ProgressColumn):
     """Steps a second: over the last half minute, or over everything once it is done. At first nobody knows."""
 
     def render(self, task: Task) -> Text:
-        return Text(f"{task.finished_speed or task.speed or 0:,.0f}/s")
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed else "-/s")
 
 
 class _Lag(ProgressColumn):
