@@ -254,3 +254,19 @@ def test_what_goes_on_has_no_end(run: Run) -> None:
         result = run("events", "tail", "--follow", *end)
         assert (result.code, result.out) == (ExitCode.MISUSE, "")
         assert "--follow" in result.err
+
+
+def test_the_documented_proof_of_a_copy_works(
+    run: Run, recorded_at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert recorded_at
+    monkeypatch.chdir(tmp_path)
+    last_hash = json.loads(run("events", "export", "--output", "events.ndjson").out)["last_hash"]
+    document = (ROOT / "docs" / "how-to" / "replay-the-log.md").read_text()
+    (proof,) = (part.partition("```")[0] for part in document.split("```python\n")[1:])
+    exec(proof, {})  # noqa: S102 - it is ours
+    assert capsys.readouterr().out == f"{len(LOG)} {last_hash}\n"
+    changed = Path("events.ndjson").read_text().replace("5000", "5001", 1)
+    Path("events.ndjson").write_text(changed)
+    with pytest.raises(AssertionError):
+        exec(proof, {})  # noqa: S102 - see above
