@@ -19,9 +19,11 @@ from infrastructure.postgres.follower import Follower
 from infrastructure.postgres.instruments import CachedInstruments
 from infrastructure.postgres.patience import Pool, pool_of
 from infrastructure.postgres.read_models import ReadModels
+from infrastructure.postgres.roles import as_app
 from infrastructure.settings import Settings, SettingsError, jwt_secret
 
 _CONNECTIONS_MAX = 8
+_PATIENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
     Raises:
         SettingsError: an address is missing.
     """
-    url = _needed(settings.database_url, "DATABASE_URL")
+    url = await as_app(_needed(settings.database_url, "DATABASE_URL"), _PATIENCE_SECONDS)
+    settings = settings.model_copy(update={"database_url": url})
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(PostgresEventStore(url))
         pool = await stack.enter_async_context(pool_of(url, _CONNECTIONS_MAX))

@@ -6,6 +6,15 @@ CREATE SCHEMA previous;
 
 COMMENT ON SCHEMA previous IS 'Read tables that were replaced by rebuilt ones, until somebody drops them.';
 
+CREATE FUNCTION public.current_trader() RETURNS text
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT CASE WHEN pg_has_role(session_user, 'orderlog_app', 'MEMBER')
+        THEN current_setting('orderlog.trader_id', true) ELSE session_user::text END
+$$;
+
+COMMENT ON FUNCTION public.current_trader() IS 'Whose rows the role orderlog_trader sees.';
+
 CREATE FUNCTION public.extend_events(until bigint, size bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -23,10 +32,128 @@ BEGIN
         partition := 'events_from_' || first;
         EXECUTE format('CREATE TABLE %I (LIKE events INCLUDING DEFAULTS INCLUDING CONSTRAINTS, UNIQUE (stream_id, version))', partition);
         EXECUTE format('ALTER TABLE events ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)', partition, first, first + size);
+        PERFORM protect_log_table(partition::regclass);
     END LOOP;
 END $$;
 
 COMMENT ON FUNCTION public.extend_events(until bigint, size bigint) IS 'Makes partitions of the log, each for size positions, until there is one for position until.';
+
+CREATE FUNCTION public.protect_log_table(log_table regclass) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = log_table AND tgname = 'only_grows') THEN
+        EXECUTE format('CREATE TRIGGER only_grows BEFORE UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION refuse_change()', log_table);
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = log_table AND tgname = 'is_never_emptied') THEN
+        EXECUTE format('CREATE TRIGGER is_never_emptied BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', log_table);
+    END IF;
+END $$;
+
+COMMENT ON FUNCTION public.protect_log_table(log_table regclass) IS 'Lets a table, or an attached partition, only grow. Call it again at any time.';
+
+CREATE FUNCTION public.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION '% only grows: % is refused', TG_TABLE_NAME, TG_OP
+        USING HINT = 'What is recorded stays as it is; record what corrects it.';
+END $$;
+
+COMMENT ON FUNCTION public.refuse_change() IS 'Keeps everybody from changing what is recorded, its owner included.';
+
+CREATE FUNCTION public.secure_database() RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    here text := current_schema();
+    found record;
+BEGIN
+    IF (SELECT count(*) FROM pg_roles WHERE rolname IN ('orderlog_owner', 'orderlog_app', 'orderlog_auditor', 'orderlog_trader')) < 4 THEN
+        RAISE NOTICE 'the roles orderlog_owner, orderlog_app, orderlog_auditor and orderlog_trader are missing: nothing was granted';
+        RETURN false;
+    END IF;
+
+    FOR found IN SELECT * FROM (VALUES ('app', 'USAGE'), ('auditor', 'USAGE'), ('trader', 'USAGE'), ('owner', 'USAGE, CREATE')) AS wanted (name, rights) LOOP
+        IF NOT has_schema_privilege('orderlog_' || found.name, here, split_part(found.rights, ', ', -1)) THEN
+            EXECUTE format('GRANT %s ON SCHEMA %I TO %I', found.rights, here, 'orderlog_' || found.name);
+        END IF;
+    END LOOP;
+    GRANT USAGE ON SCHEMA building TO orderlog_app, orderlog_auditor;
+    GRANT SELECT ON building.progress TO orderlog_app, orderlog_auditor;
+    FOR found IN
+        SELECT oid, oid::regclass AS name, relname FROM pg_class
+        WHERE relnamespace = here::regnamespace AND relkind IN ('r', 'p', 'v')
+            AND relname NOT IN (SELECT event_partitions.name FROM event_partitions)
+    LOOP
+        IF found.relname IN ('events', 'keys') THEN
+            EXECUTE format('GRANT SELECT, INSERT ON %s TO orderlog_app', found.name);
+            EXECUTE format('GRANT SELECT ON %s TO orderlog_auditor', found.name);
+        ELSIF found.relname IN (SELECT checkpoints.name FROM checkpoints) THEN
+            PERFORM secure_read_table(found.oid);
+        ELSIF found.relname IN ('event_log', 'event_partitions', 'alembic_version') THEN
+            EXECUTE format('GRANT SELECT ON %s TO orderlog_app, orderlog_auditor', found.name);
+        ELSIF found.relname = 'log_head' THEN
+            GRANT SELECT, UPDATE ON log_head TO orderlog_app;
+            GRANT SELECT ON log_head TO orderlog_auditor;
+        ELSIF found.relname = 'stream_tickets' THEN
+            GRANT SELECT, INSERT, UPDATE, DELETE ON stream_tickets TO orderlog_app;
+        ELSE
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO orderlog_app', found.name);
+            EXECUTE format('GRANT SELECT ON %s TO orderlog_auditor', found.name);
+        END IF;
+    END LOOP;
+    GRANT SELECT ON instruments TO orderlog_trader;
+    REVOKE EXECUTE ON FUNCTION extend_events FROM PUBLIC;
+    GRANT EXECUTE ON FUNCTION extend_events TO orderlog_app;
+
+    -- What is not ours to give away stays where it is.
+    IF NOT pg_has_role('orderlog_owner', 'MEMBER') THEN
+        RETURN true;
+    END IF;
+    FOR found IN
+        SELECT format('SCHEMA %I', nspname) AS name FROM pg_namespace
+        WHERE nspname IN ('building', 'previous') AND nspowner <> 'orderlog_owner'::regrole
+        UNION ALL
+        SELECT format('%s %s', CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, oid::regclass) FROM pg_class
+        WHERE relnamespace IN (here::regnamespace, 'building'::regnamespace, 'previous'::regnamespace)
+            AND relkind IN ('r', 'p', 'v') AND relowner <> 'orderlog_owner'::regrole
+        UNION ALL
+        SELECT format('FUNCTION %s', oid::regprocedure) FROM pg_proc
+        WHERE pronamespace = here::regnamespace AND proowner <> 'orderlog_owner'::regrole
+            AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND classid = 'pg_proc'::regclass AND deptype = 'e')
+    LOOP
+        EXECUTE format('ALTER %s OWNER TO orderlog_owner', found.name);
+    END LOOP;
+    RETURN true;
+END $$;
+
+COMMENT ON FUNCTION public.secure_database() IS 'Gives every table to its roles, as far as there are any; false: there are none. Call it again at any time.';
+
+CREATE FUNCTION public.secure_read_table(read_table regclass) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    policy record;
+BEGIN
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO orderlog_app', read_table);
+    EXECUTE format('GRANT SELECT ON %s TO orderlog_auditor, orderlog_trader', read_table);
+    FOR policy IN
+        SELECT * FROM (VALUES
+            ('engine', 'FOR ALL TO orderlog_app USING (true) WITH CHECK (true)'),
+            ('auditor', 'FOR SELECT TO orderlog_auditor USING (true)'),
+            ('trader', 'FOR SELECT TO orderlog_trader USING (trader_id = (SELECT current_trader()))')
+        ) AS wanted (name, terms)
+        WHERE NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = read_table AND polname = wanted.name)
+    LOOP
+        EXECUTE format('CREATE POLICY %I ON %s %s', policy.name, read_table, policy.terms);
+    END LOOP;
+    IF NOT (SELECT relrowsecurity FROM pg_class WHERE oid = read_table) THEN
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', read_table);
+    END IF;
+END $$;
+
+COMMENT ON FUNCTION public.secure_read_table(read_table regclass) IS 'Privileges and policies of a read table with a trader_id. Call it again at any time.';
 
 CREATE TABLE building.progress (
     name text NOT NULL COLLATE pg_catalog."C",
@@ -345,3 +472,59 @@ CREATE INDEX stream_tickets_expiry ON public.stream_tickets USING btree (expires
 ALTER INDEX public.events_trader ATTACH PARTITION public.events_from_1_expr_position_idx;
 
 ALTER INDEX public.events_pkey ATTACH PARTITION public.events_from_1_pkey;
+
+CREATE TRIGGER is_never_emptied BEFORE TRUNCATE ON public.events FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER is_never_emptied BEFORE TRUNCATE ON public.events_from_1 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER is_never_emptied BEFORE TRUNCATE ON public.keys FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER is_never_emptied BEFORE TRUNCATE ON public.log_head FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER only_goes_forward BEFORE UPDATE ON public.log_head FOR EACH ROW WHEN ((new."position" <= old."position")) EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER only_grows BEFORE DELETE OR UPDATE ON public.events FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER only_grows BEFORE DELETE OR UPDATE ON public.keys FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER stays BEFORE DELETE ON public.log_head FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY auditor ON public.accounts FOR SELECT TO orderlog_auditor USING (true);
+
+CREATE POLICY auditor ON public.execution_log FOR SELECT TO orderlog_auditor USING (true);
+
+CREATE POLICY auditor ON public.fills FOR SELECT TO orderlog_auditor USING (true);
+
+CREATE POLICY auditor ON public.orders FOR SELECT TO orderlog_auditor USING (true);
+
+CREATE POLICY auditor ON public.positions FOR SELECT TO orderlog_auditor USING (true);
+
+CREATE POLICY engine ON public.accounts TO orderlog_app USING (true) WITH CHECK (true);
+
+CREATE POLICY engine ON public.execution_log TO orderlog_app USING (true) WITH CHECK (true);
+
+CREATE POLICY engine ON public.fills TO orderlog_app USING (true) WITH CHECK (true);
+
+CREATE POLICY engine ON public.orders TO orderlog_app USING (true) WITH CHECK (true);
+
+CREATE POLICY engine ON public.positions TO orderlog_app USING (true) WITH CHECK (true);
+
+ALTER TABLE public.execution_log ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.fills ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.orders ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.positions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY trader ON public.accounts FOR SELECT TO orderlog_trader USING ((trader_id = ( SELECT public.current_trader() AS current_trader)));
+
+CREATE POLICY trader ON public.execution_log FOR SELECT TO orderlog_trader USING ((trader_id = ( SELECT public.current_trader() AS current_trader)));
+
+CREATE POLICY trader ON public.fills FOR SELECT TO orderlog_trader USING ((trader_id = ( SELECT public.current_trader() AS current_trader)));
+
+CREATE POLICY trader ON public.orders FOR SELECT TO orderlog_trader USING ((trader_id = ( SELECT public.current_trader() AS current_trader)));
+
+CREATE POLICY trader ON public.positions FOR SELECT TO orderlog_trader USING ((trader_id = ( SELECT public.current_trader() AS current_trader)));

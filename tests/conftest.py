@@ -112,3 +112,10 @@ def url_of(postgres: str, database: str) -> str:
 def execute(database_url: str, statement: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(statement)
+
+
+def tamper(database_url: str, statement: str) -> None:
+    """Change what nobody should, as a superuser who has switched off the triggers."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(statement.encode())

@@ -7,6 +7,7 @@ from time import monotonic, sleep
 from cli.checks.finding import Finding
 from infrastructure.postgres.inspection import LogHead, checkpoints, log_head
 from infrastructure.postgres.migrating import current, head
+from infrastructure.postgres.roles import APP, Rights, rights
 
 _CATCH_UP_SECONDS = 5.0
 _LOOK_AGAIN_SECONDS = 0.2
@@ -36,7 +37,20 @@ def event_log(database_url: str, now: datetime) -> Iterator[Finding]:
     end = log_head(database_url)
     yield _consistent(end)
     yield _clock(end, now)
+    yield _rights(rights(database_url))
     yield _projections(database_url, end.position)
+
+
+def _rights(user: Rights) -> Finding:
+    if not user.changes_log:
+        return Finding("roles", f"{user.user} can add to the log, and cannot change it")
+    if user.becomes_app:
+        return Finding("roles", f"the engine works as {APP}, which can add to the log and cannot change it")
+    return Finding(
+        "roles",
+        f"the engine works as {user.user}, which could change the log",
+        "make the roles, or log in as a member of one: docs/how-to/separate-database-roles.md",
+    )
 
 
 def _consistent(end: LogHead) -> Finding:

@@ -10,6 +10,16 @@ from psycopg.errors import UndefinedTable
 
 from infrastructure.postgres.connecting import conninfo
 
+# Older revisions have no such function.
+_SECURE = """
+DO $$
+BEGIN
+    IF to_regproc('secure_database') IS NOT NULL THEN
+        PERFORM secure_database();
+    END IF;
+END $$
+"""
+
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
@@ -70,3 +80,6 @@ def _alembic(database_url: str, command: str, revision: str) -> None:
         config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection
         getattr(commands, command)(config, revision)
+        # Tables that the steps made belong to whoever runs them, until the roles get them.
+        connection.execute(sqlalchemy.text(_SECURE))
+        connection.commit()

@@ -13,6 +13,7 @@ from infrastructure.batch import Batch, Head, Write, chain
 from infrastructure.codec import UnreadableEventError
 from infrastructure.postgres import appending, event_store
 from infrastructure.postgres.event_store import PostgresEventStore
+from tests.conftest import tamper
 from tests.infrastructure.postgres.wire import Break, Wire
 from tests.infrastructure.samples import key, sent, stream, writes
 
@@ -171,8 +172,7 @@ async def test_a_database_that_falls_silent_is_not_waited_for_for_ever(
 
 async def test_an_event_that_this_program_does_not_know_is_named(store: PostgresEventStore, database_url: str) -> None:
     await store.append([Transaction({stream("a"): 0}, [sent("a", 1)])], 0)
-    with psycopg.connect(database_url) as connection:
-        connection.execute("UPDATE events SET type = 'OrderTeleported'")
+    tamper(database_url, "UPDATE events SET type = 'OrderTeleported'")
     with pytest.raises(UnreadableEventError, match="OrderTeleported at position 1, version 1 of stream a"):
         await store.read(0, 10)
     with pytest.raises(UnreadableEventError):

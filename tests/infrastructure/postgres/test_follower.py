@@ -15,6 +15,7 @@ from infrastructure.postgres import follower as module
 from infrastructure.postgres.appending import CHANNEL
 from infrastructure.postgres.event_store import PostgresEventStore
 from infrastructure.postgres.follower import Follower
+from tests.conftest import tamper
 from tests.infrastructure.postgres.wire import Wire
 from tests.infrastructure.samples import writes
 
@@ -193,8 +194,7 @@ async def test_an_event_that_cannot_be_read_is_told_to_every_consumer(
         consumers = [asyncio.create_task(take(follower.follow(0), 1)) for _ in range(2)]
         await asyncio.sleep(0.1)
         await record(store)
-        async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-            await connection.execute("UPDATE events SET type = 'OrderTeleported'")
+        tamper(database_url, "UPDATE events SET type = 'OrderTeleported'")
         follower.wake()
         for consumer in consumers:
             with pytest.raises(UnreadableEventError):

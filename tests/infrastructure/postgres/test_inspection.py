@@ -3,11 +3,7 @@ import pytest
 
 from infrastructure.postgres.inspection import checkpoints, log_head
 from tests.cli.logs import a_short_history, record
-
-
-def change(database_url: str, statement: str) -> None:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(statement)
+from tests.conftest import tamper
 
 
 def test_an_empty_log_ends_at_0_and_agrees_with_itself(database_url: str) -> None:
@@ -23,18 +19,18 @@ async def test_a_log_ends_at_its_last_event(database_url: str) -> None:
 
 async def test_a_log_that_lost_its_last_event_does_not_agree(database_url: str) -> None:
     await record(database_url, a_short_history().log)
-    change(database_url, "DELETE FROM events WHERE position = (SELECT max(position) FROM events)")
+    tamper(database_url, "DELETE FROM events WHERE position = (SELECT max(position) FROM events)")
     assert not log_head(database_url).agrees
 
 
 async def test_a_log_whose_last_hash_is_another_does_not_agree(database_url: str) -> None:
     await record(database_url, a_short_history().log)
-    change(database_url, "UPDATE log_head SET hash = '\\x00'")
+    tamper(database_url, "UPDATE log_head SET hash = '\\x00'")
     assert not log_head(database_url).agrees
 
 
 def test_a_database_without_its_head_is_no_log(database_url: str) -> None:
-    change(database_url, "DELETE FROM log_head")
+    tamper(database_url, "DELETE FROM log_head")
     with pytest.raises(psycopg.DataError, match="log_head has lost its only row"):
         log_head(database_url)
 
