@@ -26,6 +26,7 @@ from api.problems import Problem
 from api.routes import ENDPOINTS, Document, routes_of
 from api.streams import FRAMES, order_events
 from infrastructure.composition import Engine
+from infrastructure.postgres.log_tree import LogTree
 from infrastructure.postgres.tickets import StreamTickets
 
 _HEARTBEAT_SECONDS = 10.0
@@ -56,7 +57,11 @@ def build_app(
         async with engine_factory() as engine:
             fan_out = FanOut(engine.follower, engine.store, backlog_max, heartbeat_seconds)
             app.state.running = Running(
-                engine, Gate(engine.jwt_secret, engine.clock), fan_out, StreamTickets(engine.pool)
+                engine,
+                Gate(engine.jwt_secret, engine.clock),
+                fan_out,
+                StreamTickets(engine.pool),
+                LogTree(str(engine.settings.database_url)),
             )
             reading = asyncio.create_task(fan_out.run(engine.follower.position), name="fan-out")
             try:

@@ -15,6 +15,7 @@ from application.trading import Caller
 from domain.refusals import AccountNotFound, OrderNotFound, Refusal
 from domain.values import OrderId, TraderId, parse_trader_id
 from infrastructure.composition import Engine
+from infrastructure.postgres.log_tree import LogTree
 from infrastructure.postgres.tickets import StreamTickets
 
 
@@ -26,6 +27,7 @@ class Running:
     gate: Gate
     fan_out: FanOut
     tickets: StreamTickets
+    log_tree: LogTree
 
 
 @dataclass(slots=True)

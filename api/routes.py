@@ -114,6 +114,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         errors=("NOT_FOUND", *_STORE),
     ),
     Endpoint(
+        method="GET", path="/api/v1/orders/{order_id}/proof", summary="A proof that an order's events are in the log",
+        handler=checkpoints.get_proof, roles=_TRADERS_AND_AUDITORS, answer=schemas.ProofView,
+        errors=("NOT_FOUND", "LOG_TAMPERED", *_STORE),
+    ),
+    Endpoint(
         method="GET", path="/api/v1/orders/{order_id}/fills", summary="An order's fills", handler=queries.list_fills,
         roles=_TRADERS, answer=schemas.FillsPage, errors=("NOT_FOUND", *_STORE),
     ),

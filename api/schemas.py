@@ -396,6 +396,27 @@ class CheckpointView(Told):
     signature: Annotated[str, Field(pattern="^[A-Za-z0-9+/]{86}==$")]
 
 
+class ProvenEventView(Told):
+    """An event exactly as it is stored, `data` and `metadata` as texts, with its audit path in the Merkle tree."""
+
+    position: Annotated[int, Field(ge=1, le=POSITION_MAX)]
+    stream_id: str
+    version: Annotated[int, Field(ge=1)]
+    type: str
+    data: str
+    metadata: str
+    recorded_at: TimeText
+    path: list[Sha256Text]
+
+
+class ProofView(Told):
+    """An order's events, and the checkpoint of the log that they are in; whoever has the public key can check it."""
+
+    order_id: str
+    events: list[ProvenEventView]
+    checkpoint: CheckpointView
+
+
 class PublicKeyView(Told):
     """The public key that checkpoints are checked with, in PEM."""
 

@@ -1,4 +1,4 @@
-"""``orderlog events verify``, ``checkpoint``, ``public-key``: whether the log is what was recorded, and how to prove it later."""
+"""``orderlog events verify``, ``checkpoint``, ``prove`` and what belongs to them: whether the log is what was recorded, and how to prove it later."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -97,6 +97,71 @@ def public_key() -> None:
     from infrastructure.audit.keys import public_pem, signing_key  # noqa: PLC0415 - see above
 
     write_line(public_pem(signing_key(settings()).public_key()).rstrip())
+
+
+def prove(
+    order_id: Annotated[str, typer.Argument(metavar="ORDER_ID", help="The order.")],
+    *,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", metavar="FILE", help="Prove it to whoever has this one; by default, a new one."),
+    ] = None,
+) -> None:
+    """Write a proof that the order's events are in the log, which can be checked without the log: one JSON object."""
+    import msgspec  # noqa: PLC0415 - see above
+
+    from infrastructure.audit.checkpoint import sign  # noqa: PLC0415 - see above
+    from infrastructure.audit.keys import signing_key  # noqa: PLC0415 - see above
+    from infrastructure.clock import SystemClock  # noqa: PLC0415 - see above
+    from infrastructure.postgres.log_state import TamperedLogError  # noqa: PLC0415 - see above
+    from infrastructure.postgres.log_tree import LogTree  # noqa: PLC0415 - see above
+
+    known = settings()
+    given = None if checkpoint is None else _checkpoints(checkpoint)[-1]
+    with event_log(known) as url, ExitStack() as stack:
+        tree, begun = LogTree(url), _progress(stack, "Reading the log, events")
+        try:
+            taken = given or sign(tree.state(begun), SystemClock().now(), signing_key(known))
+            proof = tree.prove(order_id.lower(), taken, begun) if given else tree.prove(order_id.lower(), taken)
+        except TamperedLogError as error:
+            raise CommandError(str(error), ExitCode.DIFFERENCE) from None
+    if not proof.events:
+        raise CommandError(f"There was no order {order_id} when the checkpoint was taken")
+    write_line(msgspec.json.encode(proof).decode())
+
+
+def check_proof(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The proof.")],
+    *,
+    public_key: Annotated[
+        Path, typer.Option("--public-key", metavar="FILE", help="Of whoever signs the checkpoints of the log.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Check a proof with the public key alone: no database, no home, no network."""
+    from infrastructure.audit.keys import PublicKeyError, read_public_key  # noqa: PLC0415 - see above
+    from infrastructure.audit.proof import ProofError, WrongProofError, read_proof  # noqa: PLC0415 - see above
+
+    try:
+        proof = read_proof(file.read_bytes())
+        key = read_public_key(public_key)
+    except (ProofError, PublicKeyError) as error:
+        raise CommandError(f"{file}: {error}", ExitCode.MISUSE) from None
+    try:
+        proof.check(key)
+    except WrongProofError as error:
+        raise CommandError(f"This proves nothing: {error}", ExitCode.DIFFERENCE) from None
+    record = {
+        "order_id": proof.order_id,
+        "events": len(proof.events),
+        "position": proof.checkpoint.position,
+        "taken_at": proof.checkpoint.taken_at,
+        "key_id": proof.checkpoint.key_id,
+    }
+    if wants_json(as_json):
+        write_json(record)
+    else:
+        write_record(record)
 
 
 def _checkpoints(file: Path) -> Sequence["Checkpoint"]:

@@ -25,6 +25,8 @@ app.command()(replaying.replay)
 app.command()(audit.verify)
 app.command()(audit.checkpoint)
 app.command("public-key")(audit.public_key)
+app.command()(audit.prove)
+app.command("check-proof")(audit.check_proof)
 
 
 @app.command()

@@ -29,6 +29,12 @@ SELECT position::bigint, stream_id::text, version::bigint, type::text, data::tex
 FROM events WHERE position BETWEEN %s AND %s ORDER BY position LIMIT %s
 """
 
+_ROWS_OF_STREAM = """
+SELECT position::bigint, stream_id::text, version::bigint, type::text, data::text, metadata::text,
+       to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), hash::bytea
+FROM events WHERE stream_id = %s AND position <= %s ORDER BY position
+"""
+
 
 class Edges(NamedTuple):
     """Where the log begins and ends by its events, and where it ends by ``log_head``."""
@@ -59,6 +65,12 @@ def rows(connection: Connection[TupleRow], first: int, last: int) -> Iterator[tu
         stop = min(start + _ROWS_AT_ONCE - 1, last)
         cursor = connection.cursor(binary=True).execute(_ROWS, (start, stop, _ROWS_AT_ONCE + 1))
         yield list(map(LogRow._make, cursor.fetchall())), stop
+
+
+def rows_of_stream(connection: Connection[TupleRow], stream_id: str, last: int) -> Sequence[LogRow]:
+    """The events of the stream up to a position, in order."""
+    cursor = connection.cursor(binary=True).execute(_ROWS_OF_STREAM, (stream_id, last))
+    return list(map(LogRow._make, cursor.fetchall()))
 
 
 def examine(

@@ -7,7 +7,10 @@ from infrastructure.postgres.log_rows import examine
 
 
 class TamperedLogError(Exception):
-    """The log is not what was recorded, so there will be no checkpoint of it; the message says where and what."""
+    """The log is not what was recorded, so nothing is signed or proven; the message says where and what."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"Nothing is signed of a log that was tampered with; {problem}")
 
 
 def log_state(
@@ -25,5 +28,5 @@ def log_state(
     """
     state, difference = examine(database_url, begun=begun)
     if difference is not None:
-        raise TamperedLogError(f"There is no checkpoint of a log that was tampered with; {difference.described()}")
+        raise TamperedLogError(difference.described())
     return state

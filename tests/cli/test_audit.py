@@ -4,12 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from cli.exits import ExitCode
 from tests.cli.conftest import ROOT, Run, spawn
 from tests.cli.logs import a_short_history, record
+from tests.conftest import tamper
+from tests.domain.orders import ORDER_ID
 
 LOG = a_short_history().log
 
@@ -18,12 +19,6 @@ LOG = a_short_history().log
 async def recorded_at(database_at: str) -> str:
     await record(database_at, LOG)
     return database_at
-
-
-def tamper(database_url: str, statement: str) -> None:
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("SET session_replication_role = replica")
-        connection.execute(statement.encode())
 
 
 @pytest.fixture
@@ -168,7 +163,72 @@ def test_a_log_that_contradicts_itself_gets_no_checkpoint(run: Run, recorded_at:
     tamper(recorded_at, "UPDATE events SET data = data || ' ' WHERE position = 2")
     result = run("events", "checkpoint")
     assert (result.code, result.out) == (ExitCode.DIFFERENCE, "")
-    assert "There is no checkpoint of a log that was tampered with; position 2: its hash is" in result.err
+    assert "Nothing is signed of a log that was tampered with; position 2: its hash is" in result.err
+
+
+# ── Proofs ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def proof(run: Run, recorded_at: str, tmp_path: Path) -> Path:
+    """A file with a proof of the order."""
+    assert recorded_at
+    result = run("events", "prove", ORDER_ID.upper())
+    assert (result.code, result.err) == (ExitCode.DONE, "")
+    file = tmp_path / "proof.json"
+    file.write_text(result.out)
+    return file
+
+
+def test_a_proof_is_checked_with_the_public_key_alone(
+    run: Run, proof: Path, public_key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    monkeypatch.setenv("ORDERLOG_HOME", str(tmp_path / "nowhere"))
+    result = run("events", "check-proof", str(proof), "--public-key", public_key)
+    said = json.loads(result.out)
+    assert (result.code, result.err) == (ExitCode.DONE, "")
+    assert (said["order_id"], said["events"], said["position"]) == (ORDER_ID, 4, len(LOG))
+    assert "order_id" in run("events", "check-proof", str(proof), "--public-key", public_key, terminal=True).out
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_proof_that_was_changed_proves_nothing(run: Run, proof: Path, public_key: str) -> None:
+    proof.write_text(proof.read_text().replace('"100', '"900', 1).replace('\\"100', '\\"900', 1))
+    result = run("events", "check-proof", str(proof), "--public-key", public_key)
+    assert (result.code, result.out) == (ExitCode.DIFFERENCE, "")
+    assert result.err.startswith("orderlog: This proves nothing: the event at position 3 is not in the log")
+
+
+def test_what_is_no_proof_is_misuse(run: Run, proof: Path, public_key: str, tmp_path: Path) -> None:
+    nonsense = tmp_path / "nonsense"
+    nonsense.write_text("{}")
+    for file, key in ((nonsense, public_key), (proof, nonsense)):
+        result = run("events", "check-proof", str(file), "--public-key", str(key))
+        assert (result.code, result.out) == (ExitCode.MISUSE, "")
+
+
+def test_a_proof_can_be_for_somebody_who_has_a_checkpoint(
+    run: Run, checkpoint: Path, public_key: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "proof.json"
+    file.write_text(run("events", "prove", ORDER_ID, "--checkpoint", str(checkpoint)).out)
+    assert json.loads(file.read_text())["checkpoint"] == json.loads(checkpoint.read_text())
+    assert run("events", "check-proof", str(file), "--public-key", public_key).code == ExitCode.DONE
+
+
+def test_nothing_is_proven_of_an_order_that_is_not_there(run: Run, recorded_at: str) -> None:
+    assert recorded_at
+    result = run("events", "prove", "seven")
+    assert (result.code, result.out) == (ExitCode.FAILED, "")
+    assert "There was no order seven when the checkpoint was taken" in result.err
+
+
+def test_nothing_is_proven_of_a_log_that_was_tampered_with(run: Run, recorded_at: str) -> None:
+    tamper(recorded_at, "DELETE FROM events WHERE position = 4")
+    result = run("events", "prove", ORDER_ID)
+    assert (result.code, result.out) == (ExitCode.DIFFERENCE, "")
+    assert "Nothing is signed of a log that was tampered with; position 4" in result.err
 
 
 # ── As the documentation says ────────────────────────────────────────────────────────────────────────────────────────
