@@ -233,6 +233,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/orders/{order_id}/proof": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A proof that an order's events are in the log
+         * @description Needs the role auditor or trader.
+         */
+        get: operations["get_proof"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/orders/{order_id}/fills": {
         parameters: {
             query?: never;
@@ -1209,6 +1229,43 @@ export interface components {
             projections: components["schemas"]["ProjectionView"][];
             /** Position */
             position: number;
+        };
+        /**
+         * ProofView
+         * @description An order's events, and the checkpoint of the log that they are in; whoever has the public key can check it.
+         */
+        ProofView: {
+            /** Order Id */
+            order_id: string;
+            /** Events */
+            events: components["schemas"]["ProvenEventView"][];
+            checkpoint: components["schemas"]["CheckpointView"];
+        };
+        /**
+         * ProvenEventView
+         * @description An event exactly as it is stored, `data` and `metadata` as texts, with its audit path in the Merkle tree.
+         */
+        ProvenEventView: {
+            /** Position */
+            position: number;
+            /** Stream Id */
+            stream_id: string;
+            /** Version */
+            version: number;
+            /** Type */
+            type: string;
+            /** Data */
+            data: string;
+            /** Metadata */
+            metadata: string;
+            /**
+             * Recorded At
+             * Format: date-time
+             * @example 2026-01-31T23:59:59.000000Z
+             */
+            recorded_at: string;
+            /** Path */
+            path: string[];
         };
         /**
          * PublicKeyView
@@ -2585,6 +2642,82 @@ export interface operations {
                 };
             };
             /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    get_proof: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProofView"];
+                };
+            };
+            /** @description INVALID_REQUEST */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description FORBIDDEN */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description INTERNAL_ERROR, LOG_TAMPERED */
             500: {
                 headers: {
                     [name: string]: unknown;
