@@ -7,6 +7,8 @@ so that whoever has the whole file can compute the hash chain again.
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from functools import lru_cache
 from io import StringIO
 from typing import Any, BinaryIO
 
@@ -95,4 +97,9 @@ _EXPORTING = {"ndjson": _ndjson, "csv": _csv, "parquet": _parquet}
 
 def _told(event: RawEvent) -> tuple[Any, ...]:
     """The values of the fields where they are numbers and texts: times are RFC 3339 in UTC, hashes hexadecimal."""
-    return (*event[:6], timestamp(event.recorded_at).decode(), event.hash.hex())
+    return (*event[:6], _time_text(event.recorded_at), event.hash.hex())
+
+
+@lru_cache(maxsize=1)  # the events of a commit have one time
+def _time_text(recorded_at: datetime) -> str:
+    return timestamp(recorded_at).decode()
