@@ -20,6 +20,9 @@ SECRET = "a secret that is long enough to sign with"
 VENUE = Caller("venue", "test", "test")
 FILLED_AT = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
+PRICED_AT = SystemClock().now()
+"""A moment ago: older prices are not relied on."""
+
 INSTRUMENTS = [
     Instrument(
         symbol=Symbol(symbol),
@@ -27,7 +30,7 @@ INSTRUMENTS = [
         tradable=symbol != "HALT",
         fractionable=True,
         reference_price=Price(Decimal(price)) if price else None,
-        price_at=SystemClock().now() if price else None,
+        price_at=PRICED_AT if price else None,
     )
     for symbol, price in (("AAPL", "150"), ("MSFT", "1.2345"), ("MUTE", None), ("HALT", "9"))
 ]

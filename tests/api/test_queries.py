@@ -3,7 +3,8 @@ from datetime import UTC, datetime
 import pytest
 
 from api.schemas import AccountView, EntriesPage, FillsPage, InstrumentsPage, OrdersPage, OrderView, PositionsPage
-from tests.api.clients import FILLED_AT, Client, World, problem_of
+from api.views import time_text
+from tests.api.clients import FILLED_AT, PRICED_AT, Client, World, problem_of
 
 
 async def filled_order(alice: Client, world: World) -> str:
@@ -140,7 +141,7 @@ async def test_an_account_shows_cash_what_is_held_and_what_positions_are_worth(a
                 "unrealised_pnl": "6.00",
                 "commission": "0.20",
                 "reference_price": "150.00",
-                "price_at": "2026-01-02T03:04:05.000006Z",
+                "price_at": time_text(PRICED_AT),
                 "market_value": "900.00",
             }
         ],
