@@ -8,6 +8,7 @@ from contextlib import suppress
 import uvloop
 
 from api.asgi import build_app, server_of
+from api.features import posthog_origin
 from infrastructure.composition import open_engine
 from infrastructure.logs import configure_logs
 from infrastructure.settings import load_settings
@@ -17,7 +18,10 @@ def main(descriptor: int) -> None:
     """Serve on the inherited listening socket until SIGTERM or SIGINT."""
     configure_logs()
     settings = load_settings(os.environ)
-    server = server_of(build_app(lambda: open_engine(settings)))
+    app = build_app(
+        lambda: open_engine(settings), page_reaches=[origin] if (origin := posthog_origin(settings)) else []
+    )
+    server = server_of(app)
     with suppress(KeyboardInterrupt):  # the server has stopped by then, and passes on what it was told
         uvloop.run(server.serve(sockets=[socket.socket(fileno=descriptor)]))
 

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from logging import Filter, LogRecord, getLogger
 
@@ -43,6 +43,7 @@ def build_app(
     *,
     heartbeat_seconds: float = _HEARTBEAT_SECONDS,
     backlog_max: int = _BACKLOG_MAX,
+    page_reaches: Sequence[str] = (),
 ) -> Starlette:
     """The API on an engine that is opened when the application starts and closed when it ends.
 
@@ -50,6 +51,7 @@ def build_app(
         engine_factory: opens the engine.
         heartbeat_seconds: how long a stream may be silent.
         backlog_max: how many messages may wait for a stream whose client is slow.
+        page_reaches: origins that the page may talk to beside the one it comes from.
     """
 
     @asynccontextmanager
@@ -78,7 +80,7 @@ def build_app(
             *routes_of(ENDPOINTS),
             Route("/openapi.json", Document(document)),
             WebSocketRoute("/ws/orders/events", order_events),
-            *page_routes(),
+            *page_routes(connect_also=page_reaches),
         ],
         exception_handlers={HTTPException: _not_found},
         lifespan=lifespan,

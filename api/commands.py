@@ -2,11 +2,11 @@
 
 import asyncio
 from contextlib import aclosing, suppress
-from hashlib import sha256
 
 from api.account_views import portfolio_view
 from api.answers import Answer, json_answer, order_answer
 from api.endpoints import Call
+from api.features import is_served
 from api.problems import Problem
 from api.queries import own_order
 from api.requests import parse_idempotency_key, parse_if_match
@@ -18,16 +18,15 @@ from domain.events import order_stream
 from domain.lifecycle import Status
 from domain.order import Order
 from domain.refusals import OrderExecutionDisabled
-from domain.values import OrderType, TraderId
+from domain.values import OrderType
 
 _OUTCOME_SECONDS = 0.4
 
 
 async def place_order(call: Call) -> Answer:
     """Record the order; the venue gets it next."""
-    settings = call.engine.settings
     trader_id = call.trader_id
-    if not settings.execution_enabled or not _is_in_ramp(trader_id, settings.execution_ramp_percent):
+    if not is_served(call.engine.settings, trader_id):
         raise OrderExecutionDisabled
     placed = await call.engine.trading.place(
         trader_id, _request(call.body), call.actor("trader"), parse_idempotency_key(call.headers)
@@ -109,8 +108,3 @@ def _request(body: OrderBody) -> OrderRequest:
         take_profit=body.take_profit,
         client_order_id=body.client_order_id,
     )
-
-
-def _is_in_ramp(trader_id: TraderId, percent: int) -> bool:
-    """Whether the trader is in the share of traders that the new execution serves, today and at every start."""
-    return int.from_bytes(sha256(trader_id.encode()).digest()[:8]) % 100 < percent

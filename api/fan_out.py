@@ -97,6 +97,11 @@ class FanOut:
             for stream in streams:
                 stream.wake()
 
+    @property
+    def streams(self) -> int:
+        """How many streams are open."""
+        return sum(map(len, self._streams.values()))
+
     async def beyond(self, position: int) -> None:
         """Wait until the log is known to have gone beyond the position.
 

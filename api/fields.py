@@ -190,7 +190,7 @@ def parse_time(value: str) -> datetime:
 def _moment(value: Any) -> Any:  # noqa: ANN401 - text, or a default
     try:
         return parse_time(value)
-    except ValueError:
+    except (ValueError, TypeError):  # of a body, it may be no text
         raise PydanticCustomError("time", "must be an RFC 3339 time such as 2026-01-31T23:59:59Z") from None
 
 
@@ -208,7 +208,7 @@ def parse_order_id(value: str) -> OrderId:
 def _asked_order_id(value: Any) -> Any:  # noqa: ANN401 - text, or a default
     try:
         return parse_order_id(value)
-    except ValueError:
+    except (ValueError, TypeError):  # of a body, it may be no text
         raise PydanticCustomError("uuid", "must be a UUID") from None
 
 

@@ -5,7 +5,20 @@ from collections.abc import Sequence
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import audit, checkpoints, commands, health, projections, queries, risk, schemas, streams
+from api import (
+    audit,
+    checkpoints,
+    commands,
+    features,
+    health,
+    metrics,
+    operations,
+    projections,
+    queries,
+    risk,
+    schemas,
+    streams,
+)
 from api.answers import EVENT_STREAM, NDJSON, Answer, problem_answer
 from api.auth import AUDITOR, OPS, TRADER, require_role
 from api.endpoints import Call, Endpoint, Running
@@ -105,7 +118,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         method="GET", path="/api/v1/orders/{order_id}", summary="An order, as it is or as it was",
-        handler=queries.get_order, roles=_TRADERS, query=schemas.OrderQuery, answer=schemas.OrderView,
+        handler=queries.get_order, roles=_TRADERS_AND_AUDITORS, query=schemas.OrderQuery, answer=schemas.OrderView,
         also={304: "It is what `If-None-Match` says"}, headers=_ORDER_HEADERS, errors=("NOT_FOUND", *_STORE),
     ),
     Endpoint(
@@ -166,10 +179,23 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         method="POST", path="/api/v1/stream-tickets", summary="A ticket that opens one stream, once",
         handler=streams.issue_ticket, roles=_TRADERS, status=201, answer=schemas.TicketView, errors=_STORE,
     ),
+    # ── The page ──
+    Endpoint(
+        method="GET", path="/api/v1/features", summary="What is switched on for you", handler=features.get_features,
+        roles=_TRADERS, answer=schemas.FeaturesView,
+    ),
+    Endpoint(
+        method="POST", path="/api/v1/metrics", summary="Tell what became of what a person did", handler=metrics.take_metrics,
+        roles=_ALL, body=schemas.MetricsBody, status=202, answer=schemas.MetricsTakenView, errors=_BODY,
+    ),
     # ── Operations ──
     Endpoint(
         method="GET", path="/api/v1/projections", summary="How the read models stand",
         handler=projections.list_projections, roles=_OPS, answer=projections.ProjectionsPage, errors=_STORE,
+    ),
+    Endpoint(
+        method="GET", path="/api/v1/operations", summary="What goes on at the moment", handler=operations.get_operations,
+        roles=_OPS, answer=operations.OperationsView, errors=_STORE,
     ),
     Endpoint(
         method="GET", path="/api/v1/health/orders", summary="Whether orders can be taken and carried out",

@@ -37,6 +37,8 @@ from domain.values import Money, OrderType, Quantity, Side, Symbol, TimeInForce
 
 ORDERS_LIMIT_MAX = 100
 EVENTS_LIMIT_MAX = 1000
+METRICS_MAX = 100
+DURATION_MS_MAX = 86_400_000
 
 
 class Asked(BaseModel):
@@ -107,6 +109,23 @@ class HaltBody(Asked):
     scope: AskedScope
     reason: AskedReason
     cancel_open: bool = False
+
+
+class MetricEvent(Asked):
+    """Something that a person did or met, in HEART's terms: what, when, how long it took, and why it went wrong."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z]+(\.[a-z_]+){1,2}$", max_length=64)]
+    category: Literal["happiness", "engagement", "adoption", "retention", "task_success"]
+    at: Moment
+    order_id: AskedOrderId | None = None
+    code: Annotated[str, StringConstraints(pattern="^[A-Z_]{1,64}$")] | None = None
+    duration_ms: Annotated[int, Field(ge=0, le=DURATION_MS_MAX, strict=False)] | None = None
+
+
+class MetricsBody(Asked):
+    """Some events at once."""
+
+    events: Annotated[list[MetricEvent], Field(min_length=1, max_length=METRICS_MAX)]
 
 
 # ── Query parameters ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -438,6 +457,33 @@ class InstrumentsPage(Told):
     """Every symbol."""
 
     instruments: list[InstrumentView]
+
+
+class OrderExecutionView(Told):
+    """Whether new orders are taken at all, and from this trader."""
+
+    enabled: bool
+    in_ramp: bool
+
+
+class AnalyticsView(Told):
+    """The PostHog project that the page tells of its use; null: none."""
+
+    posthog_key: str | None
+    posthog_host: str | None
+
+
+class FeaturesView(Told):
+    """What is switched on for the trader who asks."""
+
+    order_execution: OrderExecutionView
+    analytics: AnalyticsView
+
+
+class MetricsTakenView(Told):
+    """How many events were taken."""
+
+    accepted: int
 
 
 class TicketView(Told):

@@ -252,6 +252,11 @@ class Settings(BaseModel):
     posthog_api_key: str | None = Field(
         default=None, validation_alias="POSTHOG_API_KEY", repr=False, description="a project key"
     )
+    posthog_host: HttpUrl = Field(
+        default="https://us.i.posthog.com",
+        validation_alias="POSTHOG_HOST",
+        description="an http or https URL",
+    )
     otlp_endpoint: HttpUrl | None = Field(
         default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT", description="an http or https URL"
     )

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from api.commands import _is_in_ramp
+from api.features import _is_in_ramp
 from api.schemas import AccountView, OrderView
 from domain.commands import RecordCancellation
 from domain.values import TraderId

@@ -18,7 +18,7 @@ from domain.values import TraderId
 from infrastructure.clock import SystemClock
 from tests.browser.browsers import find_browser
 from tests.engine_process import RunningEngine, running_engine
-from tests.making import make
+from tests.making import ROOT, make
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
@@ -33,6 +33,7 @@ _ARGUMENTS = (
     "--disable-sync",
 )
 _PATIENCE_MS = 15_000
+_AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,3 +169,14 @@ def shot() -> Callable[[Page, str], None]:
 @pytest.fixture(scope="session", autouse=True)
 def _fresh_screenshots() -> None:
     shutil.rmtree(SCREENSHOTS, ignore_errors=True)
+
+
+def serious(page: Page) -> list[str]:
+    """What axe finds that keeps somebody from using the page."""
+    page.evaluate(_AXE.read_text())
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{violation['id']}: {violation['help']} {[node['html'] for node in violation['nodes']][:3]}"
+        for violation in found["violations"]
+        if violation["impact"] in {"serious", "critical"}
+    ]

@@ -1,5 +1,8 @@
 /** Orders for React: a typed client, a framework-free socket, and hooks. `React` and `SWR` come from whoever imports this. */
 
+export { apiSink, postHogSink } from "./analytics/sinks";
+export { Tracker, type Sink, type TrackedEvent } from "./analytics/tracker";
+export { watchOrders } from "./analytics/watchOrders";
 export { OrdersClient, type OrdersClientOptions } from "./api/client";
 export { ApiProblem, ApiUnreachable, isAboutIdentity, sentenceOf } from "./api/problem";
 export type * from "./api/types";
@@ -10,13 +13,15 @@ export { OrdersProvider, useOrdersSession, type OrdersProviderProps } from "./ho
 export { useAccount } from "./hooks/useAccount";
 export { useCommand, type Command } from "./hooks/useCommand";
 export { useConnection } from "./hooks/useConnection";
+export { useFeatures } from "./hooks/useFeatures";
 export { useInstruments } from "./hooks/useInstruments";
 export { useOrder } from "./hooks/useOrder";
+export { useOrderAnalytics } from "./hooks/useOrderAnalytics";
 export { useOrderEvents } from "./hooks/useOrderEvents";
 export { useOrders, type Orders, type OrdersFilter } from "./hooks/useOrders";
 export { usePlaceOrder } from "./hooks/usePlaceOrder";
 export { fold } from "./orders/fold";
-export { OrdersSession } from "./orders/ordersSession";
+export { OrdersSession, type Placement } from "./orders/ordersSession";
 export { OrdersStore } from "./orders/ordersStore";
 export { Backoff, type BackoffOptions } from "./stream/backoff";
 export type { Heartbeat, StatusMessage } from "./stream/messages";

@@ -1,13 +1,20 @@
 import { ApiProblem, ApiUnreachable } from "./problem";
 import type {
   Account,
+  CheckpointView,
   EventsPage,
+  Features,
+  HaltsPage,
+  HealthView,
   Instrument,
+  Operations,
   Order,
   OrderBody,
   OrdersPage,
   OrdersQuery,
   Problem,
+  ProjectionsPage,
+  PublicKey,
   ReplaceBody,
   Ticket,
 } from "./types";
@@ -28,6 +35,10 @@ interface Request {
   readonly body?: unknown;
   readonly headers?: Record<string, string>;
   readonly signal?: AbortSignal;
+  /** A status with which the answer is one as well, and no problem. */
+  readonly alsoAnswers?: number;
+  /** It is sent also when the page is left meanwhile. */
+  readonly keepalive?: boolean;
 }
 
 /** The API, typed by its own description. Every method throws `ApiProblem` or `ApiUnreachable`. */
@@ -80,6 +91,54 @@ export class OrdersClient {
     return this.request("/api/v1/instruments");
   }
 
+  features(): Promise<Features> {
+    return this.request("/api/v1/features");
+  }
+
+  /** The order as it was after so many of its events. */
+  orderAt(id: string, version: number): Promise<Order> {
+    return this.request(`/api/v1/orders/${id}`, { query: { version } });
+  }
+
+  /** The log, oldest first. For auditors. */
+  events(query: Record<string, string | number | undefined>): Promise<EventsPage> {
+    return this.request("/api/v1/events", { query });
+  }
+
+  checkpoint(): Promise<CheckpointView> {
+    return this.request("/api/v1/audit/checkpoint");
+  }
+
+  publicKey(): Promise<PublicKey> {
+    return this.request("/api/v1/audit/public-key");
+  }
+
+  /** Whether orders can be taken and carried out: an answer also when they cannot. */
+  health(): Promise<HealthView> {
+    return this.request("/api/v1/health/orders", { alsoAnswers: 503 });
+  }
+
+  /** What goes on at the moment. For operators, like what follows. */
+  operations(): Promise<Operations> {
+    return this.request("/api/v1/operations");
+  }
+
+  projections(): Promise<ProjectionsPage> {
+    return this.request("/api/v1/projections");
+  }
+
+  halts(): Promise<HaltsPage> {
+    return this.request("/api/v1/halts");
+  }
+
+  halt(scope: string, reason: string): Promise<unknown> {
+    return this.request("/api/v1/halts", { method: "POST", body: { scope, reason } });
+  }
+
+  resume(scope: string): Promise<unknown> {
+    return this.request(`/api/v1/halts/${encodeURIComponent(scope)}`, { method: "DELETE" });
+  }
+
   /** A ticket opens one stream, once: no token ever stands in an address. */
   async streamTicket(): Promise<string> {
     const { ticket } = await this.request<Ticket>("/api/v1/stream-tickets", { method: "POST" });
@@ -92,12 +151,12 @@ export class OrdersClient {
     const text = await response.text().catch((error: unknown) => {
       throw new ApiUnreachable(error);
     });
-    if (response.ok) return JSON.parse(text || "null") as T;
+    if (response.ok || response.status === request.alsoAnswers) return JSON.parse(text || "null") as T;
     if (response.status === 401) this.#options.onUnauthenticated?.();
     throw problemOf(response, text);
   }
 
-  async #send(path: string, { method = "GET", query, body, headers, signal }: Request): Promise<Response> {
+  async #send(path: string, { method = "GET", query, body, headers, signal, keepalive = false }: Request): Promise<Response> {
     const token = this.#options.token();
     const send = this.#options.fetch ?? globalThis.fetch.bind(globalThis);
     try {
@@ -110,6 +169,7 @@ export class OrdersClient {
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         ...(signal && { signal }),
+        keepalive,
         cache: "no-store",
         credentials: "omit",
       });

@@ -202,7 +202,7 @@ export interface paths {
         };
         /**
          * An order, as it is or as it was
-         * @description Needs the role trader.
+         * @description Needs the role auditor or trader.
          */
         get: operations["get_order"];
         put?: never;
@@ -430,6 +430,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/features": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is switched on for you
+         * @description Needs the role trader.
+         */
+        get: operations["get_features"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tell what became of what a person did
+         * @description Needs the role auditor or ops or trader.
+         */
+        post: operations["take_metrics"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projections": {
         parameters: {
             query?: never;
@@ -442,6 +482,26 @@ export interface paths {
          * @description Needs the role ops.
          */
         get: operations["list_projections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What goes on at the moment
+         * @description Needs the role ops.
+         */
+        get: operations["get_operations"];
         put?: never;
         post?: never;
         delete?: never;
@@ -564,6 +624,16 @@ export interface components {
             position: number;
         };
         /**
+         * AnalyticsView
+         * @description The PostHog project that the page tells of its use; null: none.
+         */
+        AnalyticsView: {
+            /** Posthog Key */
+            posthog_key: string | null;
+            /** Posthog Host */
+            posthog_host: string | null;
+        };
+        /**
          * BuildView
          * @description A table that is being built by so many `workers`; before it began, one that a migration has prepared.
          */
@@ -640,6 +710,24 @@ export interface components {
              * @enum {string}
              */
             bus: "ok" | "down";
+        };
+        /**
+         * DoubtfulOrderView
+         * @description An order of which nobody knows whether the venue has it.
+         */
+        DoubtfulOrderView: {
+            /** Id */
+            id: string;
+            /** Trader Id */
+            trader_id: string;
+            /** Symbol */
+            symbol: string;
+            /**
+             * Created At
+             * Format: date-time
+             * @example 2026-01-31T23:59:59.000000Z
+             */
+            created_at: string;
         };
         /**
          * EntriesPage
@@ -724,6 +812,14 @@ export interface components {
             events: components["schemas"]["EventView"][];
             /** Position */
             position: number;
+        };
+        /**
+         * FeaturesView
+         * @description What is switched on for the trader who asks.
+         */
+        FeaturesView: {
+            order_execution: components["schemas"]["OrderExecutionView"];
+            analytics: components["schemas"]["AnalyticsView"];
         };
         /**
          * FillView
@@ -863,6 +959,22 @@ export interface components {
             instruments: components["schemas"]["InstrumentView"][];
         };
         /**
+         * LatencyView
+         * @description How long orders of the last five minutes waited until they were `acknowledged` or `filled`, in milliseconds.
+         */
+        LatencyView: {
+            /** Name */
+            name: string;
+            /** Orders */
+            orders: number;
+            /** P50 Ms */
+            p50_ms: number | null;
+            /** P95 Ms */
+            p95_ms: number | null;
+            /** P99 Ms */
+            p99_ms: number | null;
+        };
+        /**
          * LimitsBody
          * @description Limits to set; what is left out stays, and null gives a limit back to the default. Money is dollars.
          *
@@ -977,6 +1089,73 @@ export interface components {
             causation_id: string;
         };
         /**
+         * MetricEvent
+         * @description Something that a person did or met, in HEART's terms: what, when, how long it took, and why it went wrong.
+         */
+        MetricEvent: {
+            /** Name */
+            name: string;
+            /**
+             * Category
+             * @enum {string}
+             */
+            category: "happiness" | "engagement" | "adoption" | "retention" | "task_success";
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Order Id
+             * @default null
+             */
+            order_id: string | null;
+            /**
+             * Code
+             * @default null
+             */
+            code: string | null;
+            /**
+             * Duration Ms
+             * @default null
+             */
+            duration_ms: number | null;
+        };
+        /**
+         * MetricsBody
+         * @description Some events at once.
+         */
+        MetricsBody: {
+            /** Events */
+            events: components["schemas"]["MetricEvent"][];
+        };
+        /**
+         * MetricsTakenView
+         * @description How many events were taken.
+         */
+        MetricsTakenView: {
+            /** Accepted */
+            accepted: number;
+        };
+        /**
+         * OperationsView
+         * @description Orders that work and those in doubt (the oldest 50 by name), what came, how fast it was; `streams` of this process.
+         */
+        OperationsView: {
+            /** Open Orders */
+            open_orders: number;
+            /** Unresolved Orders */
+            unresolved_orders: number;
+            /** Unresolved */
+            unresolved: components["schemas"]["DoubtfulOrderView"][];
+            /** Per Second */
+            per_second: components["schemas"]["SecondView"][];
+            /** Latencies */
+            latencies: components["schemas"]["LatencyView"][];
+            /** Streams */
+            streams: number;
+        };
+        /**
          * OrderBody
          * @description A new order. Decimals are text or JSON numbers; of a STOP order, `price` is the stop price when that is absent.
          */
@@ -1015,6 +1194,16 @@ export interface components {
              * @default null
              */
             client_order_id: string | null;
+        };
+        /**
+         * OrderExecutionView
+         * @description Whether new orders are taken at all, and from this trader.
+         */
+        OrderExecutionView: {
+            /** Enabled */
+            enabled: boolean;
+            /** In Ramp */
+            in_ramp: boolean;
         };
         /**
          * OrderType
@@ -1297,6 +1486,20 @@ export interface components {
              * @default null
              */
             stop_price: string | number | null;
+        };
+        /**
+         * SecondView
+         * @description How many orders were recorded in the second that began then.
+         */
+        SecondView: {
+            /**
+             * At
+             * Format: date-time
+             * @example 2026-01-31T23:59:59.000000Z
+             */
+            at: string;
+            /** Orders */
+            orders: number;
         };
         /**
          * Side
@@ -3326,6 +3529,140 @@ export interface operations {
             };
         };
     };
+    get_features: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeaturesView"];
+                };
+            };
+            /** @description INVALID_REQUEST */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description FORBIDDEN */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    take_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MetricsBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricsTakenView"];
+                };
+            };
+            /** @description INVALID_REQUEST */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description FORBIDDEN */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description UNSUPPORTED_MEDIA_TYPE */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
     list_projections: {
         parameters: {
             query?: never;
@@ -3342,6 +3679,71 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProjectionsPage"];
+                };
+            };
+            /** @description INVALID_REQUEST */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description FORBIDDEN */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    get_operations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperationsView"];
                 };
             };
             /** @description INVALID_REQUEST */

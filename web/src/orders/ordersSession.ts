@@ -5,11 +5,15 @@ import { OrdersStore } from "./ordersStore";
 
 const NEWEST = 100;
 
+/** What came of placing an order here: the order, or why there is none. */
+export type Placement = ({ readonly order: Order } | { readonly error: unknown }) & { readonly durationMs: number };
+
 /** One trader's orders, kept up to date: the API's answers and the stream's messages meet in one store. */
 export class OrdersSession {
   readonly client: OrdersClient;
   readonly store: OrdersStore;
   readonly socket: OrderStatusSocket;
+  readonly #placements = new Set<(placement: Placement) => void>();
   #isOpen = false;
 
   constructor(client: OrdersClient, options: Partial<OrderStatusSocketOptions> = {}, store = new OrdersStore()) {
@@ -43,7 +47,24 @@ export class OrdersSession {
   }
 
   async placeOrder(order: OrderBody, key: string): Promise<Order> {
-    return this.#keep(await this.client.placeOrder(order, key));
+    const began = performance.now();
+    const say = (outcome: { order: Order } | { error: unknown }) => {
+      for (const listener of this.#placements) listener({ ...outcome, durationMs: performance.now() - began });
+    };
+    try {
+      const placed = this.#keep(await this.client.placeOrder(order, key));
+      say({ order: placed });
+      return placed;
+    } catch (error) {
+      say({ error });
+      throw error;
+    }
+  }
+
+  /** Calls the listener with what comes of each order that is placed here; returns how to end that. */
+  onPlacement(listener: (placement: Placement) => void): () => void {
+    this.#placements.add(listener);
+    return () => this.#placements.delete(listener);
   }
 
   async cancelOrder(id: string): Promise<Order> {

@@ -32,6 +32,19 @@ export function order(changes: Partial<Order> = {}): Order {
   };
 }
 
+/** What a message of a fill has beside the rest. */
+export const FILL = {
+  fill_id: "f-1",
+  quantity_filled: "10",
+  price_at_fill: "150",
+  commission: "0",
+  filled_quantity: "10",
+  leaves_quantity: "0",
+  average_fill_price: "150",
+  venue: "paper",
+  executed_at: "2026-01-02T03:04:06.000000Z",
+};
+
 export function message(changes: Partial<StatusMessage> = {}): StatusMessage {
   return {
     event: "order.accepted",

@@ -13,7 +13,8 @@ interface Props {
 export function EstimateLine({ side, estimate, available }: Props) {
   const isHeldMore = estimate?.held && compare(estimate.held, estimate.cost) > 0;
   return (
-    <dl className="estimate" aria-live="polite">
+    <div className="estimate" aria-live="polite">
+      <dl>
       <div>
         <dt>{side === "BUY" ? "Estimated cost" : "Estimated proceeds"}</dt>
         <dd className="number">{estimate ? money(estimate.cost) : "–"}</dd>
@@ -22,9 +23,10 @@ export function EstimateLine({ side, estimate, available }: Props) {
         <dt>Buying power</dt>
         <dd className="number">{available === undefined ? "–" : money(available)}</dd>
       </div>
+      </dl>
       <p className={estimate?.warning ? "error" : "hint"}>
         {estimate?.warning ?? (isHeldMore && estimate.held ? `Up to ${money(estimate.held)} is held until it is filled` : " ")}
       </p>
-    </dl>
+    </div>
   );
 }

@@ -45,7 +45,8 @@ export function SymbolField({ value, instruments, error, onChange, onBlur }: Pro
       <Field
         label="Symbol"
         error={error}
-        hint={chosen && `${chosen.name}${chosen.reference_price ? ` · last ${price(chosen.reference_price)}` : ""}`}
+        // There is always something in this line: a click that leaves the field must find the button where it was.
+        hint={chosen ? `${chosen.name}${chosen.reference_price ? ` · last ${price(chosen.reference_price)}` : ""}` : "By symbol or name"}
       >
         {(ids) => (
           <input

@@ -1,10 +1,10 @@
 import { useEffect, useRef } from "react";
 
-import type { Order } from "../../api/types";
 import { useOrder } from "../../hooks/useOrder";
-import { price, quantity, words } from "../format";
+import { quantity, words } from "../format";
 import { Button } from "../parts/Button";
 import { Fills } from "./Fills";
+import { OrderTerms } from "./OrderTerms";
 import { Progress } from "./Progress";
 import { StatusTag } from "./StatusTag";
 import { Timeline } from "./Timeline";
@@ -43,34 +43,5 @@ export function OrderDrawer({ id, onClose }: Props) {
         </>
       )}
     </dialog>
-  );
-}
-
-function OrderTerms({ order }: { readonly order: Order }) {
-  const terms: ReadonlyArray<readonly [string, string]> = [
-    ["Type", words(order.order_type)],
-    ["Limit", price(order.price)],
-    ["Stop", price(order.stop_price)],
-    ["Average", price(order.average_fill_price)],
-    ["Stop loss", price(order.stop_loss)],
-    ["Take profit", price(order.take_profit)],
-    ["In force", order.time_in_force],
-    ["Still works", quantity(order.leaves_quantity)],
-  ];
-  return (
-    <dl className="terms">
-      {terms.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd className="number">{value}</dd>
-        </div>
-      ))}
-      <div className="wide">
-        <dt>Order id</dt>
-        <dd>
-          <code>{order.id}</code>
-        </dd>
-      </div>
-    </dl>
   );
 }

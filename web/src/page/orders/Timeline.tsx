@@ -12,11 +12,17 @@ export function Timeline({ order }: { readonly order: Order }) {
   return <Skeleton lines={4} />;
 }
 
-export function EventList({ events }: { readonly events: readonly RecordedEvent[] }) {
+interface ListProps {
+  readonly events: readonly RecordedEvent[];
+  /** Those behind this many are still to come at the moment that is looked at. */
+  readonly until?: number;
+}
+
+export function EventList({ events, until = events.length }: ListProps) {
   return (
     <ol className="timeline">
-      {events.map((event) => (
-        <li key={event.position}>
+      {events.map((event, index) => (
+        <li key={event.position} className={index >= until ? "to-come" : index === until - 1 ? "current" : undefined}>
           <span className="event-name">{nameOf(event.type)}</span>
           <time className="muted number" dateTime={event.recorded_at}>
             {moment(event.recorded_at)}
