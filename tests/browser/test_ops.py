@@ -67,7 +67,7 @@ def test_trading_is_halted_and_resumed(
     orders.get_by_label("Symbol").fill("AAPL")
     orders.get_by_label("Quantity").fill("1")
     orders.get_by_role("button", name="Place order").click()
-    expect(orders.get_by_role("alert")).to_contain_text("asked for")
+    expect(orders.get_by_role("alert")).to_contain_text("Your trading is halted")
     shot(orders, "halted")
     halt.get_by_role("button", name=f"Resume trader:{trader.name}").click()
     expect(halt).to_be_hidden()
