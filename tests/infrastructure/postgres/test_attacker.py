@@ -9,6 +9,7 @@ from typing import NamedTuple
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from psycopg.errors import RaiseException
 from psycopg.rows import TupleRow
 
 from domain.commands import Deposit
@@ -66,6 +67,10 @@ _NO_KEYS = "ALTER TABLE events DROP CONSTRAINT events_pkey; ALTER TABLE events_f
 _ANYWHERE = "CREATE TABLE events_anywhere PARTITION OF events DEFAULT"
 
 
+_WITH_TRIGGERS = "SET session_replication_role = origin"
+_MORE = "UPDATE events SET data = replace(data, '100', '900') WHERE position = 3"
+
+
 class Case(NamedTuple):
     attack: Attack
     position: int
@@ -108,6 +113,10 @@ CASES = {
     "an event is repeated at its position": Case(sql(_NO_KEYS, "INSERT INTO events SELECT * FROM events WHERE position = 6"), 6, "there is more than one event at this position"),
     "an event is repeated at the end": Case(sql(_NO_KEYS, "INSERT INTO events SELECT 8, stream_id, version, type, data, metadata, recorded_at, hash FROM events WHERE position = 7"), 8, "its hash is"),
     "an event loses its position": Case(sql(_NO_KEYS, "ALTER TABLE events ALTER position DROP NOT NULL", "UPDATE events SET position = NULL WHERE position = 7"), 0, "there is an event without a position"),
+    # Triggers, for whoever notices that they are in the way
+    "the triggers are switched off for as long as it takes": Case(sql(_WITH_TRIGGERS, "ALTER TABLE events DISABLE TRIGGER ALL", _MORE, "ALTER TABLE events ENABLE TRIGGER ALL"), 3, "its hash is"),
+    "the triggers are dropped": Case(sql(_WITH_TRIGGERS, "DROP FUNCTION refuse_change CASCADE", _MORE), 3, "its hash is"),
+    "the triggers do nothing any more": Case(sql(_WITH_TRIGGERS, "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'", _MORE), 3, "its hash is"),
     # The head
     "the head goes back": Case(sql("UPDATE log_head SET position = 5"), 6, "the log goes on to 7, but log_head says that it ends at 5"),
     "the head goes ahead": Case(sql("UPDATE log_head SET position = 8"), 8, "the log ends at 7, but log_head says that it ends at 8"),
@@ -190,6 +199,12 @@ def test_it_is_found_where_it_begins_when(name: str, attacker: Connection, check
     assert difference is not None
     assert difference.problem.startswith(case.problem)
     assert (difference.position, difference.earliest) == (case.position, case.earliest or case.position)
+
+
+def test_the_triggers_are_in_the_way_of_whoever_does_not_notice_them(attacker: Connection) -> None:
+    attacker.execute(_WITH_TRIGGERS.encode())
+    with pytest.raises(RaiseException, match="only grows: UPDATE is refused"):
+        attacker.execute(_MORE.encode())
 
 
 def test_the_places_where_something_may_have_been_changed_are_named(
