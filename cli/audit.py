@@ -10,7 +10,7 @@ import typer
 from cli.engine import settings
 from cli.exits import CommandError, ExitCode
 from cli.options import Json
-from cli.output import wants_json, write_json, write_line, write_record
+from cli.output import say, wants_json, write_json, write_line, write_record
 from cli.storage import event_log
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def verify(
         write_record(record)
     if difference is not None:
         raise CommandError(f"The log is not what was recorded; {difference.described()}", ExitCode.DIFFERENCE)
+    say("The log is what was recorded" + (", and what its checkpoints say." if checkpoints else "."))
 
 
 def checkpoint() -> None:

@@ -122,7 +122,7 @@ BEGIN
             EXECUTE format('GRANT %s ON SCHEMA %I TO %I', found.rights, here, 'orderlog_' || found.name);
         END IF;
     END LOOP;
-    GRANT USAGE ON SCHEMA building TO orderlog_app, orderlog_auditor;
+    GRANT USAGE ON SCHEMA building, previous TO orderlog_app, orderlog_auditor;
     GRANT SELECT ON building.progress TO orderlog_app, orderlog_auditor;
     FOR found IN
         SELECT oid, oid::regclass AS name, relname FROM pg_class
