@@ -21,7 +21,10 @@ SELECT wanted.name, checkpoint.position, checkpoint.version, checkpoint.updated_
     (SELECT recorded_at FROM events WHERE events.position > checkpoint.position ORDER BY events.position LIMIT 1),
     stop.position, stop.event_type, stop.reason, stop.since, stop.tried_at,
     build.version, build.position, build.shards, build.began_at, build.updated_at,
-    to_regclass(format('previous.%%I', wanted.name)) IS NOT NULL
+    EXISTS (
+        SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+        WHERE nspname = 'previous' AND relname = wanted.name
+    )
 FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (name, n)
 CROSS JOIN log_head AS head
 LEFT JOIN checkpoints AS checkpoint USING (name)

@@ -3,7 +3,7 @@
 Nothing but the log is read and nothing but tables is written: nothing is published, and no venue is called.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -201,22 +201,21 @@ class _Rebuild:
         """Build up to where the log ends now, in one process for each shard."""
         names = [each.projection.name for each in wanted]
         done, until = min(each.position for each in wanted), await self.store.position()
-        with self.stage(f"Building {', '.join(names)} in {shards} processes, events", until, done=done) as advance:
+        title = f"Building {_titled([each.projection for each in wanted])} in {shards} processes, events"
+        with self.stage(title, until, done=done) as advance:
             task = ShardTask(names, self.began_at, shards, done, until, self.batch)
-            await build_shards(database_url, task, advance)
+            await build_shards(database_url, task, _with_lag(advance, until - done))
         async with self.pool.connection() as connection:
             await connection.execute(_JOIN_SHARDS, 2 * (array(names, "text"),))
 
     async def _build(self, projections: Sequence[Projection[Any]], position: int) -> int:
         """Build everything up to one position near the end of the log, which may move meanwhile."""
-        names = ", ".join(projection.name for projection in projections)
         builder = self._builder(projections)
         until = await self.store.position()
-        with self.stage(f"Building {names}, events", until, done=position) as advance:
+        with self.stage(f"Building {_titled(projections)}, events", until, done=position) as advance:
             while True:
-                await builder.build(position, until, self.batch, advance)
+                await builder.build(position, until, self.batch, _with_lag(advance, until - position))
                 position, until = until, await self.store.position()
-                advance(0, lag=until - position)
                 if until - position <= _LEFT_MAX:
                     return position
 
@@ -226,8 +225,8 @@ class _Rebuild:
         Raises:
             RebuiltWronglyError: a row differs.
         """
-        names = ", ".join(fold.projection.name for fold in folds)
-        with self.stage(f"Checking {names}, events", position) as advance:
+        title = f"Checking {_titled([fold.projection for fold in folds])}, events"
+        with self.stage(title, position) as advance:
             async for batch in batches(self.store, 0, position, _CHECKED_AT_ONCE):
                 for fold in folds:
                     await fold.apply(batch, self.store)
@@ -240,6 +239,22 @@ class _Rebuild:
                 raise RebuiltWronglyError(verified.difference)
             summaries.append(verified.found)
         return summaries
+
+
+def _with_lag(advance: Advance, left: int) -> Callable[[int], None]:
+    """Tells also how many are left, of so many."""
+
+    def told(events: int) -> None:
+        nonlocal left
+        left -= events
+        advance(events, lag=left)
+
+    return told
+
+
+def _titled(projections: Sequence[Projection[Any]]) -> str:
+    """What is worked on, in a few words: a bar has little room."""
+    return projections[0].name if len(projections) == 1 else f"{len(projections)} read models"
 
 
 class _Candidate:

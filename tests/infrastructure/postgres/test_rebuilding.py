@@ -35,6 +35,7 @@ from tests.cli.logs import project, record
 from tests.conftest import execute
 from tests.infrastructure.postgres.test_building import progress, rows
 from tests.infrastructure.postgres.test_migrating import schema
+from tests.infrastructure.postgres.test_projection_status import tamper
 from tests.infrastructure.postgres.test_projector import busy, eventful, poisoned
 from tests.infrastructure.postgres.test_skips import skip
 
@@ -64,6 +65,7 @@ class Stages:
 
     def __init__(self, *, before: Hook | None = None, after: Hook | None = None, stage: str = "Checking") -> None:
         self.titles: list[str] = []
+        self.lags: list[int | None] = []
         self.told = 0
         self._hooks = before, after
         self._stage = stage
@@ -78,7 +80,7 @@ class Stages:
 
         def advance(steps: int, *, lag: int | None = None) -> None:
             self.told += steps
-            assert lag is None or lag >= 0
+            self.lags.append(lag)
 
         yield advance
         assert self.told >= total
@@ -107,7 +109,8 @@ async def test_a_rebuilt_table_is_the_fold_of_the_log_and_takes_the_live_one_s_p
 ) -> None:
     before = schema(database_url)
     execute(database_url, "UPDATE orders SET status = 'LOST'; DELETE FROM fills")
-    done = await rebuilt(database_url)
+    stages = Stages()
+    done = await rebuilt(database_url, batch=50, stage=stages)
     assert list(done) == [projection.name for projection in PROJECTIONS]
     assert {each.position for each in done.values()} == {len(log)}
     for projection in PROJECTIONS:
@@ -116,6 +119,8 @@ async def test_a_rebuilt_table_is_the_fold_of_the_log_and_takes_the_live_one_s_p
     assert done["orders"].summary.totals["quantity"] == Decimal(800)
     assert rows(database_url, FILLS, "previous") == {}
     assert progress(database_url) == {}
+    assert stages.titles == ["Building 5 read models, events", "Checking 5 read models, events"]
+    assert stages.lags == [*range(len(log) - 50, 0, -50), 0, None]
     assert await drop_previous(database_url, PROJECTIONS) == [projection.name for projection in PROJECTIONS]
     assert await drop_previous(database_url, PROJECTIONS) == []
     assert schema(database_url) == before
@@ -352,7 +357,7 @@ async def test_an_event_that_cannot_be_applied_ends_it_and_the_live_table_goes_o
 
 async def test_a_process_of_several_that_cannot_go_on_ends_it(database_url: str, log: Sequence[RecordedEvent]) -> None:
     assert log
-    execute(database_url, "UPDATE events SET data = '{\"odd\":1}' WHERE position = 2")
+    tamper(database_url, "UPDATE events SET data = '{\"odd\":1}' WHERE position = 2")
     with pytest.raises(BuildError, match="OrderPlaced at position 2"):
         await rebuilt(database_url, [ORDERS], workers=2)
 

@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 
 import psycopg
 import pytest
@@ -9,6 +10,7 @@ from infrastructure.postgres.comparing import Difference, Verified, compared_row
 from infrastructure.postgres.event_store import PostgresEventStore
 from infrastructure.postgres.verification import verify
 from projections.accounts import ACCOUNTS
+from projections.projection import Projection
 from tests.cli.logs import a_short_history, project, record
 from tests.domain.orders import ORDER_ID
 
@@ -124,3 +126,20 @@ async def test_of_no_keys_no_row_differs(projected: str) -> None:
             difference = await compared_rows(connection, fold, {("bob",), ("alice",)})
     assert difference is not None
     assert (difference.key, difference.expected) == ({"trader_id": "alice"}, None)
+
+
+async def test_the_fold_and_the_table_are_held_a_batch_at_a_time(
+    projected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "_EVENTS_AT_ONCE", 2)
+    held: list[int] = []
+    fold = Projection.fold
+
+    def folding(projection: Projection[Any], rows: Any, batch: Any, past: Any) -> Any:
+        held.append(max(len(rows), len(batch)))
+        return fold(projection, rows, batch, past)
+
+    monkeypatch.setattr(Projection, "fold", folding)
+    assert {table.difference for table in (await verified(projected)).values()} == {None}
+    assert len(held) > len(a_short_history().log) / 2
+    assert max(held) <= 2
