@@ -7,6 +7,7 @@ from time import monotonic, sleep
 from cli.checks.finding import Finding
 from infrastructure.postgres.inspection import LogHead, checkpoints, log_head
 from infrastructure.postgres.migrating import current, head
+from infrastructure.postgres.projection_status import ProjectionStatus, State, projection_status_at
 from infrastructure.postgres.roles import APP, Rights, rights
 
 _CATCH_UP_SECONDS = 5.0
@@ -74,7 +75,14 @@ def _clock(end: LogHead, now: datetime) -> Finding:
 
 
 def _projections(database_url: str, end: int) -> Finding:
-    """Whether the read models come to where the log ended a moment ago."""
+    """Whether the read models can follow the log, and come to where it ended a moment ago."""
+    stuck = [each for each in projection_status_at(database_url) if each.state is not State.LIVE]
+    if stuck:
+        return Finding(
+            "projections",
+            "; ".join(map(_stuck, stuck)),
+            "`orderlog projections status` says more, `rebuild` and `skip` help",
+        )
     deadline = monotonic() + _CATCH_UP_SECONDS
     while behind := {name: end - position for name, position in checkpoints(database_url).items() if position < end}:
         if monotonic() > deadline:
@@ -86,3 +94,15 @@ def _projections(database_url: str, end: int) -> Finding:
             )
         sleep(_LOOK_AGAIN_SECONDS)
     return Finding("projections", f"up with the log at {end}")
+
+
+def _stuck(projection: ProjectionStatus) -> str:
+    """Why it does not follow the log, in a few words."""
+    if projection.state is State.STOPPED and projection.last_error is not None:
+        error = projection.last_error
+        return f"{projection.name} stands before {error.event_type} at {error.position}, which it cannot apply: {error.reason}"
+    if projection.state is State.MISSING:
+        return f"{projection.name} has no checkpoint"
+    return (
+        f"{projection.name} has rows of version {projection.version}, and this program has {projection.program_version}"
+    )

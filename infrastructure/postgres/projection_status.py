@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+import psycopg
 from psycopg import AsyncConnection
 
+from infrastructure.postgres.connecting import conninfo
 from infrastructure.postgres.rows import array
 from projections.projection import Projection
 from projections.registry import PROJECTIONS
@@ -105,9 +107,25 @@ async def projection_status(
     Raises:
         psycopg.Error: the database cannot be read, or is not migrated.
     """
-    names = array([projection.name for projection in projections], "text")
-    found = await (await connection.cursor(binary=True).execute(_STATUS.encode(), (names,))).fetchall()
+    found = await (await connection.execute(_STATUS.encode(), _wanted(projections), binary=True)).fetchall()
     return [_status(projection, row) for projection, row in zip(projections, found, strict=True)]
+
+
+def projection_status_at(
+    database_url: str, projections: Sequence[Projection[Any]] = PROJECTIONS
+) -> list[ProjectionStatus]:
+    """The same, for whoever has no loop.
+
+    Raises:
+        psycopg.Error: the database cannot be read, or is not migrated.
+    """
+    with psycopg.connect(conninfo(database_url), autocommit=True) as connection:
+        found = connection.execute(_STATUS.encode(), _wanted(projections), binary=True).fetchall()
+    return [_status(projection, row) for projection, row in zip(projections, found, strict=True)]
+
+
+def _wanted(projections: Sequence[Projection[Any]]) -> tuple[str]:
+    return (array([projection.name for projection in projections], "text"),)
 
 
 def _status(projection: Projection[Any], row: Sequence[Any]) -> ProjectionStatus:

@@ -94,3 +94,19 @@ def test_an_engine_that_could_change_the_log_is_said(recorded_at: str) -> None:
     finding = found(recorded_at)["roles"]
     assert finding.detail == "the engine works as postgres, which could change the log"
     assert finding.remedy.endswith("docs/how-to/separate-database-roles.md")
+
+
+def test_a_read_model_that_cannot_follow_the_log_is_said_with_the_reason(recorded_at: str) -> None:
+    change(
+        recorded_at,
+        """
+        UPDATE checkpoints SET position = 3 WHERE name = 'orders';
+        INSERT INTO projection_stops VALUES ('orders', 4, 'OrderSent', 'poison', now(), now());
+        UPDATE checkpoints SET version = 99 WHERE name = 'fills';
+        DELETE FROM checkpoints WHERE name = 'accounts';
+        """,
+    )
+    finding = found(recorded_at)["projections"]
+    assert "orders stands before OrderSent at 4, which it cannot apply: poison; fills has rows of" in finding.detail
+    assert "fills has rows of version 99, and this program has 1; accounts has no checkpoint" in finding.detail
+    assert not finding.ok
