@@ -66,9 +66,12 @@ async def list_events(call: Call) -> ASGIApp:
     accepted = _accepted(call.headers.get(b"accept", b"").decode("latin-1"))
     if accepted == EVENT_STREAM:
         last = parse_last_event_id(call.headers)
-        events = _sse(call, query, query.after if last is None else last)
+        after = query.after if last is None else last
+        await call.engine.store.see_that_all_is_here(after, _stream_id(query))
+        events = _sse(call, query, after)
         return StreamingResponse(events, headers=SAFE_HEADERS, media_type=EVENT_STREAM)
     if accepted == NDJSON:
+        await call.engine.store.see_that_all_is_here(query.after, _stream_id(query))
         # The end is that of now, so that a download ends while the log grows.
         end = await call.engine.store.position()
         return StreamingResponse(_ndjson(call, query, end), headers=SAFE_HEADERS, media_type=NDJSON)

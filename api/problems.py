@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import NamedTuple
 
-from application.ports import StoreUnavailableError, UnreadableEventError
+from application.ports import EventsArchivedError, StoreUnavailableError, UnreadableEventError
 from application.sequencer import SequencerBusyError
 from domain.refusals import RateLimited, Refusal
 from infrastructure.postgres.log_state import TamperedLogError
@@ -40,6 +40,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "UNAUTHENTICATED": HTTPStatus.UNAUTHORIZED,
     "FORBIDDEN": HTTPStatus.FORBIDDEN,
     "NOT_FOUND": HTTPStatus.NOT_FOUND,
+    "EVENTS_ARCHIVED": HTTPStatus.GONE,
     "METHOD_NOT_ALLOWED": HTTPStatus.METHOD_NOT_ALLOWED,
     "PAYLOAD_TOO_LARGE": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "UNSUPPORTED_MEDIA_TYPE": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -123,6 +124,8 @@ def problem_of(error: Exception, new_id: Callable[[], str]) -> Problem:
         case StoreUnavailableError():
             detail = "The order log cannot be reached; a command may be repeated with the same Idempotency-Key"
             return Problem("STORE_UNAVAILABLE", detail, headers={"retry-after": _RETRY_AFTER_SECONDS})
+        case EventsArchivedError():
+            return Problem("EVENTS_ARCHIVED", str(error))
         case UnreadableEventError():
             log.error("an answer needs an event that this program cannot read: %s", error)
             detail = "This process cannot read what was recorded about this, a newer one can: try again"

@@ -15,11 +15,11 @@ from api.answers import EVENT_STREAM, SAFE_HEADERS, Answer, json_answer
 from api.auth import TRADER, require_role, unauthenticated
 from api.endpoints import Call, Running
 from api.fan_out import ClosingError, Message, Stream, TooSlowError
-from api.problems import Problem
+from api.problems import STATUS_OF, Problem
 from api.requests import parse_last_event_id, parse_query
 from api.schemas import StreamQuery
 from api.views import time_text
-from application.ports import StoreUnavailableError
+from application.ports import EventsArchivedError, StoreUnavailableError
 from domain.values import TraderId
 
 log = logging.getLogger(__name__)
@@ -99,8 +99,15 @@ async def _trader_of(running: Running, query: StreamQuery, headers: Mapping[byte
 
 
 async def _beginning(running: Running, after: int | None) -> int:
-    """Where a stream begins: after what is in the log by now when the client does not say."""
-    return await running.engine.store.position() if after is None else after
+    """Where a stream begins: after what is in the log by now when the client does not say.
+
+    Raises:
+        EventsArchivedError: what comes after it is not in the database any more.
+    """
+    if after is None:
+        return await running.engine.store.position()
+    await running.engine.store.see_that_all_is_here(after)
+    return after
 
 
 async def _sse(stream: Stream, after: int) -> AsyncIterator[bytes]:
@@ -156,6 +163,8 @@ def _why(error: Exception) -> Close:
             return GOING_AWAY
         case StoreUnavailableError():
             return TRY_AGAIN
+        case EventsArchivedError():
+            return Close(4000 + STATUS_OF["EVENTS_ARCHIVED"], str(error))
         case _:
             log.error("a socket failed", exc_info=error)
             return FAILED

@@ -8,13 +8,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+from application.snapshots import Snapshot
 from application.venue import Instrument
+from domain.aggregates import State
 from domain.events import Event, Metadata, RecordedEvent, StreamId
 from domain.values import OrderId, Symbol, TraderId
 
 
 class StoreUnavailableError(Exception):
     """The event store cannot be reached; nothing that was not acknowledged is known to be durable."""
+
+
+class EventsArchivedError(Exception):
+    """Events that are asked for are not in the database any more; the message says which."""
 
 
 class UnwritableEventError(TypeError):
@@ -112,11 +118,15 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Streams and keys as they stood at one moment. ``position`` is the end of the log at that moment or before."""
+    """Streams and keys as they stood at one moment. ``position`` is the end of the log at that moment or before.
+
+    Where there is a snapshot of a stream, its events are those after it.
+    """
 
     position: int
     streams: Mapping[StreamId, Sequence[RecordedEvent]]
     keys: Mapping[Key, KeyUse]
+    snapshots: Mapping[StreamId, Snapshot[State]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +166,17 @@ class EventStore(Protocol):
         """
         ...
 
-    async def load(self, streams: Mapping[StreamId, int], keys: Collection[Key] = ()) -> Loaded:
+    async def load(
+        self, streams: Mapping[StreamId, int], keys: Collection[Key] = (), *, from_snapshots: bool = False
+    ) -> Loaded:
         """The events of each stream after the given version, in order, and those of the keys that are in use.
+
+        ``from_snapshots`` says that it matters only where a stream stands now: then it may begin with a snapshot.
 
         Raises:
             StoreUnavailableError: the store cannot be reached.
             UnreadableEventError: one of the events is not one that this program knows.
+            EventsArchivedError: some of these events are not in the database any more, and no snapshot stands for them.
         """
         ...
 
@@ -182,6 +197,7 @@ class EventStore(Protocol):
         Raises:
             StoreUnavailableError: the store cannot be reached.
             UnreadableEventError: the first of them is one that this program does not know.
+            EventsArchivedError: the first of them are not in the database any more.
         """
         ...
 

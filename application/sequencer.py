@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self
 
 from application.ports import (
+    EventsArchivedError,
     EventStore,
     Key,
     KeyUse,
@@ -152,6 +153,7 @@ class Sequencer:
             SequencerBusyError: too many commands are waiting, or the sequencer is closing.
             StoreUnavailableError: the store cannot be reached; whether it was recorded may be unknown.
             UnreadableEventError: a stream that it looks at has an event that this program does not know.
+            EventsArchivedError: the beginning of such a stream is archived, and no snapshot of it can be read.
         """
         if self._closing or len(self._queue) >= QUEUE_LIMIT:
             raise SequencerBusyError
@@ -196,7 +198,7 @@ class Sequencer:
         """Carry out the batch, and tell its callers whatever goes wrong; returns what has to be decided again."""
         try:
             return await self._process(batch)
-        except (UnwritableEventError, UnreadableEventError) as error:
+        except (UnwritableEventError, UnreadableEventError, EventsArchivedError) as error:
             self._forget(batch)
             if len(batch) == 1:
                 _fail(batch[0], error)
@@ -246,11 +248,11 @@ class Sequencer:
                     wanted[stream_id] = cached.snapshot.version if cached else 0
         if not wanted and not keys:
             return {}
-        loaded = await self._store.load(wanted, keys)
+        loaded = await self._store.load(wanted, keys, from_snapshots=True)
         with exactly():
             for stream_id in wanted:
                 cached = self._cache.get(stream_id)
-                known = cached.snapshot if cached else empty(stream_id)
+                known = loaded.snapshots.get(stream_id) or (cached.snapshot if cached else empty(stream_id))
                 snapshot = advanced(known, loaded.streams.get(stream_id, ()))
                 self._remember(stream_id, snapshot, loaded.position)
                 self._stale.discard(stream_id)

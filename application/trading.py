@@ -251,9 +251,9 @@ class Trading:
     async def _now(self, stream_id: StreamId) -> Snapshot[State]:
         """From what the sequencer has seen, only what happened since is read."""
         known = self.sequencer.last_seen(stream_id)
-        loaded = await self.store.load({stream_id: known.version})
+        loaded = await self.store.load({stream_id: known.version}, from_snapshots=True)
         with exactly():
-            return advanced(known, loaded.streams.get(stream_id, ()))
+            return advanced(loaded.snapshots.get(stream_id, known), loaded.streams.get(stream_id, ()))
 
     async def portfolio(self, trader_id: TraderId, version: int) -> Portfolio:
         """The account and its positions from the log, as they were at a version."""

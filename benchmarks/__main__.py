@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from benchmarks import appending, posting, streaming, table, whole
+from benchmarks import appending, growth, posting, streaming, table, whole
 from benchmarks.rounds import FULL, QUICK, Figure, Pace
 from benchmarks.surroundings import Surroundings, machine, surroundings
 
@@ -24,6 +24,7 @@ BENCHMARKS = {
     "posts": Benchmark(posting.posts, 80, 20),
     "streams": Benchmark(streaming.streams, 80, 25),
     "acknowledgements": Benchmark(whole.acknowledgements, 60, 20),
+    "growth": Benchmark(growth.growth, 400, 40),
     "starts": Benchmark(whole.starts, 20, 10),
     "soak": Benchmark(whole.soak, 620, 100),
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.archives import ArchiveDirectory, open_archive
 from cli.engine import settings
 from cli.exits import CommandError, ExitCode
 from cli.options import Json
@@ -40,6 +41,7 @@ def verify(
         int | None,
         typer.Option("--max-age", min=1, metavar="SECONDS", help="The newest checkpoint must be at most so old."),
     ] = None,
+    archive: ArchiveDirectory = None,
     as_json: Json = False,
 ) -> None:
     """Compute the hash chain afresh, and name the first position at which the log is not what was recorded."""
@@ -56,7 +58,9 @@ def verify(
     if max_age is not None:
         _check_age(checkpoints, max_age)
     with event_log(known) as url, ExitStack() as stack:
-        state, difference = examine(url, checkpoints, begun=_progress(stack, "Verifying the log, events"))
+        state, difference = examine(
+            url, checkpoints, open_archive(archive), begun=_progress(stack, "Verifying the log, events")
+        )
     record = {
         "position": state.position,
         "hash": state.hash.hex(),
@@ -74,7 +78,7 @@ def verify(
     say("The log is what was recorded" + (", and what its checkpoints say." if checkpoints else "."))
 
 
-def checkpoint() -> None:
+def checkpoint(*, archive: ArchiveDirectory = None) -> None:
     """Write a signed checkpoint of the log as it is: one JSON object. Keep it where nobody who can change the log can."""
     import msgspec  # noqa: PLC0415 - see above
 
@@ -87,7 +91,7 @@ def checkpoint() -> None:
     key = signing_key(known)
     with event_log(known) as url, ExitStack() as stack:
         try:
-            state = log_state(url, begun=_progress(stack, "Reading the log, events"))
+            state = log_state(url, open_archive(archive), begun=_progress(stack, "Reading the log, events"))
         except TamperedLogError as error:
             raise CommandError(str(error), ExitCode.DIFFERENCE) from None
     write_line(msgspec.json.encode(sign(state, SystemClock().now(), key)).decode())

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 
+from cli.archives import log_at
 from cli.engine import settings
 from cli.exits import CommandError, ExitCode
 from cli.storage import event_log
@@ -144,10 +146,8 @@ def order_id(text: str) -> "OrderId":
 
 
 @asynccontextmanager
-async def opened_log() -> "AsyncIterator[PostgresEventStore]":
-    """The log of the settings' database."""
-    from infrastructure.postgres.event_store import PostgresEventStore  # noqa: PLC0415 - see above
-
+async def opened_log(archive: Path | None = None) -> "AsyncIterator[PostgresEventStore]":
+    """The log of the settings' database, behind its archived beginning if there is one."""
     with event_log(settings()) as url:
-        async with PostgresEventStore(url) as store:
+        async with log_at(url, archive) as store:
             yield store

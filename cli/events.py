@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli import audit, exporting, replaying
+from cli import archives, audit, exporting, replaying
+from cli.archives import ArchiveDirectory
 from cli.choosing import After, OfOrder, OfTrader, Since, To, Types, Until, chosen, opened_log, order_id
 from cli.exits import CommandError, ExitCode
 from cli.options import Json, commands
@@ -27,6 +28,8 @@ app.command()(audit.checkpoint)
 app.command("public-key")(audit.public_key)
 app.command()(audit.prove)
 app.command("check-proof")(audit.check_proof)
+app.command()(archives.archive)
+app.command()(archives.restore)
 
 
 @app.command()
@@ -41,6 +44,7 @@ def tail(
     order: OfOrder = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is recorded from now on.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after so many events.")] = None,
+    archive: ArchiveDirectory = None,
     as_json: Json = False,
 ) -> None:
     """Write events in the order in which they were recorded; as JSON, one on each line."""
@@ -52,7 +56,7 @@ def tail(
 
     async def write() -> None:
         remaining, begun = limit, False
-        async with opened_log() as store:
+        async with opened_log(archive) as store:
             async for batch in wanted.batches(store, _EVENTS_AT_ONCE, follow=follow):
                 events = batch[:remaining]
                 _write(events, as_json=as_json, header=not begun)
@@ -69,6 +73,7 @@ def tail(
 def show(
     which: Annotated[str, typer.Argument(metavar="POSITION|ORDER_ID", help="One event, or all of an order.")],
     *,
+    archive: ArchiveDirectory = None,
     as_json: Json = False,
 ) -> None:
     """Show the event at a position, or all events of an order."""
@@ -76,7 +81,7 @@ def show(
     wanted = chosen(after=int(which) - 1, to=int(which)) if by_position else chosen(order=order_id(which))
 
     async def found() -> "Sequence[RawEvent]":
-        async with opened_log() as store:
+        async with opened_log(archive) as store:
             return [event async for events in wanted.batches(store, _EVENTS_AT_ONCE) for event in events]
 
     events = asyncio.run(found())

@@ -39,6 +39,8 @@ def explained(error: Exception) -> CommandError:
     if package in _OUR_PACKAGES:
         if kind.__name__ == "StoreUnavailableError":
             return CommandError(f"The database cannot be used: {said}")
+        if kind.__name__ == "EventsArchivedError":
+            return CommandError(f"{said}: give --archive DIR to a command that takes it, or `orderlog events restore`")
         misuse = kind.__name__ == "SettingsError"
         return CommandError(str(error), ExitCode.MISUSE if misuse else ExitCode.FAILED)
     if package == "psycopg":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
+from cli.archives import ArchiveDirectory
 from cli.choosing import After, Chosen, OfOrder, OfTrader, Since, To, Types, Until, chosen, opened_log
 from cli.exits import CommandError, ExitCode
 from cli.options import Json
@@ -43,6 +44,7 @@ def export(
     type_: Types = None,
     trader: OfTrader = None,
     order: OfOrder = None,
+    archive: ArchiveDirectory = None,
     as_json: Json = False,
 ) -> None:
     """Write events to a file that others can read, with the exact texts that the hash chain covers.
@@ -53,10 +55,10 @@ def export(
     if output is None:
         if form is Format.PARQUET:
             raise CommandError("A Parquet file is no stream: --output FILE says where to write it", ExitCode.MISUSE)
-        asyncio.run(_export(wanted, form, sys.stdout.buffer))
+        asyncio.run(_export(wanted, form, sys.stdout.buffer, archive))
         return
     with _appearing(output) as file:
-        done = asyncio.run(_export(wanted, form, file))
+        done = asyncio.run(_export(wanted, form, file, archive))
     record = {"file": str(output), "format": form.value, **done}
     if wants_json(as_json):
         write_json(record)
@@ -64,12 +66,12 @@ def export(
         write_record(record)
 
 
-async def _export(wanted: Chosen, form: Format, file: BinaryIO) -> dict[str, Any]:
+async def _export(wanted: Chosen, form: Format, file: BinaryIO, archive: Path | None) -> dict[str, Any]:
     from cli.progress import progress  # noqa: PLC0415 - takes longer to import than --help
     from infrastructure.exports import exporting  # noqa: PLC0415 - see above
 
     count, first, last = 0, None, None
-    async with opened_log() as store:
+    async with opened_log(archive) as store:
         end = await store.position()
         wanted = wanted.before_end(end)
         position = wanted.after

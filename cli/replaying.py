@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.archives import ArchiveDirectory, log_at
 from cli.choosing import moment, opened_log, order_id
 from cli.engine import settings
 from cli.exits import CommandError, ExitCode
@@ -33,6 +35,7 @@ def replay(
     ] = None,
     schema: Annotated[str, typer.Option(metavar="NAME", help="Where the read models are made.")] = "replay",
     drop: Annotated[bool, typer.Option("--drop", help="Drop what an earlier replay made there.")] = False,
+    archive: ArchiveDirectory = None,
     as_json: Json = False,
 ) -> None:
     """Go through the log again: show an order after each of its events, or rebuild read models in a schema of their own.
@@ -46,24 +49,24 @@ def replay(
     if which is not None:
         if projection or drop:
             raise CommandError("One order is shown, and no read models are made or dropped", ExitCode.MISUSE)
-        asyncio.run(_show_life(order_id(which), at, as_json=as_json))
+        asyncio.run(_show_life(order_id(which), at, archive, as_json=as_json))
     elif drop:
         asyncio.run(_drop(schema))
     else:
-        asyncio.run(_rebuild(at, schema, projection or (), as_json=as_json))
+        asyncio.run(_rebuild(at, schema, projection or (), archive, as_json=as_json))
 
 
 # ── An order ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _show_life(which: "OrderId", at: "AsOf", *, as_json: bool) -> None:
+async def _show_life(which: "OrderId", at: "AsOf", archive: Path | None, *, as_json: bool) -> None:
     from api.views import order_view, time_text  # noqa: PLC0415 - see above
     from application.snapshots import advanced, empty  # noqa: PLC0415 - see above
     from domain.events import order_stream  # noqa: PLC0415 - see above
     from domain.values import exactly  # noqa: PLC0415 - see above
 
     stream = order_stream(which)
-    async with opened_log() as store:
+    async with opened_log(archive) as store:
         events = (await store.history([stream], at)).events
     if not events:
         raise CommandError(f"There is no order {which}, or there was none then")
@@ -100,10 +103,9 @@ def _row(each: dict[str, Any]) -> tuple[str, ...]:
 # ── Read models ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _rebuild(at: "AsOf", schema: str, names: Sequence[str], *, as_json: bool) -> None:
+async def _rebuild(at: "AsOf", schema: str, names: Sequence[str], archive: Path | None, *, as_json: bool) -> None:
     from api.views import time_text  # noqa: PLC0415 - see above
     from cli.progress import progress  # noqa: PLC0415 - see above
-    from infrastructure.postgres.event_store import PostgresEventStore  # noqa: PLC0415 - see above
     from infrastructure.postgres.scratch import replay as replayed  # noqa: PLC0415 - see above
     from projections.registry import PROJECTIONS  # noqa: PLC0415 - see above
 
@@ -112,7 +114,7 @@ async def _rebuild(at: "AsOf", schema: str, names: Sequence[str], *, as_json: bo
     if unknown:
         raise CommandError(f"There is no read model {unknown[0]}; there are {', '.join(known)}", ExitCode.MISUSE)
     with event_log(settings()) as url:
-        async with PostgresEventStore(url) as store, _pool(url) as pool:
+        async with log_at(url, archive) as store, _pool(url) as pool:
             position = (await store.history([], at)).position
             last = await store.read(position - 1, 1) if position else ()
             with progress("Replaying, events", position) as advanced:

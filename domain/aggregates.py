@@ -21,6 +21,9 @@ from domain.events import (
 from domain.halts import Halts
 from domain.order import BrokenHistoryError, Order
 
+FOLD_VERSION = 1
+"""To be raised when ``evolve`` makes another state of the same events: then states that were written down are folded anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class VenueBook:

@@ -63,7 +63,13 @@ class InMemoryEventStore:
         self._last_hash = batch.head.hash
         return appended
 
-    async def load(self, streams: Mapping[StreamId, int], keys: Collection[Key] = ()) -> Loaded:
+    async def load(
+        self,
+        streams: Mapping[StreamId, int],
+        keys: Collection[Key] = (),
+        *,
+        from_snapshots: bool = False,  # noqa: ARG002 - everything is near here
+    ) -> Loaded:
         """The events of each stream after the given version, in order, and those of the keys that are in use."""
         found = {stream: self._streams.get(stream, [])[after:] for stream, after in streams.items()}
         return Loaded(len(self._log), found, {key: self._keys[key] for key in keys if key in self._keys})

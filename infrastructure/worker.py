@@ -1,7 +1,7 @@
 """The worker: what happens to an order after it is recorded. One worker leads, the others stand by.
 
 The leader keeps the read models up with the log, sends orders to the venue and books its reports, publishes status
-changes, refreshes the instruments and makes the log's next partition. When it dies, its leadership ends with its connection, and another one takes over.
+changes, refreshes the instruments, makes the log's next partition and snapshots of long streams. When it dies, its leadership ends with its connection, and another one takes over.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from infrastructure.postgres.instruments import save_instruments
 from infrastructure.postgres.leadership import Leadership
 from infrastructure.postgres.partitions import extend_ahead
 from infrastructure.postgres.projector import Projector
+from infrastructure.postgres.snapshots import keep_snapshots
 from infrastructure.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 _REFRESH_SECONDS = 1.0
 _ASIDE_SECONDS = 5.0
 _PARTITIONS_SECONDS = 60.0
+_SNAPSHOTS_SECONDS = 10.0
 _RESTART_PAUSES_SECONDS = (0.5, 1.0, 2.0, 5.0)
 
 
@@ -88,6 +90,7 @@ async def _lead(engine: Engine, venue: AlpacaVenue) -> None:
         ("status", lambda: status.run(engine.follower.position)),
         ("instruments", lambda: _refresh_instruments(engine, venue)),
         ("partitions", lambda: _make_partitions(engine)),
+        ("snapshots", lambda: _keep_snapshots(engine)),
     )
     async with asyncio.TaskGroup() as group:
         for name, job in jobs:
@@ -123,6 +126,13 @@ async def _make_partitions(engine: Engine) -> None:
     while True:
         await extend_ahead(engine.pool)
         await engine.clock.sleep(_PARTITIONS_SECONDS)
+
+
+async def _keep_snapshots(engine: Engine) -> None:
+    """See to it that no stream has to be folded from far back."""
+    while True:
+        await keep_snapshots(engine.pool)
+        await engine.clock.sleep(_SNAPSHOTS_SECONDS)
 
 
 def main() -> None:

@@ -187,6 +187,17 @@ CREATE TABLE public.alembic_version (
     version_num character varying(32) NOT NULL
 );
 
+CREATE TABLE public.archives (
+    first_position bigint NOT NULL,
+    last_position bigint NOT NULL,
+    previous_hash bytea NOT NULL,
+    last_hash bytea NOT NULL,
+    sha256 bytea NOT NULL,
+    archived_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE public.archives IS 'Partitions of the log that were taken out into files; sha256 is that of the file.';
+
 CREATE TABLE public.checkpoints (
     name text NOT NULL COLLATE pg_catalog."C",
     "position" bigint NOT NULL,
@@ -387,6 +398,18 @@ WITH (fillfactor='50');
 
 COMMENT ON TABLE public.projection_stops IS 'The last event that each projection could not apply; it stands there while its checkpoint is right before it.';
 
+CREATE TABLE public.snapshots (
+    stream_id text NOT NULL COLLATE pg_catalog."C",
+    shape text NOT NULL COLLATE pg_catalog."C",
+    version integer NOT NULL,
+    "position" bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    state text NOT NULL
+);
+
+COMMENT ON TABLE public.snapshots IS 'States of streams as they were after some version: derived, and used only by programs whose states have the same shape.';
+
 CREATE UNLOGGED TABLE public.stream_tickets (
     digest bytea NOT NULL,
     trader_id text NOT NULL COLLATE pg_catalog."C",
@@ -405,6 +428,9 @@ ALTER TABLE ONLY public.accounts
 
 ALTER TABLE ONLY public.alembic_version
     ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
+
+ALTER TABLE ONLY public.archives
+    ADD CONSTRAINT archives_pkey PRIMARY KEY (last_position);
 
 ALTER TABLE ONLY public.checkpoints
     ADD CONSTRAINT checkpoints_pkey PRIMARY KEY (name);
@@ -448,12 +474,19 @@ ALTER TABLE ONLY public.positions
 ALTER TABLE ONLY public.projection_stops
     ADD CONSTRAINT projection_stops_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY public.snapshots
+    ADD CONSTRAINT snapshots_pkey PRIMARY KEY (stream_id, shape);
+
 ALTER TABLE ONLY public.stream_tickets
     ADD CONSTRAINT stream_tickets_pkey PRIMARY KEY (digest);
 
 CREATE INDEX events_trader ON ONLY public.events USING btree ((((metadata)::jsonb ->> 'trader_id'::text)), "position");
 
 CREATE INDEX events_from_1_expr_position_idx ON public.events_from_1 USING btree ((((metadata)::jsonb ->> 'trader_id'::text)), "position");
+
+CREATE INDEX events_milestones ON ONLY public.events USING btree (stream_id, version) WHERE ((version % 200) = 0);
+
+CREATE INDEX events_from_1_stream_id_version_idx ON public.events_from_1 USING btree (stream_id, version) WHERE ((version % 200) = 0);
 
 CREATE INDEX execution_log_of_order ON public.execution_log USING btree (order_id, id);
 
@@ -472,6 +505,8 @@ CREATE INDEX stream_tickets_expiry ON public.stream_tickets USING btree (expires
 ALTER INDEX public.events_trader ATTACH PARTITION public.events_from_1_expr_position_idx;
 
 ALTER INDEX public.events_pkey ATTACH PARTITION public.events_from_1_pkey;
+
+ALTER INDEX public.events_milestones ATTACH PARTITION public.events_from_1_stream_id_version_idx;
 
 CREATE TRIGGER is_never_emptied BEFORE TRUNCATE ON public.events FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 

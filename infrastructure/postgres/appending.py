@@ -37,10 +37,14 @@ _HURRY = "SET LOCAL transaction_timeout = '5s';"
 _HURRY_SINCE = 170_000
 
 VERSIONS = """
-SELECT stream_id, coalesce((SELECT max(version) FROM events WHERE events.stream_id = wanted.stream_id), 0)
+SELECT stream_id, coalesce(
+    (SELECT max(version) FROM events WHERE events.stream_id = wanted.stream_id),
+    (SELECT max(version) FROM snapshots WHERE snapshots.stream_id = wanted.stream_id),
+    0
+)
 FROM unnest(%s::text[]) AS wanted (stream_id)
 """
-"""The last version of each stream, 0 for one that does not exist."""
+"""The last version of each stream, 0 for one that does not exist. Of one that is archived whole, its snapshot knows it."""
 
 _TAKEN = """
 SELECT trader_id, kind, value

@@ -27,10 +27,13 @@ from infrastructure.batch import Write, answer, encode, judge
 from infrastructure.codec import Codec, RawEvent
 from infrastructure.postgres import arrays
 from infrastructure.postgres.appending import VERSIONS, append, key_columns
+from infrastructure.postgres.archived import HERE_FROM, see_that_positions_are_here, see_that_streams_are_here
 from infrastructure.postgres.connecting import UNAVAILABLE, Session, hang_up
 from infrastructure.postgres.connections import Connections
 from infrastructure.postgres.partitions import CurrentPartition
 from infrastructure.postgres.patience import patiently
+from infrastructure.postgres.snapshots import KEPT, read_snapshots
+from infrastructure.state_codec import shape_of
 
 T = TypeVar("T")
 
@@ -45,10 +48,16 @@ FROM events WHERE position > %s ORDER BY position LIMIT %s
 """
 
 _STREAMS = """
-SELECT position, stream_id, version, type, data, metadata, recorded_at, hash
-FROM unnest(%s::text[], %s::bigint[]) AS wanted (id, after)
+SELECT found.position, stream_id, found.version, type, data, metadata, recorded_at, hash
+FROM unnest(%s::text[], %s::bigint[], %s::text[]) AS wanted (id, after, shape)
 CROSS JOIN LATERAL (
-    SELECT * FROM events WHERE stream_id = wanted.id AND version > wanted.after ORDER BY version OFFSET 0
+    SELECT coalesce(max(version), 0) AS version, coalesce(max(position), 0) AS position
+    FROM snapshots WHERE stream_id = wanted.id AND shape = wanted.shape
+) AS known
+CROSS JOIN LATERAL (
+    SELECT * FROM events
+    WHERE stream_id = wanted.id AND version > greatest(wanted.after, known.version) AND position > known.position
+    ORDER BY version OFFSET 0
 ) AS found
 """
 
@@ -159,29 +168,38 @@ class PostgresEventStore:
         finally:
             watch.cancel()
 
-    async def load(self, streams: Mapping[StreamId, int], keys: Collection[Key] = ()) -> Loaded:
+    async def load(
+        self, streams: Mapping[StreamId, int], keys: Collection[Key] = (), *, from_snapshots: bool = False
+    ) -> Loaded:
         """The events of each stream after the given version, and the keys in use, as of one moment; see the port.
 
         Raises:
             StoreUnavailableError: the store cannot be reached.
             UnreadableEventError: an event is not one that this program knows.
+            EventsArchivedError: some of the events are archived, and no snapshot of this program's shape stands for them.
         """
-        wanted = arrays.texts(streams), arrays.integers(list(streams.values()))
+        shapes = [shape_of(stream) if from_snapshots else "" for stream in streams]
+        wanted = arrays.texts(streams), arrays.integers(list(streams.values())), arrays.texts(shapes)
 
-        async def query(connection: AsyncConnection[TupleRow]) -> tuple[Any, list[TupleRow], list[TupleRow]]:
+        async def query(
+            connection: AsyncConnection[TupleRow],
+        ) -> tuple[Any, list[TupleRow], list[TupleRow], list[TupleRow]]:
             async with connection.pipeline():
                 await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 end = await connection.execute(_POSITION)
+                kept = await connection.cursor(binary=True).execute(KEPT, wanted)
                 events = await connection.cursor(binary=True).execute(_STREAMS, wanted)
                 uses = await connection.execute(_KEYS, key_columns(keys))
                 await connection.execute("COMMIT")
-            return await end.fetchone(), await events.fetchall(), await uses.fetchall()
+            return await end.fetchone(), await kept.fetchall(), await events.fetchall(), await uses.fetchall()
 
-        (position,), rows, uses = await self._ask(query)
+        (position,), kept, rows, uses = await self._ask(query)
         found: dict[StreamId, list[RecordedEvent]] = {stream: [] for stream in streams}
         for event in map(self._recorded, rows):
             found[event.stream_id].append(event)
-        return Loaded(position, found, {Key(*use[:3]): KeyUse(*use[3:]) for use in uses})
+        snapshots = read_snapshots(kept)
+        see_that_streams_are_here(streams, found, snapshots, kept)
+        return Loaded(position, found, {Key(*use[:3]): KeyUse(*use[3:]) for use in uses}, snapshots)
 
     async def history(self, streams: Sequence[StreamId], as_of: AsOf = NOW, version: int | None = None) -> History:
         """The events of the streams up to a moment, and up to a version if one is given; see the port.
@@ -189,6 +207,7 @@ class PostgresEventStore:
         Raises:
             StoreUnavailableError: the store cannot be reached.
             UnreadableEventError: an event is not one that this program knows.
+            EventsArchivedError: the beginning of a stream is archived.
         """
         parameters = {
             "streams": arrays.texts(streams),
@@ -197,6 +216,10 @@ class PostgresEventStore:
             "position": as_of.position,
         }
         rows = await self._rows(_HISTORY, parameters)
+        begun = {row[2] for row in rows if row[3] == 1}
+        for stream_id in streams:
+            if stream_id not in begun:
+                await self.see_that_all_is_here(0, stream_id)
         return History(rows[0][0], [self._recorded(row[1:]) for row in rows if row[1] is not None])
 
     async def read(self, after: int, limit: int) -> Sequence[RecordedEvent]:
@@ -205,9 +228,13 @@ class PostgresEventStore:
         Raises:
             StoreUnavailableError: the store cannot be reached.
             UnreadableEventError: the first of them is not one that this program knows.
+            EventsArchivedError: the first of them are archived.
         """
+        rows = await self._rows(_READ, (after, limit))
+        if rows:
+            see_that_positions_are_here(after + 1, rows[0][0])
         events: list[RecordedEvent] = []
-        for row in await self._rows(_READ, (after, limit)):
+        for row in rows:
             try:
                 events.append(self._recorded(row))
             except UnreadableEventError:
@@ -240,7 +267,9 @@ class PostgresEventStore:
 
         Raises:
             StoreUnavailableError: the store cannot be reached.
+            EventsArchivedError: events behind ``after`` are archived, and some of them might be among these.
         """
+        await self.see_that_all_is_here(after, stream_id, since)
         parameters = {
             "after": after,
             "limit": limit,
@@ -260,9 +289,25 @@ class PostgresEventStore:
 
         Raises:
             StoreUnavailableError: the store cannot be reached.
+            EventsArchivedError: there may be older ones among what is archived.
         """
         parameters = {"trader_id": trader_id, "before": before, "symbol": symbol, "limit": limit}
-        return [(StreamId(stream), position) for stream, position in await self._rows(_PLACED, parameters)]
+        rows = await self._rows(_PLACED, parameters)
+        if len(rows) < limit:
+            await self.see_that_all_is_here(0)
+        return [(StreamId(stream), position) for stream, position in rows]
+
+    async def see_that_all_is_here(
+        self, after: int, stream_id: StreamId | None = None, since: datetime | None = None
+    ) -> None:
+        """Do nothing, unless events above a position are archived: of any stream, or of this one, or since a time.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached.
+            EventsArchivedError: they are.
+        """
+        ((here_from,),) = await self._rows(HERE_FROM, {"stream_id": stream_id, "since": since})
+        see_that_positions_are_here(after + 1, here_from)
 
     async def position(self) -> int:
         """The end of the log: the highest position, 0 when it is empty.

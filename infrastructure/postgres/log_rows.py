@@ -7,9 +7,12 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from infrastructure.archives.files import Archive
 from infrastructure.audit.checkpoint import Checkpoint, LogState
 from infrastructure.audit.examination import Examination, HeadRow, LogDifference, LogRow
 from infrastructure.audit.stream_versions import StreamVersions
+from infrastructure.postgres.archived import archived_until, see_that_positions_are_here
+from infrastructure.postgres.chain import timestamp
 from infrastructure.postgres.connecting import conninfo
 
 _ROWS_AT_ONCE = 5_000
@@ -76,6 +79,7 @@ def rows_of_stream(connection: Connection[TupleRow], stream_id: str, last: int) 
 def examine(
     database_url: str,
     checkpoints: Sequence[Checkpoint] = (),
+    archive: Archive | None = None,
     *,
     begun: Callable[[int], Callable[[int], None]] = lambda _events: lambda _steps: None,
 ) -> Examined:
@@ -84,25 +88,33 @@ def examine(
     Args:
         database_url: where the log is.
         checkpoints: of this log, whose signatures have been checked.
+        archive: the beginning of the log, where it is not in the database any more.
         begun: told how many events there are; what it returns is told, from time to time, how many more were examined.
 
     Raises:
+        EventsArchivedError: the beginning of the log is archived, and there is no ``archive`` of it.
+        ArchiveError: the archive cannot be read.
         psycopg.Error: the log cannot be read.
     """
     with psycopg.connect(conninfo(database_url), autocommit=True) as connection:
-        return examine_through(connection, checkpoints, begun)
+        return examine_through(connection, checkpoints, begun, archive)
 
 
 def examine_through(
-    connection: Connection[TupleRow], checkpoints: Sequence[Checkpoint], begun: Callable[[int], Callable[[int], None]]
+    connection: Connection[TupleRow],
+    checkpoints: Sequence[Checkpoint],
+    begun: Callable[[int], Callable[[int], None]],
+    archive: Archive | None = None,
 ) -> Examined:
     """The same, through a connection in autocommit."""
+    if archive is None:
+        see_that_positions_are_here(1, archived_until(connection) + 1)
     with StreamVersions() as versions:
         log = edges(connection)
         examination = Examination(versions, checkpoints)
         difference = _outside(log)
         if difference is None:
-            difference = _inside(connection, log, examination, begun(log.last))
+            difference = _inside(_stored(connection, log, archive), log, examination, begun(log.last))
         return Examined(examination.state, difference)
 
 
@@ -114,10 +126,24 @@ def _outside(log: Edges) -> LogDifference | None:
     return None
 
 
+def _stored(
+    connection: Connection[TupleRow], log: Edges, archive: Archive | None
+) -> Iterator[tuple[Sequence[LogRow], int]]:
+    if archive is None:
+        yield from rows(connection, 1, log.last)
+        return
+    for batch in archive.batches():
+        yield [LogRow(*raw[:6], timestamp(raw.recorded_at).decode(), raw.hash) for raw in batch], batch[-1].position
+    yield from rows(connection, archive.last_position + 1, log.last)
+
+
 def _inside(
-    connection: Connection[TupleRow], log: Edges, examination: Examination, advanced: Callable[[int], None]
+    stored: Iterator[tuple[Sequence[LogRow], int]],
+    log: Edges,
+    examination: Examination,
+    advanced: Callable[[int], None],
 ) -> LogDifference | None:
-    for batch, last in rows(connection, 1, log.last):
+    for batch, last in stored:
         difference = examination.add(batch, last)
         if difference is not None:
             return difference

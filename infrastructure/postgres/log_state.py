@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from infrastructure.archives.files import Archive
 from infrastructure.audit.checkpoint import LogState
 from infrastructure.postgres.log_rows import examine
 
@@ -14,19 +15,25 @@ class TamperedLogError(Exception):
 
 
 def log_state(
-    database_url: str, *, begun: Callable[[int], Callable[[int], None]] = lambda _events: lambda _steps: None
+    database_url: str,
+    archive: Archive | None = None,
+    *,
+    begun: Callable[[int], Callable[[int], None]] = lambda _events: lambda _steps: None,
 ) -> LogState:
     """The state of the log, which is examined first: nobody should sign what contradicts itself.
 
     Args:
         database_url: where the log is.
+        archive: the beginning of the log, where it is not in the database any more.
         begun: as ``examine`` has it.
 
     Raises:
         TamperedLogError: it is not what was recorded.
+        EventsArchivedError: its beginning is archived, and there is no ``archive`` of it.
+        ArchiveError: the archive cannot be read.
         psycopg.Error: it cannot be read.
     """
-    state, difference = examine(database_url, begun=begun)
+    state, difference = examine(database_url, archive=archive, begun=begun)
     if difference is not None:
         raise TamperedLogError(difference.described())
     return state

@@ -8,6 +8,7 @@ from psycopg.rows import TupleRow
 
 from domain.events import TOPICS, RecordedEvent, StreamId
 from infrastructure.codec import Codec
+from infrastructure.postgres.archived import HERE_FROM, see_that_positions_are_here
 from infrastructure.postgres.event_store import raw_event
 from infrastructure.postgres.rows import array
 from infrastructure.postgres.skips import NO_SKIPS, Skips, unskipped
@@ -31,10 +32,16 @@ async def past_of(
     Raises:
         psycopg.Error: the log cannot be read.
         UnreadableEventError: an event is not one that this program knows.
+        EventsArchivedError: the beginning of a stream is archived, and rows without it would be wrong.
     """
     streams = projection.retold(batch)
     if not streams:
         return NO_PAST
+    for stream_id in streams:
+        ((here_from,),) = await (
+            await connection.execute(HERE_FROM, {"stream_id": stream_id, "since": None})
+        ).fetchall()
+        see_that_positions_are_here(1, here_from)
     types = [topic for topic, event_type in TOPICS.items() if event_type in projection.events]
     parameters = (array(streams, "text"), array(types, "text"), batch[0].position)
     found = await (await connection.cursor(binary=True).execute(_BEFORE, parameters)).fetchall()

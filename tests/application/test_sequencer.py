@@ -61,9 +61,11 @@ class GatedStore(InMemoryEventStore):
             raise error
         return await super().append(transactions, known_position)
 
-    async def load(self, streams: Mapping[StreamId, int], keys: Collection[Key] = ()) -> Loaded:
+    async def load(
+        self, streams: Mapping[StreamId, int], keys: Collection[Key] = (), *, from_snapshots: bool = False
+    ) -> Loaded:
         self.loads.append(dict(streams))
-        return await super().load(streams, keys)
+        return await super().load(streams, keys, from_snapshots=from_snapshots)
 
 
 class UnreadableStore(GatedStore):
@@ -72,11 +74,13 @@ class UnreadableStore(GatedStore):
     unreadable: StreamId | None = None
     asked: int = 0
 
-    async def load(self, streams: Mapping[StreamId, int], keys: Collection[Key] = ()) -> Loaded:
+    async def load(
+        self, streams: Mapping[StreamId, int], keys: Collection[Key] = (), *, from_snapshots: bool = False
+    ) -> Loaded:
         self.asked = max(self.asked, len(streams))
         if self.unreadable in streams:
             raise UnreadableEventError(f"nobody knows what is in {self.unreadable}")
-        return await super().load(streams, keys)
+        return await super().load(streams, keys, from_snapshots=from_snapshots)
 
 
 def cash(trading_outcome: sequencing.Outcome) -> Decimal:
@@ -238,8 +242,10 @@ async def test_observing_one_s_own_events_before_the_answer_changes_nothing() ->
             sequencer.observe(await store.read(0, 100))
             return appended
 
-        async def load(self, streams: Mapping[StreamId, int], keys: Collection[Key] = ()) -> Loaded:
-            return await store.load(streams, keys)
+        async def load(
+            self, streams: Mapping[StreamId, int], keys: Collection[Key] = (), *, from_snapshots: bool = False
+        ) -> Loaded:
+            return await store.load(streams, keys, from_snapshots=from_snapshots)
 
     async with Sequencer(Echo(FastClock())) as sequencer:
         assert [cash(await sequencer.execute(Deposits(2))) for _ in range(3)] == [2, 4, 6]

@@ -141,9 +141,11 @@ async def test_an_order_is_as_fresh_as_the_log_and_only_what_is_new_is_read(
         await report(trading_on(engine.store, elsewhere), order_id, RecordSent(1))
     usual, asked = engine.store.load, list[Mapping[StreamId, int]]()
 
-    async def load(streams: Mapping[StreamId, int], keys: Collection[Key] = ()) -> Loaded:
+    async def load(
+        streams: Mapping[StreamId, int], keys: Collection[Key] = (), *, from_snapshots: bool = False
+    ) -> Loaded:
         asked.append(streams)
-        return await usual(streams, keys)
+        return await usual(streams, keys, from_snapshots=from_snapshots)
 
     monkeypatch.setattr(engine.store, "load", load)
     now = await engine.trading.order(order_id)

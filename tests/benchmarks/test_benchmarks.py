@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import posting, streaming, table, whole
+from benchmarks import growth, posting, streaming, table, whole
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.history import told
 from benchmarks.rounds import Figure, Goal, Pace, best, in_turns, percentile
@@ -25,6 +25,10 @@ def around(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Su
         (streaming, "_ORDERS_A_SECOND", 20),
         (streaming, "_CROWD", 5),
         (whole, "_ORDERS_A_SECOND", 20),
+        (growth, "FEW", 100),
+        (growth, "MANY_QUICK", 300),
+        (growth, "LONG", 300),
+        (growth, "SHORT", 2),
     ):
         monkeypatch.setattr(module, name, value)
     return Surroundings(tmp_path, postgres, NUMBERS)

@@ -130,10 +130,12 @@ class Connection:
         self._process.pass_out()
         return appended
 
-    async def load(self, streams: Mapping[StreamId, int], keys: Collection[Key] = ()) -> Loaded:
+    async def load(
+        self, streams: Mapping[StreamId, int], keys: Collection[Key] = (), *, from_snapshots: bool = False
+    ) -> Loaded:
         """See the port."""
         await self._ask()
-        loaded = await self._database.log.load(streams, keys)
+        loaded = await self._database.log.load(streams, keys, from_snapshots=from_snapshots)
         await self._answered()
         return loaded
 

@@ -1,0 +1,1 @@
+"""Partitions of the log that were taken out of the database, as files."""

@@ -1,0 +1,126 @@
+"""The whole log: what is archived, from files, and what comes after that, from the database."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+
+import msgspec
+
+from application.ports import NOW, AsOf, History, UnreadableEventError
+from domain.events import RecordedEvent, StreamId
+from domain.values import TraderId
+from infrastructure.archives.files import Archive
+from infrastructure.codec import RawEvent
+from infrastructure.postgres.event_store import PostgresEventStore
+
+_ALL = 2**31 - 1
+
+
+class _Metadata(msgspec.Struct):
+    trader_id: str
+
+
+_metadata = msgspec.json.Decoder(_Metadata).decode
+
+
+class WholeLog(PostgresEventStore):
+    """The event store with its archived beginning: ``read``, ``raw`` and ``history`` answer as if nothing were archived.
+
+    For whoever looks at the past: files are read while others in the process wait. Reading on where the last answer ended
+    goes on in the file; anything else begins at the nearest place at which the file can be entered. What is in both is
+    read from the files. All raise ArchiveError when a file is not what it should be.
+
+    Args:
+        url: of the database, migrated.
+        archive: the beginning of the same log.
+    """
+
+    def __init__(self, url: str, archive: Archive) -> None:
+        super().__init__(url)
+        self._archive = archive
+        self._events: Iterator[RawEvent] = iter(())
+        self._read_until = -1
+
+    async def see_that_all_is_here(
+        self, after: int, stream_id: StreamId | None = None, since: datetime | None = None
+    ) -> None:
+        """Do nothing, unless events above a position are in neither; see the base."""
+        await super().see_that_all_is_here(max(after, self._archive.last_position), stream_id, since)
+
+    async def read(self, after: int, limit: int) -> Sequence[RecordedEvent]:
+        """At most ``limit`` events with a position above ``after``, in position order, without gaps; see the port."""
+        events: list[RecordedEvent] = []
+        try:
+            for raw in islice(self._archived(after), limit):
+                events.append(self._codec.to_recorded_event(raw))  # noqa: PERF401 - those before one that is not known count
+            if len(events) < limit:
+                events += await super().read(max(after, self._archive.last_position), limit - len(events))
+        except UnreadableEventError:
+            if not events:
+                raise
+        return events
+
+    async def raw(
+        self,
+        after: int,
+        limit: int,
+        *,
+        types: Collection[str] = (),
+        trader_id: TraderId | None = None,
+        stream_id: StreamId | None = None,
+        since: datetime | None = None,
+        as_of: AsOf = NOW,
+    ) -> Sequence[RawEvent]:
+        """At most ``limit`` events with a position above ``after`` that pass every filter; see the base."""
+        passing = (
+            event
+            for event in self._archived(after, as_of)
+            if (not types or event.type in types)
+            and stream_id in (None, event.stream_id)
+            and (since is None or event.recorded_at >= since)
+            and (trader_id is None or _metadata(event.metadata).trader_id == trader_id)
+        )
+        found = list(islice(passing, limit))
+        if len(found) == limit:
+            return found
+        rest = await super().raw(
+            max(after, self._archive.last_position),
+            limit - len(found),
+            types=types,
+            trader_id=trader_id,
+            stream_id=stream_id,
+            since=since,
+            as_of=as_of,
+        )
+        return [*found, *rest]
+
+    async def history(self, streams: Sequence[StreamId], as_of: AsOf = NOW, version: int | None = None) -> History:
+        """The events of the streams up to a moment, and up to a version if one is given; see the port."""
+        end = await self._end(as_of)
+        found: list[RawEvent] = []
+        for stream_id in streams:
+            found += await self.raw(0, _ALL, stream_id=stream_id, as_of=AsOf(position=end))
+        wanted = (event for event in found if version is None or event.version <= version)
+        recorded = map(self._codec.to_recorded_event, wanted)
+        return History(end, sorted(recorded, key=lambda event: event.position))
+
+    async def _end(self, as_of: AsOf) -> int:
+        """Where the log ended at the moment."""
+        in_database = (await super().history([], as_of)).position
+        if as_of.time is None or in_database > self._archive.last_position:
+            return in_database
+        # Nothing that is only in the database had been recorded by then.
+        return max((event.position for event in self._archived(0, as_of)), default=0)
+
+    def _archived(self, after: int, as_of: AsOf = NOW) -> Iterator[RawEvent]:
+        if after >= self._archive.last_position:
+            return
+        if after != self._read_until:
+            self._events = (event for batch in self._archive.batches(after) for event in batch)
+        for event in self._events:
+            self._read_until = event.position
+            if as_of.position is not None and event.position > as_of.position:
+                return
+            if as_of.time is not None and event.recorded_at > as_of.time:
+                return
+            yield event
