@@ -3046,6 +3046,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
+            /** @description EVENTS_ARCHIVED */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
             /** @description INTERNAL_ERROR, LOG_TAMPERED */
             500: {
                 headers: {
