@@ -11,6 +11,7 @@ from infrastructure.audit.checkpoint import Checkpoint, LogState
 from infrastructure.audit.examination import LogRow
 from infrastructure.audit.merkle import path_of, root_of
 from infrastructure.audit.proof import Proof, prove
+from infrastructure.postgres.archived import archived_until, see_that_positions_are_here
 from infrastructure.postgres.chain import GENESIS, leaf, link
 from infrastructure.postgres.connecting import conninfo
 from infrastructure.postgres.log_rows import edges, rows, rows_of_stream
@@ -48,6 +49,7 @@ class LogTree:
 
         Raises:
             TamperedLogError: what is new in the log is not what was recorded.
+            EventsArchivedError: of what is new to this tree, something is archived.
             psycopg.Error: it cannot be read.
         """
         with self._turn, psycopg.connect(self._conninfo, autocommit=True) as connection:
@@ -68,9 +70,11 @@ class LogTree:
 
         Raises:
             TamperedLogError: the log is not what was recorded, or not the one that the checkpoint is of.
+            EventsArchivedError: the beginning of the log is archived.
             psycopg.Error: it cannot be read.
         """
         with self._turn, psycopg.connect(self._conninfo, autocommit=True) as connection:
+            see_that_positions_are_here(1, archived_until(connection) + 1)
             blocks, tail = self._tree(connection, checkpoint.position, begun)
             items = _items(blocks, tail)
             if root_of(items).hex() != checkpoint.root:
@@ -89,6 +93,7 @@ class LogTree:
     ) -> tuple[Sequence[bytes], Sequence[bytes]]:
         """The roots of the whole blocks in the tree of this size, and the leaves behind them."""
         known, whole = len(self._blocks) * BLOCK, size // BLOCK * BLOCK
+        see_that_positions_are_here(known + 1, archived_until(connection) + 1)
         advanced = begun(max(size - known, 0))
         while known < whole:
             leaves, last_hash = _checked(connection, known, known + BLOCK, self._last_hash)

@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 
 from infrastructure.postgres.archiving import archive, closed_partitions
+from infrastructure.settings import Settings
 from tests.api.clients import Client, World, problem_of
 from tests.api.serving import Served, closed
 from tests.conftest import execute
@@ -21,7 +22,7 @@ def move_to_file(database_url: str, end: int, directory: Path) -> None:
 
 
 async def test_an_order_whose_events_are_archived_is_answered_and_its_events_are_gone(
-    world: World, alice: Client, auditor: Client, served: Served, tmp_path: Path
+    world: World, alice: Client, auditor: Client, served: Served, *, settings: Settings, tmp_path: Path
 ) -> None:
     placed = (await alice.place(price="1")).json()
     assert (await alice.post(f"/api/v1/orders/{placed['id']}/cancel")).status_code == 200
@@ -29,7 +30,7 @@ async def test_an_order_whose_events_are_archived_is_answered_and_its_events_are
     account = await alice.get("/api/v1/account")
     end = await world.engine.store.position()
     assert (await alice.get(f"/api/v1/orders?min_position={end}")).status_code == 200
-    url = str(world.engine.settings.database_url)
+    url = str(settings.database_url)
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT min(position) FROM checkpoints").fetchone() == (end,)
     await asyncio.to_thread(move_to_file, url, end, tmp_path)

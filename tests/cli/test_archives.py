@@ -13,7 +13,7 @@ from infrastructure.postgres import partitions
 from tests.cli.conftest import Run
 from tests.cli.logs import a_short_history, project, record
 from tests.cli.test_events import positions
-from tests.conftest import execute
+from tests.conftest import execute, tamper
 from tests.domain.orders import ORDER_ID
 from tests.infrastructure.postgres.partitioned import let_first_partition_end_at
 from tests.infrastructure.samples import money
@@ -80,7 +80,7 @@ def test_what_is_old_enough_is_archived_and_shown_to_a_person(run: Run, recorded
     young = run("events", "archive", "--older-than", "1", "--to", str(tmp_path))
     assert (young.code, young.out) == (ExitCode.DONE, "")
     assert "nothing to archive" in young.err
-    execute(recorded_at, "UPDATE events SET recorded_at = now() - interval '40 days' WHERE position = 8")
+    tamper(recorded_at, "UPDATE events SET recorded_at = now() - interval '40 days' WHERE position = 8")
     # The hash covers the time, so what was changed is not archived.
     changed = run("events", "archive", "--older-than", "30", "--to", str(tmp_path))
     assert changed.code == ExitCode.FAILED

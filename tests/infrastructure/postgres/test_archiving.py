@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from application.ports import AsOf, EventsArchivedError
 from application.sequencer import Sequencer
@@ -18,6 +19,7 @@ from domain.events import RecordedEvent, account_stream, order_stream
 from domain.values import FillId, Money
 from infrastructure import state_codec
 from infrastructure.archives.files import Archive, ArchiveError, write
+from infrastructure.audit.checkpoint import LogState, sign
 from infrastructure.postgres import archiving, arrays, event_store
 from infrastructure.postgres.archived import archived_until
 from infrastructure.postgres.archiving import ArchivingError, archive, closed_partitions, older_than, restore
@@ -25,11 +27,12 @@ from infrastructure.postgres.chain import GENESIS
 from infrastructure.postgres.event_store import PostgresEventStore
 from infrastructure.postgres.log_rows import examine
 from infrastructure.postgres.log_state import log_state
+from infrastructure.postgres.log_tree import LogTree
 from infrastructure.postgres.past import past_of
 from infrastructure.postgres.snapshots import folded, keep_snapshots, save
 from projections.positions import POSITIONS
 from tests.application.world import trading_on
-from tests.conftest import execute
+from tests.conftest import execute, tamper
 from tests.domain.orders import ALICE, ORDER_ID
 from tests.infrastructure.archives.test_files import chained
 from tests.infrastructure.postgres.partitioned import first, partitions_of, take, three_partitions, unseen
@@ -37,6 +40,9 @@ from tests.infrastructure.postgres.pools import pool_of
 from tests.projections.histories import BOB
 
 ORDER = order_stream(ORDER_ID)
+CHECKPOINT = sign(
+    LogState(14, GENESIS, GENESIS, None), datetime(2026, 11, 25, tzinfo=UTC), Ed25519PrivateKey.generate()
+)
 CALLER = Caller("venue", "report", "report")
 
 
@@ -163,7 +169,7 @@ async def test_a_long_stream_whose_beginning_is_away_does_not_keep_others_from_t
     assert log
     await take(database_url, tmp_path)
     execute(database_url, "DELETE FROM snapshots")
-    execute(database_url, "UPDATE events SET version = 200 WHERE position = 9")
+    tamper(database_url, "UPDATE events SET version = 200 WHERE position = 9")
     async with pool_of(database_url) as pool:
         await keep_snapshots(pool)
     assert "archived" in caplog.text
@@ -193,12 +199,14 @@ async def test_the_log_is_verified_over_files_and_database(
     before, _ = examine(database_url)
     await take(database_url, tmp_path)
     await take(database_url, tmp_path)
-    with pytest.raises(EventsArchivedError, match="positions 1 to 12"):
-        examine(database_url)
+    tree = LogTree(database_url)
+    for ask in (lambda: examine(database_url), tree.state, lambda: tree.prove(ORDER_ID, CHECKPOINT)):
+        with pytest.raises(EventsArchivedError, match="positions 1 to 12"):
+            ask()
     after, difference = examine(database_url, archive=Archive(tmp_path))
     assert (after, difference) == (before, None)
     assert log_state(database_url, Archive(tmp_path)) == before
-    execute(database_url, "DELETE FROM events WHERE position = 13")
+    tamper(database_url, "DELETE FROM events WHERE position = 13")
     _, difference = examine(database_url, archive=Archive(tmp_path))
     assert difference is not None
     assert difference.position == 13
@@ -284,10 +292,10 @@ async def test_a_log_that_was_changed_is_not_archived(
     database_url: str, log: list[RecordedEvent], tmp_path: Path
 ) -> None:
     assert log
-    execute(database_url, "UPDATE events SET data = '{}' WHERE position = 4")
+    tamper(database_url, "UPDATE events SET data = '{}' WHERE position = 4")
     with pytest.raises(ArchiveError, match="position 4 the hash chain breaks"):
         await take(database_url, tmp_path)
-    execute(database_url, "DELETE FROM events WHERE position = 8")
+    tamper(database_url, "DELETE FROM events WHERE position = 8")
     assert [each.last_position for each in closed_partitions(database_url)] == [12]
 
 

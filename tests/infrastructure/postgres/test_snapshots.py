@@ -164,3 +164,13 @@ async def test_an_event_of_another_kind_is_a_broken_history_also_behind_a_snapsh
     await store.append([Transaction({ALICE: EVERY}, [sent(ALICE, EVERY + 1)])], 0)
     with pytest.raises(Exception, match="in an account's stream"):
         await loaded(store, ALICE)
+
+
+async def test_the_engine_keeps_snapshots_in_its_own_role(store: PostgresEventStore, database_url: str) -> None:
+    await deposit(store, ALICE, EVERY)
+    async with pool_of(database_url) as pool, pool.connection() as connection:
+        await connection.execute("SET ROLE orderlog_app")
+        await save(connection, {ALICE: await folded(connection, ALICE)})
+        await connection.execute("SELECT extend_events(10000001, 10)")
+        await connection.execute("RESET ROLE")
+    assert kept(database_url) == [(ALICE, EVERY)]
