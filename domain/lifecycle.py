@@ -16,6 +16,10 @@ class Status(StrEnum):
     REJECTED = "REJECTED"
     EXPIRED = "EXPIRED"
 
+    __hash__ = (
+        str.__hash__
+    )  # as texts are equal, and without a frame of Python: every fold asks whether an order is over
+
 
 class Flag(StrEnum):
     """What is odd about an order."""

@@ -41,6 +41,8 @@ class Fault(Enum):
     WORKER_CRASH = auto()  # at one of its calls to the outside, before or after it
     API_CRASH = auto()
 
+    __hash__ = object.__hash__  # there is one of each, and asking for faults is most of what happens
+
 
 _HIGHEST = {
     Fault.WORKER_CRASH: 0.01,

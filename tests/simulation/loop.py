@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context, copy_context
+from functools import partial
 from heapq import heappop, heappush
 from typing import Any, Protocol, TypeVar
 
@@ -47,15 +48,15 @@ class NumberedTask(asyncio.Task[Any]):
 class Handle:
     """Something that is to be called, unless it is cancelled before. ``when``: the time for it, if it has one."""
 
-    __slots__ = ("_arguments", "_callback", "_context", "_when", "is_cancelled")
+    __slots__ = ("_when", "arguments", "callback", "context", "is_cancelled")
 
     def __init__(
         self, when: float, callback: Callable[..., object], arguments: tuple[Any, ...], context: Context | None
     ) -> None:
         self._when = when
-        self._callback = callback
-        self._arguments = arguments
-        self._context = context or copy_context()
+        self.callback = callback
+        self.arguments = arguments
+        self.context = context or copy_context()
         self.is_cancelled = False
 
     def when(self) -> float:
@@ -70,10 +71,6 @@ class Handle:
         """Whether it is not to be called."""
         return self.is_cancelled
 
-    def call(self) -> None:
-        """Call it."""
-        self._context.run(self._callback, *self._arguments)
-
 
 class VirtualLoop(asyncio.BaseEventLoop):
     """A loop without files and without waiting. Its time begins at 0, in seconds.
@@ -85,11 +82,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._virtual_seconds = 0.0
         self._rounds_at_once = 0
+        self.create_future = partial(asyncio.Future, loop=self)  # type: ignore[method-assign] # the same, and no frame
         self._numbers = itertools.count()
         self._due: deque[Handle] = deque()
         self._timers: list[tuple[float, int, Handle]] = []
         self.owner_in: Callable[[Context | None], Owner | None] | None = None
         self.set_task_factory(_numbered)
+
+    # Every future asks for this one; `bool` says False without a frame of Python.
+    get_debug = staticmethod(bool)
 
     def time(self) -> float:
         """Seconds since the simulation began."""
@@ -144,16 +145,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
             due.append(heappop(timers)[2])
         for _ in range(len(due)):
             handle = due.popleft()
-            if not handle.is_cancelled:
-                self._call(handle)
-
-    def _call(self, handle: Handle) -> None:
-        try:
-            handle.call()
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as error:  # noqa: BLE001 - as every loop does
-            self.call_exception_handler({"message": "a callback failed", "exception": error})
+            if handle.is_cancelled:
+                continue
+            try:
+                handle.context.run(handle.callback, *handle.arguments)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001 - as every loop does
+                self.call_exception_handler({"message": "a callback failed", "exception": error})
 
 
 def _numbered(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> NumberedTask:
