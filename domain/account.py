@@ -47,6 +47,9 @@ class Holding(NamedTuple):
         return Quantity(self.quantity - self.working_sells)
 
 
+_NO_HOLDING = Holding()
+
+
 class Account(NamedTuple):
     """An account as its events leave it. Money in dollars; ``reserved`` is the part of ``cash`` held for buys.
 
@@ -67,7 +70,7 @@ class Account(NamedTuple):
 
     def holding(self, symbol: Symbol) -> Holding:
         """What is held of the symbol, nothing if it never was."""
-        return self.holdings.get(symbol, Holding())
+        return self.holdings.get(symbol, _NO_HOLDING)
 
 
 def decide(account: Account, request: AccountRequest) -> list[AccountEvent]:

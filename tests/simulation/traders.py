@@ -12,7 +12,7 @@ from api.fan_out import Stream
 from application.ports import StoreUnavailableError
 from application.sequencer import SequencerBusyError
 from application.trading import Caller, OrderRequest, Placed, Trading
-from domain.commands import AccountRequest, CancelOrder, Deposit, ReplaceOrder, Withdraw
+from domain.commands import CancelOrder, Deposit, ReplaceOrder, Withdraw
 from domain.refusals import IdempotencyKeyReused, OrderChanged, OrderNotFound, Refusal
 from domain.values import ZERO, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId
 from infrastructure.exchanges.paper.exchange import Exchange
@@ -179,7 +179,7 @@ class Trader:
         except Refusal:
             pass
 
-    async def _move_cash(self, request: AccountRequest) -> None:
+    async def _move_cash(self, request: Deposit | Withdraw) -> None:
         caller = self._caller()
         key = f"key-{self._requests}"
         amount = request.amount if isinstance(request, Deposit) else -request.amount
