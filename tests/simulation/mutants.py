@@ -18,10 +18,12 @@ from application.replacing import Replacer
 from application.sending import Sender, _Attempt
 from application.units_of_work import Change, Place
 from application.venue import VenueOrder, VenueReport
+from application.watching import OpenOrders
 from domain import account, deciding, desk, executions, exits
 from domain.account import Account
 from domain.commands import OrderCommand, OrderReport, RecordAcceptance, RecordCancellation, RecordFill, RecordRejection
 from domain.events import OrderAccepted, OrderEvent, OrderFilled, RecordedEvent
+from domain.halts import Halts
 from domain.lifecycle import Status
 from domain.order import Order
 from domain.validation import OrderValidator, ValidationResult
@@ -250,6 +252,14 @@ def protects_half_of_what_was_filled(patch: Patch) -> None:
         return usual(order, replace(event, quantity=Quantity(event.quantity / 2)), *more)
 
     patch.setattr(exits, "_protect", protect)
+
+
+def trades_on_while_trading_is_halted(patch: Patch) -> None:
+    patch.setattr(Halts, "refuse", lambda *_: None)
+
+
+def forgets_what_a_halt_is_to_cancel(patch: Patch) -> None:
+    patch.setattr(OpenOrders, "ids", lambda _: ())
 
 
 # ── What is told ─────────────────────────────────────────────────────────────────────────────────────────────────────

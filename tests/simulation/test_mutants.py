@@ -3,6 +3,7 @@
 import pytest
 
 from tests.simulation import checks_of_books as books
+from tests.simulation import checks_of_halts as halts
 from tests.simulation import checks_of_log as log
 from tests.simulation import checks_of_requests as requests
 from tests.simulation import mutants
@@ -32,6 +33,8 @@ CAUGHT: tuple[tuple[Mutant, Check], ...] = (
     (mutants.keeps_what_is_held_for_orders_that_are_over, books.money_conserves),
     (mutants.lets_everybody_spend, books.no_decision_spends_what_is_not_there),
     (mutants.lets_replacements_sell_what_is_not_there, books.no_decision_spends_what_is_not_there),
+    (mutants.trades_on_while_trading_is_halted, halts.a_halt_holds_from_its_commit_on),
+    (mutants.forgets_what_a_halt_is_to_cancel, halts.what_a_halt_is_to_cancel_is_cancelled),
     (mutants.forgets_what_a_decision_did_to_the_account, log.what_is_remembered_is_what_happened),
     (mutants.forgets_exits, books.what_is_filled_is_protected_once),
     (mutants.places_exits_later, books.what_is_filled_is_protected_once),
