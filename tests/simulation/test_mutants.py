@@ -12,7 +12,7 @@ from tests.simulation.mutants import Mutant
 from tests.simulation.simulation import simulate
 
 _ORDERS = 60
-_SEEDS_MAX = 40
+_SEEDS_MAX = 100
 
 CAUGHT: tuple[tuple[Mutant, Check], ...] = (
     (mutants.resends_without_asking, requests.nothing_is_sent_again_without_asking),
