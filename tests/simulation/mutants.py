@@ -188,7 +188,9 @@ def lets_a_late_acknowledgement_reopen_an_order(patch: Patch) -> None:
 
 def keeps_what_is_held_for_orders_that_are_over(patch: Patch) -> None:
     usual = account._adjusted
-    patch.setattr(account, "_adjusted", lambda before, after: [] if after.is_over else usual(before, after))
+    patch.setattr(
+        account, "_adjusted", lambda before, after, *more: [] if after.is_over else usual(before, after, *more)
+    )
 
 
 def lets_everybody_spend(patch: Patch) -> None:
