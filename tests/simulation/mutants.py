@@ -219,8 +219,8 @@ def forgets_what_a_decision_did_to_the_account(patch: Patch) -> None:
     """It is recorded, and what the sequencer keeps is the account as it was before."""
     usual = desk.decide
 
-    def decide(order: Order | None, account: Account, *more: Any) -> desk.Decision:
-        return replace(usual(order, account, *more), account=account)
+    def decide(order: Order | None, account: Account, *more: Any, **named: Any) -> desk.Decision:
+        return replace(usual(order, account, *more, **named), account=account)
 
     patch.setattr(desk, "decide", decide)
 
@@ -328,7 +328,5 @@ def looks_at_keys_last(patch: Patch) -> None:
 
 
 def ignores_conditions(patch: Patch) -> None:
-    def change(*what: Any, **_: Any) -> Change:
-        return Change(*what)
-
-    patch.setattr(trading, "Change", change)
+    usual = Change.decide
+    patch.setattr(Change, "decide", lambda self, *more: usual(replace(self, at_versions=None), *more))
