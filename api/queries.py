@@ -13,6 +13,8 @@ from api.views import (
     fill_view,
     order_row_view,
     price_text,
+    rules_view,
+    time_text,
 )
 from application.ports import NOW, AsOf
 from application.snapshots import Snapshot
@@ -112,6 +114,8 @@ async def list_instruments(call: Call) -> Answer:
             "tradable": instrument.tradable,
             "fractionable": instrument.fractionable,
             "reference_price": price_text(instrument.reference_price),
+            "price_at": instrument.price_at and time_text(instrument.price_at),
+            **rules_view(instrument.rules),
         }
         for instrument in call.engine.instruments.all()
     ]

@@ -444,13 +444,24 @@ class PublicKeyView(Told):
 
 
 class InstrumentView(Told):
-    """A symbol that the venue trades."""
+    """A symbol that the venue trades, and what orders in it must fit; null where anything does.
+
+    Prices are multiples of `tick_size`, those below a dollar of `tick_size_below_dollar`; quantities are multiples of
+    `lot_size`. `fractional_day_only`: no whole number of units is taken in a DAY order without exits only.
+    """
 
     symbol: str
     name: str
     tradable: bool
     fractionable: bool
     reference_price: MoneyText | None
+    price_at: TimeText | None
+    tick_size: MoneyText | None
+    tick_size_below_dollar: MoneyText | None
+    lot_size: QuantityText | None
+    min_quantity: QuantityText | None
+    max_quantity: QuantityText | None
+    fractional_day_only: bool
 
 
 class InstrumentsPage(Told):

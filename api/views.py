@@ -8,6 +8,7 @@ from typing import Any, cast
 from application.snapshots import Snapshot
 from domain.account import Account
 from domain.events import RecordedEvent, TradingHalted
+from domain.instruments import SymbolRules
 from domain.limits import NAMES
 from domain.order import Fill, Order
 from domain.validation import OrderValidator
@@ -185,4 +186,20 @@ def halt_view(recorded: RecordedEvent, *, is_cancel_requested: bool) -> View:
         "cancel_open": event.cancel_open,
         "cancel_requested": event.cancel_open and is_cancel_requested,
         "position": recorded.position,
+    }
+
+
+def rules_view(rules: SymbolRules) -> View:
+    """What orders in a symbol must fit; null where anything does."""
+    lot, least, most = (
+        None if size is None else quantity_text(size)
+        for size in (rules.lot_size, rules.min_quantity, rules.max_quantity)
+    )
+    return {
+        "tick_size": price_text(rules.tick_size),
+        "tick_size_below_dollar": price_text(rules.tick_size_below_dollar),
+        "lot_size": lot,
+        "min_quantity": least,
+        "max_quantity": most,
+        "fractional_day_only": rules.fractional_day_only,
     }

@@ -36,6 +36,7 @@ from domain.events import (
 )
 from domain.exits import concerned
 from domain.halts import Halts
+from domain.instruments import ANYTHING
 from domain.order import Order
 from domain.position import Position, positions_of
 from domain.validation import OrderValidator
@@ -160,6 +161,7 @@ class Trading:
             reference_price=instrument.reference_price if instrument else None,
             reference_price_at=instrument.price_at if instrument else None,
             asked_at=self.clock.now(),
+            rules=instrument.rules if instrument else ANYTHING,
         )
         keys = tuple(
             Key(trader_id, kind, value)

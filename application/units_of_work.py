@@ -24,6 +24,7 @@ from domain.events import (
     venue_stream,
 )
 from domain.halts import NOTHING_HALTED, Halts
+from domain.instruments import ANYTHING
 from domain.order import Order
 from domain.refusals import IdempotencyKeyReused, InvalidSymbol, OrderChanged, OrderNotFound
 from domain.validation import OrderValidator
@@ -67,7 +68,8 @@ class Place:
 class Change:
     """A request or a report about an order; ``others`` are the orders that it may touch besides.
 
-    A request for other terms is judged by the reference prices of ``instruments`` as they are ``asked_at`` that time.
+    A request for other terms is judged by the reference prices and rules of ``instruments`` as they are ``asked_at`` that
+    time.
     """
 
     metadata: Metadata
@@ -101,7 +103,10 @@ class Change:
         if isinstance(command, ReplaceOrder):
             instrument = self.instruments.get(order.terms.symbol)
             price, price_at = (instrument.reference_price, instrument.price_at) if instrument else (None, None)
-            command = replace(command, asked_at=self.asked_at, reference_price=price, reference_price_at=price_at)
+            rules = instrument.rules if instrument else ANYTHING
+            command = replace(
+                command, asked_at=self.asked_at, reference_price=price, reference_price_at=price_at, rules=rules
+            )
         return _desk_plan(streams, self.streams, command, self.validator, others)
 
 

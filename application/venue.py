@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from domain.instruments import ANYTHING, SymbolRules
 from domain.values import FillId, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce
 
 
@@ -164,7 +165,10 @@ class VenueBusyError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
-    """A symbol the venue trades. ``reference_price`` is its last price and ``price_at`` the time of it, when known."""
+    """A symbol the venue trades, and what orders in it must fit.
+
+    ``reference_price`` is its last price and ``price_at`` the time of it, when known.
+    """
 
     symbol: Symbol
     name: str
@@ -172,6 +176,7 @@ class Instrument:
     fractionable: bool
     reference_price: Price | None
     price_at: datetime | None
+    rules: SymbolRules = ANYTHING
 
 
 class Venue(Protocol):
@@ -229,5 +234,5 @@ class Venue(Protocol):
         ...
 
     async def instruments(self) -> Sequence[Instrument]:
-        """What the venue trades, with reference prices."""
+        """What the venue trades, with reference prices and the rules of each."""
         ...

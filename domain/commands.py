@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from domain.instruments import ANYTHING, SymbolRules
 from domain.lifecycle import Status
 from domain.values import FillId, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId
 
@@ -20,7 +21,7 @@ class PlaceOrder:
     """A new order. ``reference_price`` is the market's price at this moment, None when nobody knows one.
 
     ``asked_at`` is now, and ``reference_price_at`` the time of that price where it is known. Exits, which nobody asks
-    for, have neither.
+    for, have neither. ``rules`` are those of the symbol.
     Only exits have a ``parent_order_id``, the order whose fill they protect, and an ``oco_order_id``, the other exit.
     """
 
@@ -41,6 +42,7 @@ class PlaceOrder:
     asked_at: datetime | None = None
     parent_order_id: OrderId | None = None
     oco_order_id: OrderId | None = None
+    rules: SymbolRules = ANYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class CancelOrder:
 class ReplaceOrder:
     """Go on with other terms; what is None stays as it is. ``quantity`` is the new total, fills included.
 
-    The last three fields are those of ``PlaceOrder``.
+    The last four fields are those of ``PlaceOrder``.
     """
 
     quantity: Quantity | None = None
@@ -63,6 +65,7 @@ class ReplaceOrder:
     reference_price: Price | None = None
     reference_price_at: datetime | None = None
     asked_at: datetime | None = None
+    rules: SymbolRules = ANYTHING
 
 
 @dataclass(frozen=True, slots=True)

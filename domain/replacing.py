@@ -9,7 +9,7 @@ from domain.lifecycle import FINAL, Flag, Kind, Status, after, works_on
 from domain.order import Order, Replacement, Terms, without
 from domain.pricing import LIMITED, STOPPED, limit_of
 from domain.refusals import InvalidPrice, InvalidQuantity, OrderNotReplaceable
-from domain.values import ZERO, OrderType, Price, Quantity, Side, tidy
+from domain.values import ZERO, OrderType, Price, Quantity, Side, TimeInForce, tidy
 
 _TOO_LATE = "the order was filled first"
 
@@ -22,8 +22,9 @@ def request_replacement(order: Order, request: ReplaceOrder) -> list[OrderEvent]
 
     Raises:
         OrderNotReplaceable: it is over, or about to be cancelled.
-        InvalidQuantity: the new total is filled already, or the quantity of an exit is not its trader's to choose.
-        InvalidPrice: orders of this type have no such price.
+        InvalidQuantity: the new total is filled already, or nothing the venue takes, or the quantity of an exit, which
+            is not its trader's to choose.
+        InvalidPrice: orders of this type have no such price, or it is not on the symbol's tick.
     """
     if order.is_over or order.status is Status.PENDING_CANCEL:
         raise OrderNotReplaceable(status=order.status)
@@ -142,6 +143,11 @@ def _check(order: Order, request: ReplaceOrder) -> None:
         raise InvalidPrice("price", problem=f"has no meaning for a {terms.order_type} order")
     if request.stop_price is not None and terms.order_type not in STOPPED:
         raise InvalidPrice("stop_price", problem=f"has no meaning for a {terms.order_type} order")
+    is_protected = terms.stop_loss is not None or terms.take_profit is not None
+    is_plain_day = terms.time_in_force is TimeInForce.DAY and not is_protected
+    request.rules.check_quantity(request.quantity, is_plain_day=is_plain_day)
+    request.rules.check_price("price", request.price)
+    request.rules.check_price("stop_price", request.stop_price)
 
 
 def _reserve_price(order: Order, price: Price | None, stop_price: Price | None) -> Price | None:

@@ -11,7 +11,18 @@ from domain.order import Order
 from domain.pricing import LIMITED, STOPPED
 from domain.refusals import InsufficientFunds, InsufficientPosition, InvalidPrice, InvalidRequest, Refusal
 from domain.risk import Controls, notional_of
-from domain.values import Money, Price, Quantity, Side, Symbol, dollars, parse_price, parse_quantity, tidy
+from domain.values import (
+    Money,
+    Price,
+    Quantity,
+    Side,
+    Symbol,
+    TimeInForce,
+    dollars,
+    parse_price,
+    parse_quantity,
+    tidy,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +121,15 @@ def _check_terms(order: PlaceOrder) -> None:
     if not stopped and order.stop_price is not None:
         raise InvalidPrice("stop_price", problem=f"has no meaning for a {kind} order")
     _check_exits(order, order.price or order.stop_price or order.reference_price)
+    _check_rules(order)
+
+
+def _check_rules(order: PlaceOrder) -> None:
+    is_protected = order.stop_loss is not None or order.take_profit is not None
+    is_plain_day = order.time_in_force is TimeInForce.DAY and not is_protected
+    order.rules.check_quantity(order.quantity, is_plain_day=is_plain_day)
+    for name in ("price", "stop_price", "stop_loss", "take_profit"):
+        order.rules.check_price(name, getattr(order, name))
 
 
 def _check_exits(order: PlaceOrder, entry: Price | None) -> None:

@@ -313,7 +313,13 @@ CREATE TABLE public.instruments (
     fractionable boolean NOT NULL,
     reference_price numeric,
     price_at timestamp with time zone,
-    refreshed_at timestamp with time zone NOT NULL
+    refreshed_at timestamp with time zone NOT NULL,
+    tick_size numeric,
+    tick_size_below_dollar numeric,
+    lot_size numeric,
+    min_quantity numeric,
+    max_quantity numeric,
+    fractional_day_only boolean DEFAULT false NOT NULL
 )
 WITH (fillfactor='50');
 

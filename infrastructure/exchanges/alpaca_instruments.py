@@ -21,8 +21,9 @@ from application.venue import (
     VenueRefusedError,
     VenueUnreachableError,
 )
-from domain.refusals import InvalidPrice, InvalidSymbol
-from domain.values import Price, Symbol, parse_price, parse_symbol
+from domain.instruments import SymbolRules, us_equity
+from domain.refusals import InvalidPrice, InvalidQuantity, InvalidSymbol
+from domain.values import Price, Symbol, parse_price, parse_quantity, parse_symbol
 from infrastructure.exchanges.alpaca_http import AlpacaHttp
 from infrastructure.exchanges.alpaca_reading import Moment, UnreadableError, decoded, raw_text, utc
 
@@ -41,6 +42,9 @@ class _Asset(msgspec.Struct):
     name: str | None = None
     tradable: bool | None = None
     fractionable: bool | None = None
+    min_order_size: Decimal | None = None
+    min_trade_increment: Decimal | None = None
+    price_increment: Decimal | None = None
 
 
 class _Trade(msgspec.Struct):
@@ -79,7 +83,8 @@ def _asset(raw: msgspec.Raw, asset_class: str) -> Instrument | None:
     try:
         asset = decoded(raw, _Asset)
         symbol = parse_symbol(asset.symbol)
-    except (UnreadableError, InvalidSymbol):
+        rules = _rules(asset, asset_class)
+    except (UnreadableError, InvalidSymbol, InvalidPrice, InvalidQuantity):
         log.debug("venue_asset_left_out", raw=raw_text(raw))
         return None
     if asset.asset_class not in {None, asset_class}:
@@ -91,6 +96,24 @@ def _asset(raw: msgspec.Raw, asset_class: str) -> Instrument | None:
         fractionable=bool(asset.fractionable),
         reference_price=None,
         price_at=None,
+        rules=rules,
+    )
+
+
+def _rules(asset: _Asset, asset_class: str) -> SymbolRules:
+    """What Alpaca takes orders for: it says the increments of crypto, and those of stocks are the law's.
+
+    Raises:
+        InvalidPrice, InvalidQuantity: an increment is none.
+    """
+    if asset_class != "crypto":
+        return us_equity(fractionable=bool(asset.fractionable))
+    tick = None if asset.price_increment is None else parse_price(asset.price_increment, "price_increment")
+    return SymbolRules(
+        tick_size=tick,
+        tick_size_below_dollar=tick,
+        lot_size=None if asset.min_trade_increment is None else parse_quantity(asset.min_trade_increment),
+        min_quantity=None if asset.min_order_size is None else parse_quantity(asset.min_order_size),
     )
 
 

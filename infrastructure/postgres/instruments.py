@@ -10,6 +10,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from application.venue import Instrument
+from domain.instruments import SymbolRules
 from domain.values import Symbol
 from infrastructure.postgres.patience import Pool
 from infrastructure.postgres.rows import array
@@ -26,18 +27,31 @@ _DELETE = "DELETE FROM instruments WHERE symbol <> ALL (%s::text[])"
 
 # Rows that say the same again are left alone, so that refreshed_at is when something last changed.
 _SAVE = """
-INSERT INTO instruments AS known (symbol, name, tradable, fractionable, reference_price, price_at, refreshed_at)
-SELECT *, clock_timestamp() FROM unnest(%s::text[], %s::text[], %s::boolean[], %s::boolean[], %s::numeric[], %s::timestamptz[])
+INSERT INTO instruments AS known (symbol, name, tradable, fractionable, reference_price, price_at,
+    tick_size, tick_size_below_dollar, lot_size, min_quantity, max_quantity, fractional_day_only, refreshed_at)
+SELECT *, clock_timestamp() FROM unnest(
+    %s::text[], %s::text[], %s::boolean[], %s::boolean[], %s::numeric[], %s::timestamptz[],
+    %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::numeric[], %s::boolean[])
 ON CONFLICT (symbol) DO UPDATE SET
     name = excluded.name, tradable = excluded.tradable, fractionable = excluded.fractionable,
-    reference_price = excluded.reference_price, price_at = excluded.price_at, refreshed_at = excluded.refreshed_at
-WHERE (known.name, known.tradable, known.fractionable, known.reference_price, known.price_at)
-    IS DISTINCT FROM (excluded.name, excluded.tradable, excluded.fractionable, excluded.reference_price, excluded.price_at)
+    reference_price = excluded.reference_price, price_at = excluded.price_at,
+    tick_size = excluded.tick_size, tick_size_below_dollar = excluded.tick_size_below_dollar,
+    lot_size = excluded.lot_size, min_quantity = excluded.min_quantity, max_quantity = excluded.max_quantity,
+    fractional_day_only = excluded.fractional_day_only, refreshed_at = excluded.refreshed_at
+WHERE (known.name, known.tradable, known.fractionable, known.reference_price, known.price_at, known.tick_size,
+        known.tick_size_below_dollar, known.lot_size, known.min_quantity, known.max_quantity, known.fractional_day_only)
+    IS DISTINCT FROM (excluded.name, excluded.tradable, excluded.fractionable, excluded.reference_price,
+        excluded.price_at, excluded.tick_size, excluded.tick_size_below_dollar, excluded.lot_size,
+        excluded.min_quantity, excluded.max_quantity, excluded.fractional_day_only)
 """
 
 _STATE = "SELECT count(*), max(refreshed_at) FROM instruments"
 
-_ALL = "SELECT symbol, name, tradable, fractionable, reference_price, price_at FROM instruments ORDER BY symbol"
+_ALL = """
+SELECT symbol, name, tradable, fractionable, reference_price, price_at,
+    tick_size, tick_size_below_dollar, lot_size, min_quantity, max_quantity, fractional_day_only
+FROM instruments ORDER BY symbol
+"""
 
 
 async def save_instruments(pool: Pool, instruments: Sequence[Instrument]) -> None:
@@ -56,6 +70,12 @@ async def save_instruments(pool: Pool, instruments: Sequence[Instrument]) -> Non
         array([each.fractionable for each in instruments], "boolean"),
         array([each.reference_price for each in instruments], "numeric"),
         array([each.price_at for each in instruments], "timestamptz"),
+        array([each.rules.tick_size for each in instruments], "numeric"),
+        array([each.rules.tick_size_below_dollar for each in instruments], "numeric"),
+        array([each.rules.lot_size for each in instruments], "numeric"),
+        array([each.rules.min_quantity for each in instruments], "numeric"),
+        array([each.rules.max_quantity for each in instruments], "numeric"),
+        array([each.rules.fractional_day_only for each in instruments], "boolean"),
     ]
     async with pool.connection() as connection, connection.pipeline(), connection.transaction():
         await connection.execute(_LOCK)
@@ -122,7 +142,9 @@ class CachedInstruments:
 
 
 def _instrument(row: TupleRow) -> Instrument:
-    symbol, name, tradable, fractionable, reference_price, price_at = row
+    symbol, name, tradable, fractionable, reference_price, price_at, tick, below_dollar, lot, least, most, day_only = (
+        row
+    )
     return Instrument(
         symbol=symbol,
         name=name,
@@ -130,4 +152,12 @@ def _instrument(row: TupleRow) -> Instrument:
         fractionable=fractionable,
         reference_price=reference_price,
         price_at=price_at and price_at.astimezone(UTC),
+        rules=SymbolRules(
+            tick_size=tick,
+            tick_size_below_dollar=below_dollar,
+            lot_size=lot,
+            min_quantity=least,
+            max_quantity=most,
+            fractional_day_only=day_only,
+        ),
     )

@@ -2,18 +2,21 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from application.venue import (
     Sought,
     Venue,
+    VenueLeg,
     VenueOutcomeUnknownError,
     VenueRefusedError,
     VenueReport,
     VenueUnreachableError,
 )
-from domain.values import OrderId, OrderType, Price, Quantity, Symbol, TimeInForce
+from domain.instruments import SymbolRules
+from domain.values import OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce
 from tests.contracts.venues import (
     RESTING,
     NewOrder,
@@ -148,7 +151,56 @@ async def test_what_trades_is_listed_once_with_a_price(venue: Venue) -> None:
     symbols = [one.symbol for one in listed]
     assert {"AAPL", "MSFT", "SPY", "TSLA", "GOOG", "BTC/USD"} <= set(symbols)
     assert len(set(symbols)) == len(symbols)
-    assert all(one.tradable and one.reference_price is not None and one.price_at is not None for one in listed)
+    priced = [one.symbol for one in listed if one.reference_price is not None and one.price_at is not None]
+    assert priced == [one.symbol for one in listed if one.tradable]
+    assert len(priced) < len(listed), "one is listed that trades no more"
+
+
+def resting_on_grid(rules: SymbolRules) -> dict[str, object]:
+    """Terms on the grid of the symbol, far from its price."""
+    price, lot, least = rules.tick_size or Decimal(1), rules.lot_size or Decimal(1), rules.min_quantity or Decimal(1)
+    day_only = rules.fractional_day_only
+    return {
+        "order_type": OrderType.LIMIT,
+        "price": Price(price * 150),
+        "quantity": Quantity(least + lot),
+        "time_in_force": TimeInForce.DAY if day_only else TimeInForce.GTC,
+    }
+
+
+@pytest.mark.parametrize("symbol", ["AAPL", "BRK.A", "BTC/USD", "ETH/USD"])
+async def test_what_fits_the_rules_of_a_symbol_the_venue_takes_and_what_does_not_it_refuses(
+    venue: Venue, new_order: NewOrder, symbol: str
+) -> None:
+    (rules,) = [one.rules for one in await venue.instruments() if one.symbol == symbol]
+    on_grid = resting_on_grid(rules) | {"symbol": Symbol(symbol)}
+    price, quantity = Price(cast("Price", on_grid["price"])), Quantity(cast("Quantity", on_grid["quantity"]))
+    [accepted] = await venue.submit(new_order(**on_grid))
+    assert accepted.status == "accepted"
+
+    off_grid: list[dict[str, object]] = []
+    if rules.tick_size is not None and rules.tick_size > Decimal("1E-9"):
+        off_grid.append({"price": Price(price + rules.tick_size / 2)})
+    if rules.tick_size_below_dollar == Decimal("0.0001"):
+        off_grid.append({"price": Price(Decimal("0.00015"))})
+        await venue.submit(new_order(**on_grid | {"price": Price(Decimal("0.0001"))}))
+    if rules.lot_size is not None and rules.lot_size > Decimal("1E-9"):
+        off_grid.append({"quantity": Quantity(quantity + rules.lot_size / 2)})
+        off_grid.append({"quantity": Quantity(cast("Quantity", rules.min_quantity) - rules.lot_size / 2)})
+    if rules.fractional_day_only:
+        off_grid += [{"time_in_force": lifetime} for lifetime in TimeInForce if lifetime is not TimeInForce.DAY]
+        leg = VenueLeg(OrderId(f"leg of {symbol}"), Price(price / 2))
+        off_grid.append({"leg": leg, "side": Side.SELL})
+    for terms in off_grid:
+        with pytest.raises(VenueRefusedError):
+            await venue.submit(new_order(**on_grid | terms))
+    assert (len(off_grid) > 0) is (symbol != "BTC/USD"), "its grid is as fine as ours"
+
+
+async def test_what_is_listed_and_not_tradable_is_not_traded(venue: Venue, new_order: NewOrder) -> None:
+    (symbol,) = [one.symbol for one in await venue.instruments() if not one.tradable]
+    with pytest.raises(VenueRefusedError, match="is not tradable"):
+        await venue.submit(new_order(symbol=symbol))
 
 
 async def test_a_venue_that_was_killed_tells_the_same_afterwards(tmp_path: Path, new_order: NewOrder) -> None:

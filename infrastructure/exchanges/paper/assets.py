@@ -10,6 +10,7 @@ from infrastructure.exchanges.paper.amounts import DECIMALS_MAX
 _CENT = Decimal("0.01")
 _HUNDREDTH_OF_A_CENT = Decimal("0.0001")
 _DOLLAR = Decimal(1)
+_FINEST = Decimal(1).scaleb(-DECIMALS_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,11 @@ class Asset:
         exchange: The listing exchange, as Alpaca writes it.
         opening_price: The reference price of a venue that has never traded, in US dollars.
         house_quantity: What the house offers at its best price; each level behind it offers as much more.
+        fractionable: Whether parts of it are traded.
+        price_increment: Of a coin: prices are multiples of it. Those of stocks are the law's.
+        min_trade_increment: Of a coin: quantities are multiples of it.
+        min_order_size: Of a coin: no order is smaller.
+        tradable: Whether orders are taken; an asset that is not stays listed.
     """
 
     id: str
@@ -33,17 +39,25 @@ class Asset:
     exchange: str
     opening_price: Decimal
     house_quantity: Decimal
+    fractionable: bool = True
+    price_increment: Decimal = _FINEST
+    min_trade_increment: Decimal = _FINEST
+    min_order_size: Decimal = _FINEST
+    tradable: bool = True
 
     @property
     def joined_symbol(self) -> str:
         """The symbol without its slash, which is how positions in crypto are named."""
         return self.symbol.replace("/", "")
 
-    def price_decimals(self, price: Decimal) -> int:
-        """How many decimals a price of this size may have."""
-        if self.asset_class == "crypto":
-            return DECIMALS_MAX
-        return 2 if price >= _DOLLAR else 4
+    @property
+    def is_coin(self) -> bool:
+        """Whether it is crypto, which says its increments itself."""
+        return self.asset_class == "crypto"
+
+    def increment_at(self, price: Decimal) -> Decimal:
+        """What prices of this size are multiples of."""
+        return self.price_increment if self.is_coin else quote_step(price)
 
 
 def quote_step(price: Decimal) -> Decimal:
@@ -55,12 +69,33 @@ def _id(symbol: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"paper-venue/assets/{symbol}"))
 
 
-def _equity(symbol: str, name: str, exchange: str, opening_price: str) -> Asset:
-    return Asset(_id(symbol), symbol, name, "us_equity", exchange, Decimal(opening_price), Decimal(1_000))
+def _equity(
+    symbol: str, name: str, exchange: str, opening_price: str, *, fractionable: bool = True, tradable: bool = True
+) -> Asset:
+    return Asset(
+        id=_id(symbol),
+        symbol=symbol,
+        name=name,
+        asset_class="us_equity",
+        exchange=exchange,
+        opening_price=Decimal(opening_price),
+        house_quantity=Decimal(1_000),
+        fractionable=fractionable,
+        tradable=tradable,
+    )
 
 
-def _coin(symbol: str, name: str, opening_price: str) -> Asset:
-    return Asset(_id(symbol), symbol, name, "crypto", "CRYPTO", Decimal(opening_price), Decimal(10))
+def _coin(symbol: str, name: str, opening_price: str, **increments: str) -> Asset:
+    return Asset(
+        id=_id(symbol),
+        symbol=symbol,
+        name=name,
+        asset_class="crypto",
+        exchange="CRYPTO",
+        opening_price=Decimal(opening_price),
+        house_quantity=Decimal(10),
+        **{name: Decimal(increment) for name, increment in increments.items()},
+    )
 
 
 ASSETS = (
@@ -71,7 +106,17 @@ ASSETS = (
     _equity("NVDA", "NVIDIA Corporation Common Stock", "NASDAQ", "130.00"),
     _equity("SPY", "SPDR S&P 500 ETF Trust", "ARCA", "585.00"),
     _equity("TSLA", "Tesla, Inc. Common Stock", "NASDAQ", "250.00"),
+    _equity("BRK.A", "Berkshire Hathaway Inc. Class A", "NYSE", "700000.00", fractionable=False),
+    _equity("TWTR", "Twitter, Inc. Common Stock (delisted)", "NYSE", "53.70", tradable=False),
     _coin("BTC/USD", "Bitcoin / US Dollar", "65000.00"),
+    _coin(
+        "ETH/USD",
+        "Ethereum / US Dollar",
+        "3500.00",
+        price_increment="0.1",
+        min_trade_increment="0.0001",
+        min_order_size="0.001",
+    ),
 )
 
 _BY_NAME = {name: asset for asset in ASSETS for name in (asset.symbol, asset.joined_symbol, asset.id)}

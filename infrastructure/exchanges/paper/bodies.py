@@ -65,7 +65,7 @@ class PlaceBody(msgspec.Struct, forbid_unknown_fields=True):
                 raise NotUnderstood(f"{name} is not supported")
         asset = find_asset(self.symbol)
         if asset is None:
-            raise AssetNotTradable(self.symbol)
+            raise AssetNotTradable(f'asset "{self.symbol}" not found')
         if self.qty is None:
             raise NotUnderstood("qty is required")
         limit_price, stop_loss = self._exit_prices()

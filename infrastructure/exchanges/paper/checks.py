@@ -3,9 +3,9 @@
 from decimal import Decimal, localcontext
 from typing import Final, assert_never
 
-from infrastructure.exchanges.paper.amounts import EXACT, ZERO, fits, plain
+from infrastructure.exchanges.paper.amounts import EXACT, ZERO, plain
 from infrastructure.exchanges.paper.assets import Asset
-from infrastructure.exchanges.paper.book import Side
+from infrastructure.exchanges.paper.book import Lifetime, Side
 from infrastructure.exchanges.paper.commands import (
     Bust,
     Cancel,
@@ -21,6 +21,7 @@ from infrastructure.exchanges.paper.exchange import Exchange
 from infrastructure.exchanges.paper.executions import Execution
 from infrastructure.exchanges.paper.orders import Order, OrderClass, Status
 from infrastructure.exchanges.paper.refusals import (
+    AssetNotTradable,
     ClientOrderIdTaken,
     ExecutionNotFound,
     InsufficientBuyingPower,
@@ -29,6 +30,7 @@ from infrastructure.exchanges.paper.refusals import (
     NotRevisable,
     OrderNotFound,
     PriceOffIncrement,
+    QuantityNotTraded,
 )
 
 _UNCHANGED: Final = "order parameters are not changed"
@@ -62,7 +64,10 @@ def check(exchange: Exchange, command: Command) -> None:
 
 def _check_place(exchange: Exchange, command: Place) -> None:
     market = exchange.markets[command.symbol]
+    if not market.asset.tradable:
+        raise AssetNotTradable(f'asset "{market.asset.symbol}" is not tradable')
     _check_name(exchange, command.client_order_id)
+    _check_quantity(market.asset, command.quantity, command.time_in_force, is_simple=command.leg is None)
     _check_price(market.asset, "limit_price", command.limit_price)
     _check_price(market.asset, "stop_price", command.stop_price)
     if command.leg is not None:
@@ -98,6 +103,8 @@ def _check_replace(exchange: Exchange, command: Replace) -> None:
     if all(wish in {None, now} for wish, now in zip(wished, current, strict=True)):
         raise NotReplaceable(_UNCHANGED)
     quantity = command.quantity or order.quantity
+    lifetime = command.time_in_force or order.time_in_force
+    _check_quantity(order.asset, quantity, lifetime, is_simple=order.order_class is OrderClass.SIMPLE)
     if order.order_class is OrderClass.OCO and quantity != order.quantity:
         raise NotReplaceable("qty of oco orders cannot be replaced")
     if quantity <= order.filled_quantity:
@@ -144,8 +151,24 @@ def _check_name(exchange: Exchange, client_order_id: str) -> None:
 
 
 def _check_price(asset: Asset, field: str, price: Decimal | None) -> None:
-    if price is not None and not fits(price, asset.price_decimals(price)):
-        raise PriceOffIncrement(field, price)
+    if price is not None and price % asset.increment_at(price):
+        raise PriceOffIncrement(field, price, asset.price_increment if asset.is_coin else None)
+
+
+def _check_quantity(asset: Asset, quantity: Decimal, lifetime: Lifetime, *, is_simple: bool) -> None:
+    if asset.is_coin:
+        if quantity < asset.min_order_size:
+            raise QuantityNotTraded(f"invalid qty {plain(quantity)}: must be >= {plain(asset.min_order_size)}")
+        if quantity % asset.min_trade_increment:
+            step = plain(asset.min_trade_increment)
+            raise QuantityNotTraded(f"invalid qty {plain(quantity)}: must be a multiple of {step}")
+    elif quantity % 1:
+        if not asset.fractionable:
+            raise QuantityNotTraded(f'asset "{asset.symbol}" is not fractionable')
+        if lifetime is not Lifetime.DAY:
+            raise QuantityNotTraded("fractional orders must be DAY orders")
+        if not is_simple:
+            raise QuantityNotTraded("fractional orders must be simple orders")
 
 
 def _check_cost(cost: Decimal, buying_power: Decimal) -> None:

@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
-from infrastructure.exchanges.paper.amounts import DECIMALS_MAX, ZERO, plain, rounded
+from infrastructure.exchanges.paper.amounts import ZERO, plain, rounded
 from infrastructure.exchanges.paper.assets import Asset
 from infrastructure.exchanges.paper.exchange import Exchange
 from infrastructure.exchanges.paper.market import LastTrade
@@ -134,7 +134,12 @@ def activity(update: Update) -> Json:
 
 
 def asset(asset: Asset) -> Json:
-    """An asset."""
+    """An asset. Only coins say their increments, as at Alpaca: those of stocks are the law's."""
+    increments = {
+        "min_order_size": plain(asset.min_order_size),
+        "min_trade_increment": plain(asset.min_trade_increment),
+        "price_increment": plain(asset.price_increment),
+    }
     return {
         "id": asset.id,
         "class": asset.asset_class,
@@ -142,15 +147,13 @@ def asset(asset: Asset) -> Json:
         "symbol": asset.symbol,
         "name": asset.name,
         "status": "active",
-        "tradable": True,
+        "tradable": asset.tradable,
         "marginable": True,
         "shortable": True,
         "easy_to_borrow": True,
-        "fractionable": True,
-        "min_order_size": plain(Decimal(1).scaleb(-DECIMALS_MAX)),
-        "min_trade_increment": plain(Decimal(1).scaleb(-DECIMALS_MAX)),
-        "price_increment": plain(Decimal(1).scaleb(-asset.price_decimals(asset.opening_price))),
+        "fractionable": asset.fractionable,
         "attributes": [],
+        **(increments if asset.is_coin else {}),
     }
 
 

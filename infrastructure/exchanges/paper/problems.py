@@ -25,6 +25,7 @@ from infrastructure.exchanges.paper.refusals import (
     OrderNotFound,
     PositionNotFound,
     PriceOffIncrement,
+    QuantityNotTraded,
 )
 
 ANSWERS: Final[dict[type[Exception], tuple[int, int]]] = {
@@ -41,6 +42,7 @@ ANSWERS: Final[dict[type[Exception], tuple[int, int]]] = {
     ClientOrderIdTaken: (422, 40010001),
     AssetNotTradable: (422, 42210000),
     PriceOffIncrement: (422, 42210000),
+    QuantityNotTraded: (422, 42210000),
     NotCancelable: (422, 42210000),
     NotReplaceable: (422, 42210000),
     NotRevisable: (422, 42210000),

@@ -17,10 +17,7 @@ class AssetNotFound(Refusal):
 
 
 class AssetNotTradable(Refusal):
-    """An order names an asset that is not traded here."""
-
-    def __init__(self, symbol: str) -> None:
-        super().__init__(f'asset "{symbol}" not found')
+    """An order names an asset that is not traded here, or not at the moment."""
 
 
 class OrderNotFound(Refusal):
@@ -52,12 +49,17 @@ class ClientOrderIdTaken(Refusal):
 
 
 class PriceOffIncrement(Refusal):
-    """A price has more decimals than the asset is quoted in."""
+    """A price is no multiple of what the asset is quoted in: its own `increment`, or that of the law."""
 
-    def __init__(self, field: str, price: Decimal) -> None:
-        super().__init__(
-            f"invalid {field} {plain(price)}. sub-penny increment does not fulfill minimum pricing criteria",
-        )
+    def __init__(self, field: str, price: Decimal, increment: Decimal | None) -> None:
+        why = "sub-penny increment does not fulfill minimum pricing criteria"
+        if increment is not None:
+            why = f"price must be a multiple of {plain(increment)}"
+        super().__init__(f"invalid {field} {plain(price)}. {why}")
+
+
+class QuantityNotTraded(Refusal):
+    """So much of the asset is not traded, or not in an order like this."""
 
 
 class InsufficientBuyingPower(Refusal):

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from application.venue import Instrument, VenueOutcomeUnknownError, VenueRefusedError, VenueUnreachableError
-from domain.values import Price, Symbol
+from domain.instruments import ANYTHING, SymbolRules, us_equity
+from domain.values import Price, Quantity, Symbol
 from infrastructure.exchanges.alpaca_instruments import REQUESTS_AT_A_TIME, SYMBOLS_PER_REQUEST
 from tests.infrastructure.exchanges.played_venue import NOBODY, PlayedVenue, played, says, venue_at
 
@@ -19,7 +20,8 @@ BTC = {"class": "crypto", "symbol": "BTC/USD", "name": "Bitcoin", "tradable": Tr
 
 def instrument(symbol: str, **fields: Any) -> Instrument:
     known = {"name": symbol, "tradable": True, "fractionable": False, "reference_price": None, "price_at": None}
-    return Instrument(symbol=Symbol(symbol), **{**known, **fields})
+    terms = {**known, **fields}
+    return Instrument(symbol=Symbol(symbol), **{"rules": us_equity(fractionable=terms["fractionable"]), **terms})
 
 
 async def listed(venue: PlayedVenue, timeout_seconds: float = 5) -> list[Instrument]:
@@ -49,6 +51,7 @@ async def test_stocks_and_crypto_are_listed_with_their_last_prices() -> None:
                 fractionable=True,
                 reference_price=Price(Decimal("65000.123456789")),
                 price_at=datetime(2026, 11, 20, 15, 0, 1, tzinfo=UTC),
+                rules=ANYTHING,
             ),
         ]
     assert [(request.path, request.params) for request in venue.requests] == [
@@ -83,6 +86,34 @@ async def test_entries_that_cannot_be_used_are_left_out_and_missing_fields_mean_
 async def test_an_instrument_without_a_price_is_still_an_instrument(prices: Any) -> None:
     async with played(says(200, [AAPL]), prices, says(200, [])) as venue:
         assert await listed(venue) == [instrument("AAPL", name="Apple", fractionable=True)]
+
+
+async def test_coins_say_their_increments_and_those_of_stocks_are_the_law_s() -> None:
+    steps = {"min_order_size": "0.001", "min_trade_increment": 0.0001, "price_increment": "0.10"}
+    plays = (says(200, [AAPL | steps, AAPL | {"symbol": "BRK.A", "fractionable": False}]), says(200, {"trades": {}}))
+    async with played(*plays, says(200, [BTC | steps]), says(200, {"trades": {}})) as venue:
+        stock, whole, coin = (one.rules for one in await listed(venue))
+    assert stock == SymbolRules(
+        tick_size=Price(Decimal("0.01")),
+        tick_size_below_dollar=Price(Decimal("0.0001")),
+        lot_size=Quantity(Decimal("1E-9")),
+        min_quantity=Quantity(Decimal("1E-9")),
+        fractional_day_only=True,
+    )
+    assert (whole.lot_size, whole.min_quantity, whole.fractional_day_only) == (1, 1, False)
+    assert coin == SymbolRules(
+        tick_size=Price(Decimal("0.1")),
+        tick_size_below_dollar=Price(Decimal("0.1")),
+        lot_size=Quantity(Decimal("0.0001")),
+        min_quantity=Quantity(Decimal("0.001")),
+    )
+
+
+@pytest.mark.parametrize("field", ["min_order_size", "min_trade_increment", "price_increment"])
+@pytest.mark.parametrize("step", ["0", "-1", "NaN", "1E-10", "?"])
+async def test_a_coin_with_a_step_that_is_none_is_left_out(field: str, step: str) -> None:
+    async with played(says(200, []), says(200, [BTC | {field: step}])) as venue:
+        assert await listed(venue) == []
 
 
 async def test_a_price_without_a_time_is_a_price() -> None:

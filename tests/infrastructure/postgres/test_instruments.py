@@ -1,14 +1,15 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
 from application.venue import Instrument
-from domain.values import Price, Symbol
+from domain.instruments import SymbolRules
+from domain.values import Price, Quantity, Symbol
 from infrastructure.postgres import instruments
 from infrastructure.postgres.instruments import CachedInstruments, save_instruments
 from infrastructure.postgres.patience import Pool
@@ -21,6 +22,14 @@ ACME = Instrument(
     fractionable=False,
     reference_price=Price(Decimal("10.25")),
     price_at=datetime(2026, 11, 20, 12, tzinfo=UTC),
+    rules=SymbolRules(
+        tick_size=Price(Decimal("0.05")),
+        tick_size_below_dollar=Price(Decimal("0.0001")),
+        lot_size=Quantity(Decimal(10)),
+        min_quantity=Quantity(Decimal(20)),
+        max_quantity=Quantity(Decimal(5000)),
+        fractional_day_only=True,
+    ),
 )
 BTC = Instrument(
     symbol=Symbol("BTC/USD"), name="Bitcoin", tradable=False, fractionable=True, reference_price=None, price_at=None
@@ -68,6 +77,15 @@ async def test_changes_are_noticed_in_the_background(pool: Pool) -> None:
         dearer = replace(ACME, reference_price=Price(Decimal("10.26")))
         await save_instruments(pool, [dearer])
         await until(lambda: known.get(ACME.symbol) == dearer)
+
+
+@pytest.mark.parametrize("field", [each.name for each in fields(SymbolRules)])
+async def test_each_rule_is_refreshed(pool: Pool, field: str) -> None:
+    await save_instruments(pool, [ACME])
+    async with CachedInstruments(pool) as known:
+        other = replace(ACME, rules=replace(ACME.rules, **{field: getattr(SymbolRules(), field)}))
+        await save_instruments(pool, [other])
+        await until(lambda: known.get(ACME.symbol) == other)
 
 
 async def test_what_the_venue_trades_no_more_is_forgotten(pool: Pool) -> None:

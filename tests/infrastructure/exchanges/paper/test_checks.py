@@ -11,6 +11,7 @@ from infrastructure.exchanges.paper.refusals import (
     NotReplaceable,
     OrderNotFound,
     PriceOffIncrement,
+    QuantityNotTraded,
     Refusal,
 )
 from tests.infrastructure.exchanges.paper.floor import Floor
@@ -26,6 +27,10 @@ def resting(floor: Floor) -> None:
 
 def half_filled(floor: Floor) -> None:
     floor.place("buy", "2000", limit="190.01", name="it")
+
+
+def working_for_the_day(floor: Floor) -> None:
+    floor.place("buy", "10.5", limit="185", name="it")
 
 
 def waiting(floor: Floor) -> None:
@@ -54,6 +59,8 @@ def nothing(_floor: Floor) -> None:
         ),
         (nothing, lambda f: f.place("buy", "1", stop="195.001"), PriceOffIncrement, "stop_price 195.001"),
         (nothing, lambda f: f.place("buy", "1", limit="0.00001"), PriceOffIncrement, "limit_price 0.00001"),
+        (working_for_the_day, lambda f: f.replace("it", tif="gtc"), QuantityNotTraded, "must be DAY orders"),
+        (resting, lambda f: f.replace("it", quantity="10.5", tif="gtc"), QuantityNotTraded, "must be DAY orders"),
         (nothing, lambda f: f.move("190.001"), PriceOffIncrement, "invalid price 190.001"),
         (nothing, lambda f: f.place("buy", "999999999999"), InsufficientBuyingPower, "insufficient buying power"),
         (nothing, lambda f: f.place("buy", "99999999999", limit="11"), InsufficientBuyingPower, "insufficient"),

@@ -169,6 +169,11 @@ def test_assets_are_found_by_every_name_they_have(shared_http: httpx2.Client) ->
     assert {"AAPL", "MSFT", "SPY", "TSLA", "GOOG", "BTC/USD"} <= set(assets)
     bitcoin = assets["BTC/USD"]
     assert (bitcoin["class"], bitcoin["price_increment"], bitcoin["fractionable"]) == ("crypto", "0.000000001", True)
+    ether = assets["ETH/USD"]
+    steps = (ether["price_increment"], ether["min_trade_increment"], ether["min_order_size"])
+    assert steps == ("0.1", "0.0001", "0.001")
+    assert "price_increment" not in assets["AAPL"]
+    assert (assets["BRK.A"]["fractionable"], assets["TWTR"]["tradable"]) == (False, False)
     for name in ("BTC%2FUSD", "BTC/USD", "BTCUSD", bitcoin["id"]):
         assert get(shared_http, f"/v2/assets/{name}") == bitcoin
 

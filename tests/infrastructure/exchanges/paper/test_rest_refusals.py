@@ -48,6 +48,23 @@ def test_an_oauth_token_will_do_as_well(shared_venue: VenueAddress) -> None:
     ("fields", "status", "code", "message"),
     [
         (ORDER | {"symbol": "NONE"}, 422, 42210000, 'asset "NONE" not found'),
+        (ORDER | {"symbol": "TWTR"}, 422, 42210000, 'asset "TWTR" is not tradable'),
+        (ORDER | {"symbol": "BRK.A", "qty": "1.5"}, 422, 42210000, 'asset "BRK.A" is not fractionable'),
+        (ORDER | {"qty": "1.5", "time_in_force": "gtc"}, 422, 42210000, "fractional orders must be DAY orders"),
+        (PAIR | {"qty": "1.5"}, 422, 42210000, "fractional orders must be simple orders"),
+        (ORDER | {"symbol": "ETH/USD", "qty": "0.0009"}, 422, 42210000, "invalid qty 0.0009: must be >= 0.001"),
+        (
+            ORDER | {"symbol": "ETH/USD", "qty": "0.00105"},
+            422,
+            42210000,
+            "invalid qty 0.00105: must be a multiple of 0.0001",
+        ),
+        (
+            LIMIT | {"symbol": "ETH/USD", "limit_price": "3000.05"},
+            422,
+            42210000,
+            "invalid limit_price 3000.05. price must be a multiple of 0.1",
+        ),
         (ORDER | {"qty": None}, 422, 40010001, "qty is required"),
         (ORDER | {"qty": "0"}, 422, 40010001, "qty must be > 0"),
         (ORDER | {"qty": "-1"}, 422, 40010001, "qty must be > 0"),
