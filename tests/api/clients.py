@@ -12,6 +12,7 @@ from api.auth import make_token
 from application.trading import Caller
 from application.venue import Instrument
 from domain.commands import Deposit, OrderReport, RecordAcceptance, RecordFill
+from domain.instruments import ANYTHING, us_equity
 from domain.values import FillId, Money, OrderId, Price, Quantity, Symbol, TraderId, parse_trader_id
 from infrastructure.clock import SystemClock
 from infrastructure.composition import Engine
@@ -31,8 +32,9 @@ INSTRUMENTS = [
         fractionable=True,
         reference_price=Price(Decimal(price)) if price else None,
         price_at=PRICED_AT if price else None,
+        rules=us_equity(fractionable=True) if symbol == "GRID" else ANYTHING,
     )
-    for symbol, price in (("AAPL", "150"), ("MSFT", "1.2345"), ("MUTE", None), ("HALT", "9"))
+    for symbol, price in (("GRID", "190"), ("AAPL", "150"), ("MSFT", "1.2345"), ("MUTE", None), ("HALT", "9"))
 ]
 
 

@@ -227,7 +227,23 @@ async def test_instruments_come_with_their_prices(alice: Client) -> None:
         "tradable": True,
         "fractionable": True,
         "reference_price": "1.2345",
+        "price_at": "2026-01-02T03:04:05.000006Z",
+        "tick_size": None,
+        "tick_size_below_dollar": None,
+        "lot_size": None,
+        "min_quantity": None,
+        "max_quantity": None,
+        "fractional_day_only": False,
     }
+    rules = {
+        "tick_size": "0.01",
+        "tick_size_below_dollar": "0.0001",
+        "lot_size": "0.000000001",
+        "min_quantity": "0.000000001",
+        "max_quantity": None,
+        "fractional_day_only": True,
+    }
+    assert instruments["GRID"] == instruments["GRID"] | rules
     assert instruments["MUTE"]["reference_price"] is None
     assert not instruments["HALT"]["tradable"]
     InstrumentsPage.model_validate_json(response.content)
