@@ -85,7 +85,15 @@ def _equity(
     )
 
 
-def _coin(symbol: str, name: str, opening_price: str, **increments: str) -> Asset:
+def _coin(
+    symbol: str,
+    name: str,
+    opening_price: str,
+    *,
+    tick: Decimal = _FINEST,
+    lot: Decimal = _FINEST,
+    least: Decimal = _FINEST,
+) -> Asset:
     return Asset(
         id=_id(symbol),
         symbol=symbol,
@@ -94,7 +102,9 @@ def _coin(symbol: str, name: str, opening_price: str, **increments: str) -> Asse
         exchange="CRYPTO",
         opening_price=Decimal(opening_price),
         house_quantity=Decimal(10),
-        **{name: Decimal(increment) for name, increment in increments.items()},
+        price_increment=tick,
+        min_trade_increment=lot,
+        min_order_size=least,
     )
 
 
@@ -113,9 +123,9 @@ ASSETS = (
         "ETH/USD",
         "Ethereum / US Dollar",
         "3500.00",
-        price_increment="0.1",
-        min_trade_increment="0.0001",
-        min_order_size="0.001",
+        tick=Decimal("0.1"),
+        lot=Decimal("0.0001"),
+        least=Decimal("0.001"),
     ),
 )
 
