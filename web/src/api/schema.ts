@@ -936,7 +936,10 @@ export interface components {
         };
         /**
          * InstrumentView
-         * @description A symbol that the venue trades.
+         * @description A symbol that the venue trades, and what orders in it must fit; null where anything does.
+         *
+         *     Prices are multiples of `tick_size`, those below a dollar of `tick_size_below_dollar`; quantities are multiples of
+         *     `lot_size`. `fractional_day_only`: no whole number of units is taken in a DAY order without exits only.
          */
         InstrumentView: {
             /** Symbol */
@@ -949,6 +952,20 @@ export interface components {
             fractionable: boolean;
             /** Reference Price */
             reference_price: string | null;
+            /** Price At */
+            price_at: string | null;
+            /** Tick Size */
+            tick_size: string | null;
+            /** Tick Size Below Dollar */
+            tick_size_below_dollar: string | null;
+            /** Lot Size */
+            lot_size: string | null;
+            /** Min Quantity */
+            min_quantity: string | null;
+            /** Max Quantity */
+            max_quantity: string | null;
+            /** Fractional Day Only */
+            fractional_day_only: boolean;
         };
         /**
          * InstrumentsPage
