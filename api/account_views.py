@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from api.views import View, money_text, price_text, quantity_text, time_text
+from application.statements import Entry
 from application.trading import Portfolio
 from application.venue import Instrument
 from domain.position import Position
@@ -97,3 +98,19 @@ def _total(values: Iterable[Decimal | None]) -> Decimal | None:
             return None
         total += value
     return total
+
+
+def movement_view(entry: Entry) -> View:
+    """A movement of cash in a statement."""
+    recorded, movement = entry.recorded, entry.movement
+    return {
+        "position": recorded.position,
+        "timestamp": time_text(recorded.recorded_at),
+        "type": type(recorded.event).__name__,
+        "amount": money_text(movement.amount),
+        "balance": money_text(entry.balance),
+        "description": movement.description,
+        "order_id": movement.order_id,
+        "fill_id": movement.fill_id,
+        "symbol": movement.symbol,
+    }

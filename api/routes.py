@@ -17,6 +17,7 @@ from api import (
     queries,
     risk,
     schemas,
+    statements,
     streams,
 )
 from api.answers import EVENT_STREAM, NDJSON, Answer, problem_answer
@@ -138,6 +139,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="GET", path="/api/v1/account", summary="Your cash and positions", handler=queries.get_account,
         roles=_TRADERS, query=schemas.AsOfQuery, answer=schemas.AccountView, errors=_STORE,
+    ),
+    Endpoint(
+        method="GET", path="/api/v1/account/statement", summary="Every movement of your cash",
+        handler=statements.get_statement, roles=_ALL, query=schemas.StatementQuery, answer=schemas.StatementView,
+        errors=("INVALID_REQUEST", "NOT_FOUND", *_STORE),
     ),
     Endpoint(
         method="GET", path="/api/v1/positions", summary="What you hold and have traded",

@@ -1,9 +1,11 @@
 """Requests and answers: the one definition that validates what comes in and describes, in OpenAPI, what goes out."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from api.fields import (
     POSITION_MAX,
@@ -183,6 +185,28 @@ class EntriesQuery(Asked):
     limit: Annotated[int, Field(ge=1, le=EVENTS_LIMIT_MAX), WHOLE] = 100
 
 
+class StatementQuery(Asked):
+    """Whose cash, and when it moved: after `from`, up to and including `to`."""
+
+    trader_id: Annotated[AskedTraderId, Field(description="another trader's, for auditors and ops")] | None = None
+    from_: (
+        Annotated[Moment, Field(description="the opening balance is of this time; absent: from the beginning")] | None
+    ) = Field(default=None, alias="from")
+    to: Annotated[Moment, Field(description="the closing balance is of this time; absent: of now")] | None = None
+    limit: Annotated[int, Field(ge=1, le=EVENTS_LIMIT_MAX), WHOLE] = 100
+    cursor: (
+        Annotated[str, StringConstraints(min_length=1, max_length=200), Field(description="a next_cursor")] | None
+    ) = None
+
+    @field_validator("to")
+    @classmethod
+    def _follows(cls, to: datetime | None, info: ValidationInfo) -> datetime | None:
+        after = info.data.get("from_")
+        if to is not None and after is not None and to < after:
+            raise PydanticCustomError("range", "must not be before from")
+        return to
+
+
 class EventsQuery(Asked):
     """Which events of the log."""
 
@@ -348,6 +372,36 @@ class HaltsPage(Told):
 
     halts: list[HaltView]
     position: int
+
+
+class MovementView(Told):
+    """A movement of cash: `amount` came in, or went out below zero, by the event at `position`, and left `balance`.
+
+    A trade, or what the venue changed about one, names its order, fill and symbol.
+    """
+
+    position: Annotated[int, Field(ge=1)]
+    timestamp: TimeText
+    type: str
+    amount: MoneyText
+    balance: MoneyText
+    description: str
+    order_id: str | None
+    fill_id: str | None
+    symbol: str | None
+
+
+class StatementView(Told):
+    """Movements, oldest first. `opening` and all amounts of the page add up to `closing`, to the last digit."""
+
+    trader_id: str
+    currency: Literal["USD"]
+    from_: Annotated[TimeText | None, Field(alias="from")]
+    to: TimeText | None
+    opening: MoneyText
+    movements: list[MovementView]
+    closing: MoneyText
+    next_cursor: str | None
 
 
 class EntryView(Told):

@@ -8,7 +8,7 @@ import typer
 from cli.engine import EngineClient, engine_url, operator_client, settings, token_of
 from cli.exits import CommandError, ExitCode
 from cli.options import AsOf, AtPosition, Json, Token, Url, commands
-from cli.output import wants_json, write_json, write_record, write_table
+from cli.output import csv_line, say, wants_json, write_json, write_line, write_record, write_table
 
 _COLUMNS = {
     "symbol": "symbol",
@@ -20,6 +20,19 @@ _COLUMNS = {
     "realised": "realised_pnl",
     "commission": "commission",
     "price at": "price_at",
+}
+
+_STATEMENT = "/api/v1/account/statement"
+_PAGE = 500
+_MOVEMENT = {
+    "time": "timestamp",
+    "amount": "amount",
+    "balance": "balance",
+    "event": "type",
+    "position": "position",
+    "order": "order_id",
+    "fill": "fill_id",
+    "what": "description",
 }
 
 Owner = Annotated[str, typer.Argument(metavar="TRADER", help="Whose account.")]
@@ -73,6 +86,52 @@ def show(
     if account["trader_id"] != trader:
         raise CommandError(f"The token is {account['trader_id']}'s, and shows no other account")
     _show(account, as_json=as_json)
+
+
+@app.command()
+def statement(
+    trader: Owner,
+    *,
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", metavar="TIME", help="What moved after this time (RFC 3339); all by default."),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="What moved up to this time (RFC 3339); now by default.")
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV, with a line of names first.")] = False,
+    token: Token = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Show every movement of cash with the event behind it: opening balance and movements add up to the closing balance.
+
+    As JSON or CSV, one movement on each line; balances at the ends go to standard error.
+    """
+    known = settings()
+    chosen = token or token_of(known, trader, None)
+    span = {"trader_id": trader, "from": from_, "to": to, "limit": _PAGE}
+    is_table = not as_csv and not wants_json(as_json)
+    with EngineClient(engine_url(known, url), chosen) as client:
+        page = client.get(_STATEMENT, span)
+        say(f"Opening balance: {page['opening']} {page['currency']}")
+        if as_csv:
+            write_line(csv_line(_MOVEMENT.values()))
+        is_first = True
+        while True:
+            movements = [{name: each[field] for name, field in _MOVEMENT.items()} for each in page["movements"]]
+            if is_table:
+                write_table(list(_MOVEMENT), [list(each.values()) for each in movements], header=is_first)
+            for each, movement in zip(page["movements"], movements, strict=True):
+                if as_csv:
+                    write_line(csv_line(movement.values()))
+                elif not is_table:
+                    write_json(each)
+            if page["next_cursor"] is None:
+                break
+            is_first = False
+            page = client.get(_STATEMENT, span | {"cursor": page["next_cursor"]})
+    say(f"Closing balance: {page['closing']} {page['currency']}")
 
 
 @app.command()

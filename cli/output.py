@@ -1,8 +1,10 @@
 """What a command says: data on standard output, everything else on standard error."""
 
+import csv
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from io import StringIO
 from typing import Any
 
 import typer
@@ -19,6 +21,13 @@ def wants_json(asked: bool) -> bool:  # noqa: FBT001 - the value of the option -
 def write_json(value: object) -> None:
     """One JSON value on one line of standard output."""
     write_line(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def csv_line(values: Iterable[object]) -> str:
+    """One line of CSV (RFC 4180) without its end; what is None is empty."""
+    text = StringIO()
+    csv.writer(text, lineterminator="").writerow(["" if value is None else value for value in values])
+    return text.getvalue()
 
 
 def write_line(text: str) -> None:

@@ -112,6 +112,11 @@ ORDER BY found.position
 """  # noqa: S608 - see above
 
 
+_PART = """
+SELECT position, stream_id, version, type, data, metadata, recorded_at, hash
+FROM events WHERE stream_id = %s AND version > %s AND type = ANY (%s::text[]) ORDER BY version LIMIT %s
+"""
+
 _PLACED = """
 SELECT stream_id, position FROM events
 WHERE metadata::jsonb ->> 'trader_id' = %(trader_id)s AND position < %(before)s AND type = 'OrderPlaced'
@@ -281,6 +286,18 @@ class PostgresEventStore:
             "position": as_of.position,
         }
         return list(map(raw_event, await self._rows(_RAW, parameters)))
+
+    async def part(
+        self, stream_id: StreamId, after_version: int, limit: int, types: Sequence[str]
+    ) -> Sequence[RecordedEvent]:
+        """At most ``limit`` events of these types after a version of the stream, in order.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached.
+            UnreadableEventError: an event is not one that this program knows.
+        """
+        rows = await self._rows(_PART, (stream_id, after_version, arrays.texts(types), limit))
+        return list(map(self._recorded, rows))
 
     async def placed(
         self, trader_id: TraderId, before: int, limit: int, symbol: Symbol | None = None

@@ -1,7 +1,9 @@
+import csv
 import json
 
 import pytest
 
+from cli import accounts
 from cli.exits import ExitCode
 from tests.cli.conftest import Run
 from tests.engine_process import RunningEngine
@@ -71,3 +73,37 @@ def test_a_limit_that_is_none_is_named_and_a_reason_needs_a_limit(run: Run) -> N
     assert "max_open_orders must be a whole number from 0 to 1,000,000,000" in wrong.err
     alone = run("accounts", "limits", "heidi", "--reason", "none")
     assert (alone.code, "name one" in alone.err) == (ExitCode.MISUSE, True)
+
+
+def test_a_statement_is_every_movement_of_cash(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "_PAGE", 2)
+    for amount in ("1000.50", "20", "3"):
+        run("accounts", "deposit", "ivan", amount)
+    run("accounts", "withdraw", "ivan", "0.50")
+    result = run("accounts", "statement", "ivan")
+    movements = [json.loads(line) for line in result.out.splitlines()]
+    assert [each["amount"] for each in movements] == ["1000.50", "20.00", "3.00", "-0.50"]
+    assert "Opening balance: 0.00 USD" in result.err
+    assert "Closing balance: 1023.00 USD" in result.err
+
+    second = movements[1]["timestamp"]
+    result = run("accounts", "statement", "ivan", "--from", second, "--csv")
+    names, *lines = list(csv.reader(result.out.splitlines()))
+    assert names == ["timestamp", "amount", "balance", "type", "position", "order_id", "fill_id", "description"]
+    assert [line[1:4] for line in lines] == [
+        ["3.00", "1023.50", "FundsDeposited"],
+        ["-0.50", "1023.00", "FundsWithdrawn"],
+    ]
+    assert "Opening balance: 1020.50 USD" in result.err
+    result = run("accounts", "statement", "ivan", "--to", second, terminal=True)
+    assert "Deposit" in result.out
+    assert "3.00" not in result.out
+    assert "{" not in result.out
+
+
+def test_a_statement_of_a_wrong_span_or_of_somebody_else_is_refused(run: Run, engine_home: RunningEngine) -> None:
+    result = run("accounts", "statement", "judy", "--from", "2026-11-02T00:00:00Z", "--to", "2026-11-01T00:00:00Z")
+    assert (result.code, result.out) == (ExitCode.FAILED, "")
+    assert "to must not be before from (INVALID_REQUEST)" in result.err
+    token = engine_home.token("mallory")
+    assert "(NOT_FOUND)" in run("accounts", "statement", "judy", "--token", token).err
