@@ -293,6 +293,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/account/statement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Every movement of your cash
+         * @description Needs the role auditor or ops or trader.
+         */
+        get: operations["get_statement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/positions": {
         parameters: {
             query?: never;
@@ -1171,6 +1191,40 @@ export interface components {
             latencies: components["schemas"]["LatencyView"][];
             /** Streams */
             streams: number;
+         * MovementView
+         * @description A movement of cash: `amount` came in, or went out below zero, by the event at `position`, and left `balance`.
+         *
+         *     A trade, or what the venue changed about one, names its order, fill and symbol.
+         */
+        MovementView: {
+            /** Position */
+            position: number;
+            /**
+             * Timestamp
+             * Format: date-time
+             * @example 2026-01-31T23:59:59.000000Z
+             */
+            timestamp: string;
+            /** Type */
+            type: string;
+            /**
+             * Amount
+             * @example 150.00
+             */
+            amount: string;
+            /**
+             * Balance
+             * @example 150.00
+             */
+            balance: string;
+            /** Description */
+            description: string;
+            /** Order Id */
+            order_id: string | null;
+            /** Fill Id */
+            fill_id: string | null;
+            /** Symbol */
+            symbol: string | null;
         };
         /**
          * OrderBody
@@ -1530,6 +1584,37 @@ export interface components {
          * @enum {string}
          */
         State: "live" | "stopped" | "needs_rebuild" | "newer" | "missing";
+        /**
+         * StatementView
+         * @description Movements, oldest first. `opening` and all amounts of the page add up to `closing`, to the last digit.
+         */
+        StatementView: {
+            /** Trader Id */
+            trader_id: string;
+            /**
+             * Currency
+             * @constant
+             */
+            currency: "USD";
+            /** From */
+            from: string | null;
+            /** To */
+            to: string | null;
+            /**
+             * Opening
+             * @example 150.00
+             */
+            opening: string;
+            /** Movements */
+            movements: components["schemas"]["MovementView"][];
+            /**
+             * Closing
+             * @example 150.00
+             */
+            closing: string;
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
         /**
          * Status
          * @description Where an order stands (FIX OrdStatus, tag 39).
@@ -3228,6 +3313,87 @@ export interface operations {
             };
             /** @description EVENTS_ARCHIVED */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    get_statement: {
+        parameters: {
+            query?: {
+                trader_id?: string;
+                from?: string;
+                to?: string;
+                limit?: number;
+                /** @description a next_cursor */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatementView"];
+                };
+            };
+            /** @description INVALID_REQUEST */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description FORBIDDEN */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description NOT_FOUND */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
