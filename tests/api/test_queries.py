@@ -227,7 +227,7 @@ async def test_instruments_come_with_their_prices(alice: Client) -> None:
         "tradable": True,
         "fractionable": True,
         "reference_price": "1.2345",
-        "price_at": "2026-01-02T03:04:05.000006Z",
+        "price_at": time_text(PRICED_AT),
         "tick_size": None,
         "tick_size_below_dollar": None,
         "lot_size": None,
