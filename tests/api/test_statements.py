@@ -113,6 +113,7 @@ FORGED = [urlsafe_b64encode(text.encode()).decode() for text in ("after 0 with 1
         ("cursor=nonsense", "/cursor"),
         ("cursor=%F0%9F%92%B0", "/cursor"),
         *((f"cursor={each}", "/cursor") for each in FORGED),
+        (f"cursor={urlsafe_b64encode(b'after 1 with 1').decode()}.", "/cursor"),
     ],
 )
 async def test_a_bad_question_is_refused_with_the_field_at_fault(alice: Client, query: str, pointer: str) -> None:
