@@ -1175,22 +1175,6 @@ export interface components {
             accepted: number;
         };
         /**
-         * OperationsView
-         * @description Orders that work and those in doubt (the oldest 50 by name), what came, how fast it was; `streams` of this process.
-         */
-        OperationsView: {
-            /** Open Orders */
-            open_orders: number;
-            /** Unresolved Orders */
-            unresolved_orders: number;
-            /** Unresolved */
-            unresolved: components["schemas"]["DoubtfulOrderView"][];
-            /** Per Second */
-            per_second: components["schemas"]["SecondView"][];
-            /** Latencies */
-            latencies: components["schemas"]["LatencyView"][];
-            /** Streams */
-            streams: number;
          * MovementView
          * @description A movement of cash: `amount` came in, or went out below zero, by the event at `position`, and left `balance`.
          *
@@ -1225,6 +1209,24 @@ export interface components {
             fill_id: string | null;
             /** Symbol */
             symbol: string | null;
+        };
+        /**
+         * OperationsView
+         * @description Orders that work and those in doubt (the oldest 50 by name), what came, how fast it was; `streams` of this process.
+         */
+        OperationsView: {
+            /** Open Orders */
+            open_orders: number;
+            /** Unresolved Orders */
+            unresolved_orders: number;
+            /** Unresolved */
+            unresolved: components["schemas"]["DoubtfulOrderView"][];
+            /** Per Second */
+            per_second: components["schemas"]["SecondView"][];
+            /** Latencies */
+            latencies: components["schemas"]["LatencyView"][];
+            /** Streams */
+            streams: number;
         };
         /**
          * OrderBody
