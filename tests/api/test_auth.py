@@ -185,7 +185,7 @@ async def test_the_scheme_is_not_about_capitals(world: World) -> None:
         ("POST", "/api/v1/orders", {"trader"}),
         ("GET", "/api/v1/orders", {"trader"}),
         ("GET", "/api/v1/orders/stream", {"trader"}),
-        ("GET", "/api/v1/orders/00000000-0000-4000-8000-000000000000", {"trader"}),
+        ("GET", "/api/v1/orders/00000000-0000-4000-8000-000000000000", {"trader", "auditor"}),
         ("POST", "/api/v1/orders/00000000-0000-4000-8000-000000000000/cancel", {"trader"}),
         ("POST", "/api/v1/orders/00000000-0000-4000-8000-000000000000/replace", {"trader"}),
         ("GET", "/api/v1/orders/00000000-0000-4000-8000-000000000000/events", {"trader", "auditor"}),

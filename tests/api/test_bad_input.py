@@ -239,7 +239,6 @@ async def test_a_wrong_method_is_told_the_right_ones(alice: Client, path: str, a
 
 async def test_an_unknown_path_is_not_there_for_anybody(alice: Client, world: World) -> None:
     for path in (
-        "/",
         "/api",
         "/api/v1/orders/",
         "/api/v2/orders",

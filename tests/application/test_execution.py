@@ -448,9 +448,9 @@ async def test_open_orders_are_resumed_wherever_they_were_left(floor: Floor) -> 
     floor.open([never_sent, lost, working, cancelling, over], position)
     while ("cancel", f"v-{cancelling}") not in floor.venue.calls:
         await asyncio.sleep(0.001)
-    await asyncio.sleep(0.05)
-    statuses = [(await floor.order(each)).status for each in (never_sent, lost, working, cancelling, over)]
-    assert statuses == ["ACCEPTED", "FILLED", "PARTIALLY_FILLED", "PENDING_CANCEL", "CANCELLED"]
+    expected = ["ACCEPTED", "FILLED", "PARTIALLY_FILLED", "PENDING_CANCEL", "CANCELLED"]
+    while [(await floor.order(each)).status for each in (never_sent, lost, working, cancelling, over)] != expected:
+        await asyncio.sleep(0.001)
     assert [call for call in floor.venue.calls if call[0] == "submit"] == [("submit", never_sent)]
 
 
