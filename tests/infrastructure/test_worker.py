@@ -131,7 +131,7 @@ async def test_a_worker_that_does_not_know_an_event_steps_aside_for_a_newer_one(
     monkeypatch.setattr(
         composition,
         "PostgresEventStore",
-        lambda url: PostgresEventStore(url, codec=NEWER if url == newer_url else None),
+        lambda url: PostgresEventStore(url, codec=NEWER if "application_name=newer" in url else None),
     )
     monkeypatch.setattr(worker, "_ASIDE_SECONDS", 0.05)
     with running_venue() as venue:
