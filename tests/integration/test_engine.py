@@ -216,9 +216,9 @@ def test_api_and_worker_run_apart_and_trade_at_any_server_that_speaks_alpaca_s_a
             ) as api,
         ):
             assert api.stdout is not None
-            said = [api.stdout.readline() for _ in range(6)]
+            said = [api.stdout.readline() for _ in range(7)]
             assert said[0] == "orderlog is ready\n"
-            assert said[4].split() == ["venue", venue.url, "(alpaca)"]
+            assert said[5].split() == ["venue", venue.url, "(alpaca)"]
             engine = RunningEngine(said[1].split()[1], tmp_path / "home", api, venue.url)
             engine.fund("alice")
             with engine.client("alice") as alice:
