@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 # The page. npm leaves its lock file in node_modules as the last thing it does; with-node finds a Node, or brings one.
 WEB_PACKAGES := web/node_modules/.package-lock.json
-WEB_SOURCES := web/index.html web/vite.config.ts web/tsconfig.json $(shell find web/src)
+WEB_SOURCES := web/index.html web/vite.config.ts web/tsconfig.json $(shell find web/src 2>/dev/null)
 
 .PHONY: run test test-smoke web types simulate test-faults bench check lock clean
 

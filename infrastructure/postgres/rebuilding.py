@@ -33,6 +33,8 @@ _LEFT_MAX = 200
 
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('rebuild-' || %s, 0))"
 
+_UNLOCK = "SELECT pg_advisory_unlock_all()"
+
 _JOIN_SHARDS = """
 WITH others AS (DELETE FROM building.progress WHERE name = ANY (%s::text[]) AND shard > 0)
 UPDATE building.progress SET shards = 1 WHERE name = ANY (%s::text[]) AND shard = 0
@@ -155,6 +157,8 @@ async def _exclusively(
             if await (await connection.execute(_TRY_LOCK, (projection.name,))).fetchone() != (True,):
                 raise AlreadyRebuildingError(f"{projection.name} is being rebuilt already")
         yield connection
+        # The server would notice a little later that the connection is gone, and whoever rebuilds next would meet the lock.
+        await connection.execute(_UNLOCK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,12 +157,12 @@ def test_a_symbol_is_found_by_its_name_with_the_keyboard_alone(page: Page, trade
 
 
 def test_a_stop_limit_order_with_exits_is_placed_as_it_was_written(page: Page, trader: Trader) -> None:
-    fill(page, symbol="AAPL", quantity="1.5", order_type="STOP_LIMIT", price="300.5", stop_price="299.25")
+    fill(page, symbol="AAPL", quantity="2", order_type="STOP_LIMIT", price="300.5", stop_price="299.25")
     page.get_by_label("Stop loss").fill("250")
     page.get_by_label("Take profit").fill("400.10")
     page.get_by_label("Time in force").select_option("GTC")
     submit(page)
-    expect(page.get_by_text("Placed: Buy 1.5 AAPL")).to_be_visible()
+    expect(page.get_by_text("Placed: Buy 2 AAPL")).to_be_visible()
     (order,) = trader.orders()
     assert {key: order[key] for key in ("order_type", "price", "stop_price", "stop_loss", "take_profit")} == {
         "order_type": "STOP_LIMIT",
@@ -171,7 +171,7 @@ def test_a_stop_limit_order_with_exits_is_placed_as_it_was_written(page: Page, t
         "stop_loss": "250.00",
         "take_profit": "400.10",
     }
-    assert (order["quantity"], order["time_in_force"]) == ("1.5", "GTC")
+    assert (order["quantity"], order["time_in_force"]) == ("2", "GTC")
 
 
 def test_more_than_is_held_cannot_be_sold(page: Page) -> None:

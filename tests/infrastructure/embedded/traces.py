@@ -18,6 +18,8 @@ def processes(home: Path) -> dict[int, str]:
             where = (process / "cwd").readlink()
         except OSError:
             continue
+        if not command:  # it has ended: its memory is gone already
+            continue
         if int(process.name) != os.getpid() and (str(home) in command or where.is_relative_to(home)):
             found[int(process.name)] = command
     return found
