@@ -66,7 +66,7 @@ def test_a_double_click_is_one_order(page: Page, trader: Trader) -> None:
     fill(page, symbol="AAPL", quantity="1", order_type="LIMIT", price="10")
     page.get_by_role("button", name="Place order").dblclick()
     expect(page.get_by_text("Placed: Buy 1 AAPL")).to_be_visible()
-    page.keyboard.press("Enter")  # on the button, with a form that is empty again
+    page.get_by_role("button", name="Place order").press("Enter")  # with a form that is empty again
     expect(page.get_by_text("Enter a quantity")).to_be_visible()
     assert len(trader.orders()) == 1
 

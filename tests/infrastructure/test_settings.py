@@ -108,6 +108,7 @@ def test_redis_can_be_declined() -> None:
         ("REDIS_URL", "http://:hush@cache", "has a wrong value (secret, not shown), but has to be a URL like redis://"),
         ("ORDERLOG_PORT", "eighty", "is 'eighty', but has to be a whole number from 0 (any free port) to 65535"),
         ("ORDERLOG_PORT", "65536", "is '65536', but has to be a whole number"),
+        ("ORDERLOG_MAX_POSITION", "-1", "is '-1', but has to be"),
         ("ORDERLOG_WORKERS", "0", "is '0', but has to be a whole number of API processes from 1 to 64"),
         ("ORDERLOG_JWT_SECRET", "hush", "has a wrong value (secret, not shown), but has to be at least 32 bytes long"),
         ("ORDERLOG_JWKS_URL", "keys.json", "is 'keys.json', but has to be an http or https URL"),

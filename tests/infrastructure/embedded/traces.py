@@ -35,7 +35,10 @@ def postmaster_of(home: Path) -> int:
 
 def zombies() -> list[str]:
     """Return the names of our own children that have ended and were not reaped."""
-    states = [path.read_text() for path in PROC.glob("[0-9]*/stat") if path.exists()]
+    states = []
+    for path in PROC.glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it is gone by now
+            states.append(path.read_text())
     fields = [
         (state[state.index("(") + 1 : state.rindex(")")], *state[state.rindex(")") + 2 :].split()[:2])
         for state in states
