@@ -77,10 +77,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show the event at a position, or all events of an order."""
-    if which.isdecimal() and not int(which):
-        raise CommandError("There is no event at position 0")
     by_position = which.isdecimal()
-    wanted = chosen(after=int(which) - 1, to=int(which)) if by_position else chosen(order=order_id(which))
+    wanted = chosen(after=max(int(which) - 1, 0), to=int(which)) if by_position else chosen(order=order_id(which))
 
     async def found() -> "Sequence[RawEvent]":
         async with opened_log(archive) as store:

@@ -39,17 +39,27 @@ async def test_a_socket_tells_the_life_of_an_order_as_it_happens(served: Served,
         "PENDING_CANCEL",
         "CANCELLED",
     ]
-    assert (
-        messages[0].items()
-        >= {
-            "event": "order.submitted",
-            "order_id": order["id"],
-            "status": "PENDING",
-            "timestamp": order["created_at"],
-            "position": order["position"],
-            "version": 1,
-        }.items()
-    )
+    assert messages[0] == {
+        "event": "order.submitted",
+        "order_id": order["id"],
+        "status": "PENDING",
+        "timestamp": order["created_at"],
+        "position": order["position"],
+        "version": 1,
+        "trader_id": alice.trader_id,
+        "client_order_id": order["client_order_id"],
+        "symbol": "AAPL",
+        "side": "BUY",
+        "quantity": "3",
+        "order_type": "LIMIT",
+        "price": "100",
+        "stop_price": None,
+        "time_in_force": "DAY",
+        "stop_loss": None,
+        "take_profit": None,
+        "parent_order_id": None,
+        "oco_order_id": None,
+    }
     filled = messages[2]
     assert (filled["fill_id"], filled["quantity_filled"], filled["price_at_fill"]) == (fill_id, "1.5", "99.5")
     assert (filled["filled_quantity"], filled["leaves_quantity"], filled["flags"]) == ("1.5", "1.5", [])
