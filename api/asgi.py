@@ -28,6 +28,7 @@ from api.streams import FRAMES, order_events
 from infrastructure.composition import Engine
 from infrastructure.postgres.log_tree import LogTree
 from infrastructure.postgres.tickets import StreamTickets
+from infrastructure.token_keys import token_keys
 
 _HEARTBEAT_SECONDS = 10.0
 _BACKLOG_MAX = 10_000
@@ -56,11 +57,11 @@ def build_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with engine_factory() as engine:
+        async with engine_factory() as engine, token_keys(engine.settings) as keys:
             fan_out = FanOut(engine.follower, engine.store, backlog_max, heartbeat_seconds)
             app.state.running = Running(
                 engine,
-                Gate(engine.jwt_secret, engine.clock),
+                Gate(keys, engine.clock, engine.settings.jwt_issuer, engine.settings.jwt_audience),
                 fan_out,
                 StreamTickets(engine.pool),
                 LogTree(str(engine.settings.database_url)),

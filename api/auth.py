@@ -1,4 +1,4 @@
-"""Who asks: bearer tokens (JWT, HS256), and the roles that they carry."""
+"""Who asks: bearer tokens (JWT), and the roles that they carry."""
 
 import math
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from api.problems import Problem
 from application.ports import Clock
 from domain.refusals import Refusal
 from domain.values import TraderId, parse_trader_id
+from infrastructure.token_keys import TokenKeys
 
 TRADER, AUDITOR, OPS = "trader", "auditor", "ops"
 ROLES = frozenset({TRADER, AUDITOR, OPS})
@@ -18,6 +19,10 @@ ROLES = frozenset({TRADER, AUDITOR, OPS})
 _ALGORITHM = "HS256"
 _CACHE_LIMIT = 10_000
 _TOKEN_CHARACTERS_MAX = 8192
+_SKEW_SECONDS = 5.0
+_RETRY_AFTER_SECONDS = "5"
+
+_FOREIGN = "The token is not one of ours"
 
 # Only what PyJWT can judge without a clock of its own is left to it: time is an argument here.
 _OPTIONS: Any = {
@@ -37,14 +42,17 @@ class Identity(NamedTuple):
     expires_at: float
 
 
-def make_token(secret: bytes, trader_id: TraderId, roles: frozenset[str], ttl_seconds: float, now: datetime) -> str:
-    """A token for the trader that is good until ``ttl_seconds`` from now."""
+def make_token(
+    secret: bytes, trader_id: TraderId, roles: frozenset[str], ttl_seconds: float, now: datetime, **more: str
+) -> str:
+    """A token for the trader that is good until ``ttl_seconds`` from now; ``more`` are other claims."""
     expires_at = now + timedelta(seconds=ttl_seconds)
     claims = {
         "sub": trader_id,
         "roles": sorted(roles),
         "iat": int(now.timestamp()),
         "exp": math.ceil(expires_at.timestamp()),
+        **more,
     }
     return jwt.encode(claims, secret, algorithm=_ALGORITHM)
 
@@ -58,59 +66,83 @@ def unauthenticated(detail: str, error: str = "invalid_token") -> Problem:
 class Gate:
     """Tells who a token belongs to.
 
-    Verifying a signature costs more than the rest of a request, so a verified token is remembered until it expires.
+    Verifying a signature costs more than the rest of a request, so a verified token is remembered until it expires, or
+    until keys are taken back.
+
+    Args:
+        keys: what tokens are signed with.
+        clock: tells whether they are for now.
+        issuer: what ``iss`` has to be, None: anything.
+        audience: what ``aud`` has to name, None: tokens for a named audience are not for us.
     """
 
-    def __init__(self, secret: bytes, clock: Clock) -> None:
-        self._secret = secret
+    def __init__(self, keys: TokenKeys, clock: Clock, issuer: str | None = None, audience: str | None = None) -> None:
+        self._keys = keys
         self._clock = clock
+        self._issuer = issuer
+        self._audience = audience
         self._verified: dict[str, Identity] = {}
+        keys.on_loss = self._verified.clear
 
-    def bearer(self, headers: Mapping[bytes, bytes]) -> Identity:
+    async def bearer(self, headers: Mapping[bytes, bytes]) -> Identity:
         """Who the header ``Authorization`` belongs to.
 
         Raises:
-            Problem: there is none, or its token is not good.
+            Problem: there is none, or its token is not good, or nobody can say.
         """
         scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer" or not token:
             raise unauthenticated("This needs a header `Authorization: Bearer TOKEN`", error="")
-        return self.identify(token.strip().decode("latin-1"))
+        return await self.identify(token.strip().decode("latin-1"))
 
-    def identify(self, token: str) -> Identity:
+    async def identify(self, token: str) -> Identity:
         """Who the token belongs to.
 
         Raises:
-            Problem: it is not signed by us, not for now, or not for anyone.
+            Problem: it is not signed by us, not for now, or not for anyone; or the key server cannot be asked.
         """
         identity = self._verified.get(token)
         if identity is None:
-            identity = self._verify(token)
+            identity = await self._verify(token)
             if len(self._verified) >= _CACHE_LIMIT:
                 self._verified.pop(next(iter(self._verified)))
             self._verified[token] = identity
         now = self._clock.now().timestamp()
         if now >= identity.expires_at:
-            del self._verified[token]
+            self._verified.pop(token, None)
             raise unauthenticated("The token has expired")
         if now < identity.not_before:
             raise unauthenticated("The token is not good yet")
         return identity
 
-    def _verify(self, token: str) -> Identity:
+    async def _verify(self, token: str) -> Identity:
         if len(token) > _TOKEN_CHARACTERS_MAX:
-            raise unauthenticated("The token is not one of ours")
+            raise unauthenticated(_FOREIGN)
         try:
-            claims = jwt.decode(token, self._secret, algorithms=[_ALGORITHM], options=_OPTIONS)
+            header = jwt.get_unverified_header(token)
+            kid, algorithm = header.get("kid"), str(header.get("alg"))
+            key = await self._keys.find(kid, algorithm)
+            if key is None:
+                raise self._without_key()
+            # The key was found for this algorithm, so that what the token says of itself decides nothing.
+            claims = jwt.decode(
+                token, key, algorithms=[algorithm], options=_OPTIONS, issuer=self._issuer, audience=self._audience
+            )
             return Identity(
                 parse_trader_id(claims["sub"]),
                 _roles(claims.get("roles", [TRADER])),
-                _seconds(claims.get("nbf", 0)),
+                max(_seconds(claims.get("nbf", 0)), _seconds(claims.get("iat", 0))) - _SKEW_SECONDS,
                 _seconds(claims["exp"]),
             )
         except (jwt.InvalidTokenError, Refusal, ValueError, OverflowError):
             # What exactly is wrong with a forged token is nobody's business.
-            raise unauthenticated("The token is not one of ours") from None
+            raise unauthenticated(_FOREIGN) from None
+
+    def _without_key(self) -> Problem:
+        if self._keys.is_down:  # then nobody knows whether the key is good
+            detail = "The key server cannot be reached, and the token's key is not known here: try again"
+            return Problem("KEYS_UNAVAILABLE", detail, headers={"retry-after": _RETRY_AFTER_SECONDS})
+        return unauthenticated(_FOREIGN)
 
 
 def require_role(identity: Identity, roles: frozenset[str]) -> None:

@@ -19,7 +19,7 @@ Schema = dict[str, Any]
 _REF = "#/components/schemas/{model}"
 _PARAMETER = re.compile(r"{(\w+)}")
 _ALWAYS = ("INVALID_REQUEST", "INTERNAL_ERROR")
-_WITH_ROLES = ("UNAUTHENTICATED", "FORBIDDEN")
+_WITH_ROLES = ("UNAUTHENTICATED", "FORBIDDEN", "KEYS_UNAVAILABLE")
 
 _PATH_SCHEMAS: Mapping[str, Schema] = {
     "order_id": {"type": "string", "format": "uuid"},

@@ -51,6 +51,7 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "STORE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
     "EVENT_UNREADABLE": HTTPStatus.SERVICE_UNAVAILABLE,
     "BUSY": HTTPStatus.SERVICE_UNAVAILABLE,
+    "KEYS_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """The HTTP status of every code that an answer can have."""
 

@@ -115,7 +115,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="GET", path="/api/v1/orders/stream", summary="Your orders' status messages as they happen",
         handler=streams.stream_orders, query=schemas.StreamQuery, answer=None, media=(EVENT_STREAM,),
-        errors=("UNAUTHENTICATED", "FORBIDDEN", *_STORE),
+        errors=("UNAUTHENTICATED", "FORBIDDEN", "KEYS_UNAVAILABLE", *_STORE),
     ),
     Endpoint(
         method="GET", path="/api/v1/orders/{order_id}", summary="An order, as it is or as it was",
@@ -246,7 +246,7 @@ class Resource:
             raise method_not_allowed(scope["method"], self._allow)
         call = Call(running, dict(scope["headers"]), scope["path_params"])
         if endpoint.roles:
-            call.identity = running.gate.bearer(call.headers)
+            call.identity = await running.gate.bearer(call.headers)
             require_role(call.identity, endpoint.roles)
         if endpoint.query is not schemas.NoQuery or scope["query_string"]:
             call.query = parse_query(endpoint.query, scope["query_string"])

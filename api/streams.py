@@ -93,7 +93,8 @@ async def _trader_of(running: Running, query: StreamQuery, headers: Mapping[byte
         if trader_id is None:
             raise unauthenticated("The ticket was used before, has expired, or is not one of ours")
         return trader_id
-    identity = running.gate.identify(query.token) if query.token is not None else running.gate.bearer(headers)
+    gate = running.gate
+    identity = await (gate.identify(query.token) if query.token is not None else gate.bearer(headers))
     require_role(identity, frozenset({TRADER}))
     return identity.trader_id
 

@@ -84,7 +84,8 @@ def sign(known: "Settings", trader: str, roles: Iterable[str], ttl_seconds: int 
             ExitCode.MISUSE,
         )
     secret = jwt_secret(known).encode()
-    return make_token(secret, parse_trader_id(trader), frozenset(roles), ttl_seconds, SystemClock().now())
+    named = {name: value for name, value in (("iss", known.jwt_issuer), ("aud", known.jwt_audience)) if value}
+    return make_token(secret, parse_trader_id(trader), frozenset(roles), ttl_seconds, SystemClock().now(), **named)
 
 
 def token_of(known: "Settings", trader: str | None, token: str | None, roles: Iterable[str] = ("trader",)) -> str:

@@ -26,14 +26,14 @@ def serve(
     from infrastructure.embedded.children import Child, run_children  # noqa: PLC0415 - heavy
     from infrastructure.embedded.servers import embedded_servers, wanted_servers  # noqa: PLC0415 - heavy
     from infrastructure.postgres.migrating import upgrade  # noqa: PLC0415 - heavy
-    from infrastructure.reachability import check_servers  # noqa: PLC0415 - heavy
-    from infrastructure.settings import SettingsError, jwt_secret, load_settings  # noqa: PLC0415 - heavy
+    from infrastructure.reachability import check_key_server, check_servers  # noqa: PLC0415 - heavy
+    from infrastructure.settings import jwt_secret, load_settings  # noqa: PLC0415 - heavy
 
     settings = load_settings(os.environ)
-    if settings.jwks_url is not None:
-        # Verifying with another key than the one that was asked for would be worse than not starting.
-        raise SettingsError("ORDERLOG_JWKS_URL is set, but key sets cannot be used yet: unset it.")
-    jwt_secret(settings)
+    if settings.jwks_url is None:
+        jwt_secret(settings)
+    else:
+        check_key_server(settings.jwks_url)
     check_servers(settings)
     with (
         listen(settings.host, settings.port) as listener,

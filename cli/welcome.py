@@ -26,7 +26,9 @@ def welcome(settings: Settings, url: str) -> None:
             say(f"the API at {url} is not ready after {_READY_SECONDS_MAX:.0f} seconds; its messages say why")
             return
         write_line("\n".join(_places(settings, url)))
-        if settings.exchange == "paper":
+        if settings.jwks_url is not None:
+            write_line(f"  tokens    from whoever signs with the keys at {settings.jwks_url}")
+        elif settings.exchange == "paper":
             deposit = client.post(
                 f"/api/v1/accounts/{_DEMO_TRADER}/deposits",
                 json={"amount": _DEMO_AMOUNT},

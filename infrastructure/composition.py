@@ -20,7 +20,7 @@ from infrastructure.postgres.instruments import CachedInstruments
 from infrastructure.postgres.patience import Pool, pool_of
 from infrastructure.postgres.read_models import ReadModels
 from infrastructure.postgres.roles import as_app
-from infrastructure.settings import Settings, SettingsError, jwt_secret
+from infrastructure.settings import Settings, SettingsError
 
 _CONNECTIONS_MAX = 8
 _PATIENCE_SECONDS = 10.0
@@ -31,7 +31,6 @@ class Engine:
     """Everything that one process of the engine works with, open."""
 
     settings: Settings
-    jwt_secret: bytes
     clock: Clock
     store: PostgresEventStore
     follower: Follower
@@ -79,7 +78,6 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
         validator = OrderValidator(settings.limits, timedelta(seconds=settings.price_age_max))
         yield Engine(
             settings=settings,
-            jwt_secret=jwt_secret(settings).encode(),
             clock=clock,
             store=store,
             follower=follower,

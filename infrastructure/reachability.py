@@ -46,5 +46,25 @@ def _check_redis(url: str) -> None:
         raise UnreachableError(f"REDIS_URL: Redis does not answer: {_said(error)}") from error
 
 
+def check_key_server(url: str) -> None:
+    """Ask the key server for keys that tokens can be verified with.
+
+    Raises:
+        UnreachableError: it has none, or does not answer.
+    """
+    import asyncio  # noqa: PLC0415 - most starts need no check
+
+    from infrastructure.token_keys import KeyServerError, fetch_key_set  # noqa: PLC0415 - see above
+
+    async def ask() -> None:
+        if not await fetch_key_set(url):
+            raise KeyServerError(f"{url} has no key for RS256 or ES256")
+
+    try:
+        asyncio.run(ask())
+    except KeyServerError as error:
+        raise UnreachableError(f"ORDERLOG_JWKS_URL: the key server gives no keys: {_said(error)}") from error
+
+
 def _said(error: Exception) -> str:
     return " ".join(str(error).split())

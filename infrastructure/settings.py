@@ -149,6 +149,12 @@ class Settings(BaseModel):
     jwks_url: HttpUrl | None = Field(
         default=None, validation_alias="ORDERLOG_JWKS_URL", description="an http or https URL"
     )
+    jwt_issuer: str | None = Field(
+        default=None, validation_alias="ORDERLOG_JWT_ISSUER", description="what the claim `iss` of tokens has to be"
+    )
+    jwt_audience: str | None = Field(
+        default=None, validation_alias="ORDERLOG_JWT_AUDIENCE", description="what the claim `aud` of tokens has to name"
+    )
     exchange: Literal["paper", "alpaca"] = Field(
         default="paper", validation_alias="ORDERLOG_EXCHANGE", description="`paper` or `alpaca`"
     )

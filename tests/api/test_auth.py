@@ -13,6 +13,7 @@ from api import auth
 from api.auth import AUDITOR, TRADER, Gate, make_token
 from api.problems import Problem
 from domain.values import TraderId
+from infrastructure.token_keys import SharedSecret
 from tests.api.clients import SECRET, Client, World, problem_of, token_of
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -37,16 +38,16 @@ def clock() -> StoppedClock:
 
 @pytest.fixture
 def gate(clock: StoppedClock) -> Gate:
-    return Gate(SECRET.encode(), clock)
+    return Gate(SharedSecret(SECRET), clock)
 
 
 def signed(**claims: Any) -> str:
     return jwt.encode({**GOOD, **claims}, SECRET, algorithm="HS256")
 
 
-def test_a_token_says_whose_it_is_what_they_may_do_and_for_how_long(gate: Gate, clock: StoppedClock) -> None:
+async def test_a_token_says_whose_it_is_what_they_may_do_and_for_how_long(gate: Gate, clock: StoppedClock) -> None:
     token = make_token(SECRET.encode(), TraderId("alice"), frozenset({TRADER, AUDITOR}), 60, NOW)
-    identity = gate.identify(token)
+    identity = await gate.identify(token)
     assert identity.trader_id == "alice"
     assert identity.roles == {TRADER, AUDITOR}
     assert identity.expires_at == NOW.timestamp() + 60
@@ -58,36 +59,36 @@ def test_a_token_says_whose_it_is_what_they_may_do_and_for_how_long(gate: Gate, 
         "exp": NOW.timestamp() + 60,
     }
     clock.time += timedelta(seconds=59)
-    assert gate.identify(token) == identity
+    assert await gate.identify(token) == identity
 
 
-def test_a_remembered_token_expires_all_the_same(gate: Gate, clock: StoppedClock) -> None:
+async def test_a_remembered_token_expires_all_the_same(gate: Gate, clock: StoppedClock) -> None:
     token = signed()
-    gate.identify(token)
+    await gate.identify(token)
     clock.time += timedelta(seconds=60)
     for _ in range(2):
         with pytest.raises(Problem, match="expired"):
-            gate.identify(token)
+            await gate.identify(token)
 
 
-def test_a_token_without_roles_is_a_traders_and_unknown_roles_are_nothing(gate: Gate) -> None:
-    assert gate.identify(signed()).roles == {TRADER}
-    assert gate.identify(signed(roles=["emperor", "ops"])).roles == {"ops"}
-    assert gate.identify(signed(roles=[])).roles == set()
+async def test_a_token_without_roles_is_a_traders_and_unknown_roles_are_nothing(gate: Gate) -> None:
+    assert (await gate.identify(signed())).roles == {TRADER}
+    assert (await gate.identify(signed(roles=["emperor", "ops"]))).roles == {"ops"}
+    assert (await gate.identify(signed(roles=[]))).roles == set()
 
 
-def test_a_verified_token_is_not_verified_again(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_verified_token_is_not_verified_again(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = [signed(number=number) for number in range(3)]
-    gate.identify(tokens[0])
+    await gate.identify(tokens[0])
     monkeypatch.setattr(jwt, "decode", lambda *_, **__: pytest.fail("verified twice"))
-    assert gate.identify(tokens[0]).trader_id == "alice"
+    assert (await gate.identify(tokens[0])).trader_id == "alice"
 
 
-def test_only_so_many_tokens_are_remembered(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_so_many_tokens_are_remembered(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auth, "_CACHE_LIMIT", 2)
     tokens = [signed(number=number) for number in range(5)]
     for token in tokens:
-        gate.identify(token)
+        await gate.identify(token)
     assert list(gate._verified) == tokens[-2:]
 
 
@@ -139,19 +140,42 @@ BAD_TOKENS: dict[str, Callable[[], str]] = {
 
 
 @pytest.mark.parametrize("kind", BAD_TOKENS)
-def test_a_token_that_is_not_ours_opens_nothing(gate: Gate, kind: str) -> None:
+async def test_a_token_that_is_not_ours_opens_nothing(gate: Gate, kind: str) -> None:
     with pytest.raises(Problem) as problem:
-        gate.identify(BAD_TOKENS[kind]())
+        await gate.identify(BAD_TOKENS[kind]())
     assert problem.value.code == "UNAUTHENTICATED"
     assert problem.value.detail == "The token is not one of ours"
 
 
-def test_a_token_for_later_waits(gate: Gate, clock: StoppedClock) -> None:
+async def test_a_token_for_later_waits(gate: Gate, clock: StoppedClock) -> None:
     token = signed(nbf=NOW.timestamp() + 10)
     with pytest.raises(Problem, match="not good yet"):
-        gate.identify(token)
+        await gate.identify(token)
     clock.time += timedelta(seconds=10)
-    assert gate.identify(token).trader_id == "alice"
+    assert (await gate.identify(token)).trader_id == "alice"
+
+
+async def test_a_token_that_says_it_comes_from_the_future_waits_too(gate: Gate, clock: StoppedClock) -> None:
+    token = signed(iat=NOW.timestamp() + 10)
+    with pytest.raises(Problem, match="not good yet"):
+        await gate.identify(token)
+    clock.time += timedelta(seconds=5)  # clocks may differ a little
+    assert (await gate.identify(token)).trader_id == "alice"
+    with pytest.raises(Problem, match="not one of ours"):
+        await gate.identify(signed(iat="now"))
+
+
+async def test_a_set_issuer_and_audience_are_asked_for(clock: StoppedClock) -> None:
+    gate = Gate(SharedSecret(SECRET), clock, issuer="https://id.example", audience="orderlog")
+    assert (await gate.identify(signed(iss="https://id.example", aud=["mail", "orderlog"]))).trader_id == "alice"
+    for claims in (
+        {},
+        {"iss": "https://id.example"},
+        {"aud": "orderlog"},
+        {"iss": "https://evil.example", "aud": "orderlog"},
+    ):
+        with pytest.raises(Problem, match="not one of ours"):
+            await gate.identify(signed(**claims))
 
 
 async def test_a_request_without_a_good_token_is_told_how_to_come_back(world: World) -> None:

@@ -1762,7 +1762,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1896,7 +1896,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY, ORDER_EXECUTION_DISABLED */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY, ORDER_EXECUTION_DISABLED */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1995,7 +1995,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2125,7 +2125,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2244,7 +2244,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2363,7 +2363,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2448,7 +2448,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2555,7 +2555,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2629,7 +2629,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2725,7 +2725,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2812,7 +2812,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2896,7 +2896,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2998,7 +2998,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3083,7 +3083,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3168,7 +3168,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3253,7 +3253,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3331,7 +3331,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3421,7 +3421,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3499,7 +3499,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3578,7 +3578,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3636,6 +3636,15 @@ export interface operations {
             };
             /** @description INTERNAL_ERROR */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description KEYS_UNAVAILABLE */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3724,7 +3733,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3798,7 +3807,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3910,7 +3919,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3968,6 +3977,15 @@ export interface operations {
             };
             /** @description INTERNAL_ERROR */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description KEYS_UNAVAILABLE */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4053,6 +4071,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
+            /** @description KEYS_UNAVAILABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
         };
     };
     list_projections: {
@@ -4118,7 +4145,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4192,7 +4219,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
             503: {
                 headers: {
                     [name: string]: unknown;
