@@ -17,6 +17,7 @@ from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from api.answers import json_answer, problem_answer
+from api.asyncapi import streams_document
 from api.auth import Gate
 from api.endpoints import Running
 from api.fan_out import FanOut
@@ -80,6 +81,7 @@ def build_app(
         routes=[
             *routes_of(ENDPOINTS),
             Route("/openapi.json", Document(document)),
+            Route("/asyncapi.json", Document(json_answer(streams_document()))),
             WebSocketRoute("/ws/orders/events", order_events),
             *page_routes(connect_also=page_reaches),
         ],

@@ -228,6 +228,7 @@ AskedTraderId = Annotated[
 
 QuantityText = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]{1,9})?$", examples=["100"])]
 MoneyText = Annotated[str, Field(pattern=r"^-?[0-9]+\.[0-9]{2,}$", examples=["150.00"])]
+DecimalText = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$", examples=["190.01"])]
 TimeText = Annotated[
     str,
     Field(

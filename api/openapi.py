@@ -13,6 +13,7 @@ from api.endpoints import Endpoint
 from api.problems import STATUS_OF
 from api.schemas import ProblemView
 from domain.halts import SCOPE_PATTERN
+from infrastructure.version import VERSION
 
 Schema = dict[str, Any]
 
@@ -69,7 +70,7 @@ def document_of(endpoints: Sequence[Endpoint]) -> Schema:
         "openapi": "3.1.0",
         "info": {
             "title": "orderlog",
-            "version": "1",
+            "version": VERSION,
             "description": "Orders as immutable events. Decimals are text, times are RFC 3339 UTC with microseconds.",
         },
         "paths": paths,
@@ -84,7 +85,7 @@ def _operation(endpoint: Endpoint) -> Schema:
     operation: Schema = {
         "operationId": endpoint.handler.__name__,
         "summary": endpoint.summary,
-        "parameters": [*_path_parameters(endpoint.path), *_query_parameters(endpoint.query)],
+        "parameters": [*_path_parameters(endpoint.path), *query_parameters(endpoint.query)],
         "responses": _responses(endpoint),
     }
     if endpoint.takes_idempotency_key:
@@ -96,6 +97,7 @@ def _operation(endpoint: Endpoint) -> Schema:
     if endpoint.roles:
         operation["security"] = [{"token": []}]
         operation["description"] = f"Needs the role {' or '.join(sorted(endpoint.roles))}."
+        operation["x-roles"] = sorted(endpoint.roles)
     return operation
 
 
@@ -104,7 +106,8 @@ def _path_parameters(path: str) -> Iterable[Schema]:
         yield {"name": name, "in": "path", "required": True, "schema": _PATH_SCHEMAS[name]}
 
 
-def _query_parameters(query: type[BaseModel]) -> Iterable[Schema]:
+def query_parameters(query: type[BaseModel]) -> Iterable[Schema]:
+    """The parameters that the model reads: ``{name, in, schema, description?}`` of each."""
     schema = query.model_json_schema(ref_template=_REF)
     definitions = schema.get("$defs", {})
     for name, field in schema.get("properties", {}).items():

@@ -6,17 +6,21 @@ from pathlib import Path
 from starlette.routing import Route
 
 from api.answers import Answer
-from api.routes import Document
+from api.listing import listing
+from api.routes import ENDPOINTS, Document
 
 BUILT = Path(__file__).parents[1] / "web" / "dist"
 """Where the build lies: beside the source, because it is made there and no part of the package."""
 
-PATHS = ("/", "/ops", "/audit")
+PATHS = ("/", "/ops", "/audit", "/docs")
 """Where the one page is shown; what it shows there is its own business."""
+
+DOCS = "/docs"
+"""What the API is, which is told also where the page has not been built."""
 
 _NOT_BUILT = (
     "The page has not been built. `make web` builds it (`make run` does so by itself); then start the engine again.\n"
-    "The API is here all the same: /openapi.json describes it.\n"
+    "The API is here all the same: /docs lists it, /openapi.json describes it.\n"
 )
 
 _MEDIA_TYPES = {
@@ -54,12 +58,14 @@ def page_routes(built: Path = BUILT, connect_also: Sequence[str] = ()) -> list[R
         built: the directory of the build.
         connect_also: origins that the page may talk to beside the one it comes from.
     """
-    page = Document(_page(built / "index.html", policy(connect_also)))
+    index = built / "index.html"
+    page = Document(_page(index, policy(connect_also)))
+    docs = page if index.exists() else Document(listing(ENDPOINTS))
     files = [
         Route(f"/assets/{file.name}", Document(_answer(file, _FOR_EVER)))
         for file in sorted((built / "assets").glob("*"))
     ]
-    return [*(Route(path, page) for path in PATHS), *files]
+    return [*(Route(path, docs if path == DOCS else page) for path in PATHS), *files]
 
 
 def _page(file: Path, content_security_policy: str) -> Answer:

@@ -49,6 +49,11 @@ class Asked(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
+def _example(**fields: Any) -> ConfigDict:  # noqa: ANN401 - JSON
+    """What a request looks like, for those who read the description."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
 class Told(BaseModel):
     """What goes out."""
 
@@ -60,6 +65,8 @@ class Told(BaseModel):
 
 class OrderBody(Asked):
     """A new order. Decimals are text or JSON numbers; of a STOP order, `price` is the stop price when that is absent."""
+
+    model_config = _example(symbol="AAPL", side="BUY", quantity="10", order_type="LIMIT", price="190.00")
 
     symbol: AskedSymbol
     side: AskedSide = Side.BUY
@@ -76,6 +83,8 @@ class OrderBody(Asked):
 class ReplaceBody(Asked):
     """New terms for an order, at least one; what is left out stays. `quantity` is the new total, fills included."""
 
+    model_config = _example(quantity="20", price="189.50")
+
     quantity: AskedNewQuantity = None
     price: AskedPrice = None
     stop_price: AskedPrice = None
@@ -83,6 +92,8 @@ class ReplaceBody(Asked):
 
 class CashBody(Asked):
     """An amount of dollars and cents."""
+
+    model_config = _example(amount="10000.00")
 
     amount: AskedAmount
 
@@ -92,6 +103,8 @@ class LimitsBody(Asked):
 
     `restricted_symbols` come on top of those that are restricted for everybody.
     """
+
+    model_config = _example(max_position="500", reason="a new trader")
 
     max_position: Annotated[Quantity | None, Limit("max_position")] = None
     max_order_quantity: Annotated[Quantity | None, Limit("max_order_quantity")] = None
@@ -107,6 +120,8 @@ class LimitsBody(Asked):
 
 class HaltBody(Asked):
     """What to halt, why, and whether what works there is to be cancelled, too."""
+
+    model_config = _example(scope="symbol:TSLA", reason="news pending")
 
     scope: AskedScope
     reason: AskedReason
@@ -126,6 +141,10 @@ class MetricEvent(Asked):
 
 class MetricsBody(Asked):
     """Some events at once."""
+
+    model_config = _example(
+        events=[{"name": "order.submitted", "category": "task_success", "at": "2026-01-31T23:59:59Z"}]
+    )
 
     events: Annotated[list[MetricEvent], Field(min_length=1, max_length=METRICS_MAX)]
 

@@ -6,7 +6,7 @@ A subcommand's module is imported when it is asked for, and only then: ``orderlo
 import os
 import sys
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 import typer.main
@@ -15,7 +15,8 @@ from typer.exceptions import TyperException
 
 from cli.exits import ExitCode, explained
 from cli.options import commands
-from cli.output import say
+from cli.output import say, write_line
+from infrastructure.version import VERSION
 
 
 class Entry(NamedTuple):
@@ -97,8 +98,19 @@ app = typer.Typer(
 )
 
 
+def _say_version(*, asked: bool) -> None:
+    if asked:
+        write_line(f"orderlog {VERSION}")
+        raise typer.Exit
+
+
 @app.callback()
-def orderlog() -> None:
+def orderlog(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """An event-sourced order engine.
 
     Data goes to standard output (as JSON when it is piped, or with --json), messages to standard error.

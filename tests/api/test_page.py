@@ -5,6 +5,7 @@ from httpx2 import ASGITransport, AsyncClient
 from starlette.applications import Starlette
 
 from api.page import PATHS, page_routes, policy
+from api.routes import ENDPOINTS
 
 
 @pytest.fixture
@@ -76,3 +77,15 @@ async def test_the_page_is_only_read(built: Path) -> None:
         head = await client.head("/")
     assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
     assert head.status_code == 200
+
+
+async def test_without_a_build_the_documentation_lists_every_endpoint(tmp_path: Path) -> None:
+    async with client_of(tmp_path) as client:
+        response = await client.get("/docs")
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert response.headers["content-security-policy"].startswith("default-src 'none'")
+    for endpoint in ENDPOINTS:
+        assert f"<code>{endpoint.method} {endpoint.path}</code>" in response.text
+    assert "<code>WS /ws/orders/events</code>" in response.text
+    assert "//" not in response.text  # nothing of it comes from elsewhere

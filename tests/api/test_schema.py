@@ -9,6 +9,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
+from pydantic import BaseModel
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS, CheckFunction, load_all_checks
 from schemathesis.python.asgi import shutdown_lifespans
@@ -20,6 +21,7 @@ from api.endpoints import Endpoint
 from api.openapi import document_of
 from api.page import page_routes
 from api.problems import STATUS_OF
+from api.requests import parse_body
 from api.routes import ENDPOINTS
 from api.schemas import NoQuery
 from infrastructure.settings import Settings
@@ -73,7 +75,7 @@ def test_every_route_is_in_the_document_and_the_other_way_round() -> None:
     documented = document_of(ENDPOINTS)["paths"]
     pages = {route.path for route in page_routes()}
     routed = {route.path for route in app.routes if isinstance(route, Route)} - pages
-    assert documented.keys() == {path.replace(":path", "") for path in routed} - {"/openapi.json"}
+    assert documented.keys() == {path.replace(":path", "") for path in routed} - {"/openapi.json", "/asyncapi.json"}
     operations = {(method.upper(), path) for path, item in documented.items() for method in item}
     assert operations == {(endpoint.method, endpoint.path) for endpoint in ENDPOINTS}
 
@@ -94,3 +96,10 @@ async def test_the_document_is_served_to_anybody(world: World) -> None:
 def test_operations_have_names_of_their_own() -> None:
     names = [endpoint.handler.__name__ for endpoint in ENDPOINTS]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("body", [each.body for each in ENDPOINTS if each.body], ids=lambda body: body.__name__)
+def test_every_request_has_an_example_that_is_one(body: type[BaseModel]) -> None:
+    schema = document_of(ENDPOINTS)["components"]["schemas"][body.__name__]
+    for example in schema["examples"]:
+        parse_body(body, example)

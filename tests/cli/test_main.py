@@ -1,15 +1,18 @@
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from api.openapi import document_of
 from application.ports import StoreUnavailableError
 from cli.exits import CommandError, ExitCode, explained
 from cli.main import COMMANDS
 from infrastructure.settings import SettingsError
+from infrastructure.version import VERSION
 from tests.cli.conftest import COMMAND, ROOT, Run
 from tests.cli.logs import a_short_history, record
 
@@ -20,6 +23,13 @@ def test_help_names_every_command_and_imports_none(run: Run) -> None:
     assert result.code == ExitCode.DONE
     assert all(f"  {name} " in result.out for name in COMMANDS)
     assert not {entry.module for entry in COMMANDS.values()} & (set(sys.modules) - before)
+
+
+def test_the_version_is_that_of_the_package_and_of_the_api(run: Run) -> None:
+    result = run("--version")
+    assert (result.code, result.out) == (ExitCode.DONE, f"orderlog {VERSION}\n")
+    assert metadata.version("orderlog") == VERSION
+    assert document_of(())["info"]["version"] == VERSION
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -676,6 +676,9 @@ export interface components {
         /**
          * CashBody
          * @description An amount of dollars and cents.
+         * @example {
+         *       "amount": "10000.00"
+         *     }
          */
         CashBody: {
             /** Amount */
@@ -893,6 +896,10 @@ export interface components {
         /**
          * HaltBody
          * @description What to halt, why, and whether what works there is to be cancelled, too.
+         * @example {
+         *       "reason": "news pending",
+         *       "scope": "symbol:TSLA"
+         *     }
          */
         HaltBody: {
             /**
@@ -1016,6 +1023,10 @@ export interface components {
          * @description Limits to set; what is left out stays, and null gives a limit back to the default. Money is dollars.
          *
          *     `restricted_symbols` come on top of those that are restricted for everybody.
+         * @example {
+         *       "max_position": "500",
+         *       "reason": "a new trader"
+         *     }
          */
         LimitsBody: {
             /**
@@ -1161,6 +1172,15 @@ export interface components {
         /**
          * MetricsBody
          * @description Some events at once.
+         * @example {
+         *       "events": [
+         *         {
+         *           "at": "2026-01-31T23:59:59Z",
+         *           "category": "task_success",
+         *           "name": "order.submitted"
+         *         }
+         *       ]
+         *     }
          */
         MetricsBody: {
             /** Events */
@@ -1231,6 +1251,13 @@ export interface components {
         /**
          * OrderBody
          * @description A new order. Decimals are text or JSON numbers; of a STOP order, `price` is the stop price when that is absent.
+         * @example {
+         *       "order_type": "LIMIT",
+         *       "price": "190.00",
+         *       "quantity": "10",
+         *       "side": "BUY",
+         *       "symbol": "AAPL"
+         *     }
          */
         OrderBody: {
             /** Symbol */
@@ -1542,6 +1569,10 @@ export interface components {
         /**
          * ReplaceBody
          * @description New terms for an order, at least one; what is left out stays. `quantity` is the new total, fills included.
+         * @example {
+         *       "price": "189.50",
+         *       "quantity": "20"
+         *     }
          */
         ReplaceBody: {
             /**
