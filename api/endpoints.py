@@ -99,7 +99,8 @@ class Endpoint:
     """One method of one path: what it takes, what it answers, and who may ask.
 
     ``answer`` is the model of the body under ``status``; ``also`` are other statuses with the same body, or without any
-    where it is a 304; ``errors`` the codes beyond those that every endpoint can have; ``media`` what else than JSON it
+    where it is a 304; ``own_check`` are the roles
+    that the handler itself asks for, because not only a header may say who asks; ``errors`` the codes beyond those that every endpoint can have; ``media`` what else than JSON it
     can answer; ``headers`` those of the answer that are worth knowing.
     """
 
@@ -111,6 +112,7 @@ class Endpoint:
     status: int = 200
     also: Mapping[int, str] = field(default_factory=dict)
     roles: frozenset[str] = frozenset()
+    own_check: frozenset[str] = frozenset()
     body: type[BaseModel] | None = None
     query: type[BaseModel] = NoQuery
     takes_idempotency_key: bool = False

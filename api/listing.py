@@ -31,7 +31,7 @@ def listing(endpoints: Sequence[Endpoint]) -> Answer:
 
 
 def _row(endpoint: Endpoint) -> str:
-    roles = ", ".join(sorted(endpoint.roles)) or "anybody"
+    roles = ", ".join(sorted(endpoint.roles | endpoint.own_check)) or "anybody"
     return _cells(f"{endpoint.method} {endpoint.path}", roles, endpoint.summary)
 
 

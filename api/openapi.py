@@ -96,8 +96,9 @@ def _operation(endpoint: Endpoint) -> Schema:
         operation["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(endpoint.body)}}}
     if endpoint.roles:
         operation["security"] = [{"token": []}]
-        operation["description"] = f"Needs the role {' or '.join(sorted(endpoint.roles))}."
-        operation["x-roles"] = sorted(endpoint.roles)
+    if roles := sorted(endpoint.roles | endpoint.own_check):
+        operation["description"] = f"Needs the role {' or '.join(roles)}."
+        operation["x-roles"] = roles
     return operation
 
 

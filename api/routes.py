@@ -114,7 +114,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     # Before the orders, whose ids would match it.
     Endpoint(
         method="GET", path="/api/v1/orders/stream", summary="Your orders' status messages as they happen",
-        handler=streams.stream_orders, query=schemas.StreamQuery, answer=None, media=(EVENT_STREAM,),
+        handler=streams.stream_orders, own_check=_TRADERS, query=schemas.StreamQuery, answer=None, media=(EVENT_STREAM,),
         errors=("UNAUTHENTICATED", "FORBIDDEN", "KEYS_UNAVAILABLE", *_STORE),
     ),
     Endpoint(

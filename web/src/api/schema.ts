@@ -183,7 +183,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Your orders' status messages as they happen */
+        /**
+         * Your orders' status messages as they happen
+         * @description Needs the role trader.
+         */
         get: operations["stream_orders"];
         put?: never;
         post?: never;

@@ -27,7 +27,7 @@ export function ChannelView({ name, channel, document }: Props) {
       {query && (
         <>
           <h3>Parameters</h3>
-          <SchemaView schema={query} schemas={schemas} />
+          <SchemaView schema={query} schemas={schemas} isAsked />
         </>
       )}
       <h3>Messages</h3>

@@ -42,7 +42,6 @@ export function OperationView({ method, path, operation, schemas }: Props) {
                 <Details
                   field={each.description === undefined ? each.schema : { ...each.schema, description: each.description }}
                   schemas={schemas}
-                  isNeeded={false}
                 />
               </li>
             ))}
@@ -52,13 +51,13 @@ export function OperationView({ method, path, operation, schemas }: Props) {
       {body && (
         <>
           <h3>Body</h3>
-          <SchemaView schema={body} schemas={schemas} />
+          <SchemaView schema={body} schemas={schemas} isAsked />
         </>
       )}
       {replies
         .filter(([status]) => Number(status) < FAILED_FROM)
-        .map(([status, reply]) => (
-          <Answer key={status} status={status} reply={reply} schemas={schemas} />
+        .map(([status, reply], index, all) => (
+          <Answer key={status} status={status} reply={reply} schemas={schemas} isAsBefore={index > 0 && isSame(reply, all[0]?.[1])} />
         ))}
       <h3>Problems</h3>
       <ul className="fields">
@@ -78,9 +77,11 @@ interface AnswerProps {
   readonly status: string;
   readonly reply: Reply;
   readonly schemas: Schemas;
+  /** The body is that of the answer above. */
+  readonly isAsBefore: boolean;
 }
 
-function Answer({ status, reply, schemas }: AnswerProps) {
+function Answer({ status, reply, schemas, isAsBefore }: AnswerProps) {
   const { [JSON_TYPE]: json, ...others } = reply.content ?? {};
   return (
     <>
@@ -99,7 +100,13 @@ function Answer({ status, reply, schemas }: AnswerProps) {
           </li>
         ))}
       </ul>
-      {json?.schema && <SchemaView schema={json.schema} schemas={schemas} />}
+      {isAsBefore && <p className="muted">The same fields</p>}
+      {!isAsBefore && json?.schema && <SchemaView schema={json.schema} schemas={schemas} />}
     </>
   );
+}
+
+function isSame(one: Reply, other: Reply | undefined): boolean {
+  const schema = one.content?.[JSON_TYPE]?.schema;
+  return schema !== undefined && schema.$ref === other?.content?.[JSON_TYPE]?.schema?.$ref;
 }
