@@ -42,6 +42,7 @@ _REFUSALS: Mapping[str, str] = {
     "INVALID_REQUEST": "A parameter is wrong; the reason names it",
     "UNAUTHENTICATED": "The token or ticket is not good",
     "FORBIDDEN": "The token lacks the role `trader`",
+    "KEYS_UNAVAILABLE": "The key of the token cannot be asked for at the moment: try again",
     "EVENTS_ARCHIVED": "What comes after `after` is archived; a stream without `after` goes on",
 }
 """Why a socket is closed before it says anything, by the code of the problem; it closes with its status and 4000."""
