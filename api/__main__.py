@@ -9,6 +9,7 @@ import uvloop
 
 from api.asgi import build_app, server_of
 from api.features import posthog_origin
+from infrastructure.collector import keep_what_is_there
 from infrastructure.composition import open_engine
 from infrastructure.logs import configure_logs
 from infrastructure.settings import load_settings
@@ -22,6 +23,7 @@ def main(descriptor: int) -> None:
         lambda: open_engine(settings), page_reaches=[origin] if (origin := posthog_origin(settings)) else []
     )
     server = server_of(app)
+    keep_what_is_there()
     with suppress(KeyboardInterrupt):  # the server has stopped by then, and passes on what it was told
         uvloop.run(server.serve(sockets=[socket.socket(fileno=descriptor)]))
 

@@ -20,6 +20,7 @@ from domain.commands import Deposit
 from domain.events import Event, Metadata, StreamId, order_stream
 from domain.values import Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId
 from infrastructure.clock import SystemClock
+from infrastructure.collector import keep_what_is_there
 from infrastructure.ids import UuidIds
 from infrastructure.postgres.event_store import PostgresEventStore
 
@@ -55,6 +56,7 @@ class Desk:
 
     def __enter__(self) -> Self:
         """Connect, and give every trader money."""
+        keep_what_is_there()  # as the processes of the engine do
         self._runner.run(self._open())
         return self
 

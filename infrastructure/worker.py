@@ -18,6 +18,7 @@ from application.execution import OrderExecutor
 from application.inquiries import NO_ANSWER
 from application.ports import UnreadableEventError
 from application.status import StatusOrchestrator
+from infrastructure.collector import keep_what_is_there
 from infrastructure.composition import Engine, open_engine, open_venue
 from infrastructure.exchanges.alpaca import AlpacaVenue
 from infrastructure.logs import configure_logs
@@ -139,6 +140,7 @@ def main() -> None:
     """Run the worker of this process's environment until SIGTERM or SIGINT."""
     configure_logs()
     settings = load_settings(os.environ)
+    keep_what_is_there()
     with suppress(asyncio.CancelledError):
         uvloop.run(_until_told(run_worker(settings)))
 

@@ -1,8 +1,8 @@
 """One request to the venue: its deadline, and what its outcome proves.
 
 What went wrong matters less than whether the request can have left: only then may the venue have acted on it. So the
-HTTP library reports the moment in which it starts to write, and every error before that moment proves that nothing was
-sent, every error after it proves nothing.
+HTTP library reports the moment in which the request has a connection, and every error before that moment proves that
+nothing was sent, every error after it proves nothing.
 """
 
 import asyncio
@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-import httpx2
+import aiohttp
 import msgspec
+from yarl import URL
 
 from application.venue import VenueBusyError, VenueOutcomeUnknownError, VenueRefusedError, VenueUnreachableError
 from infrastructure.exchanges.alpaca_reading import NUL_ESCAPES
@@ -24,6 +25,8 @@ KEEPALIVE_SECONDS = 30.0
 RETRY_AFTER_SECONDS = 1.0
 RETRY_AFTER_SECONDS_MAX = 60.0
 EXCERPT_CHARACTERS = 300
+
+_SUCCESS, _CLIENT_ERROR = 2, 4  # hundreds of status codes, of which servers make up their own
 
 # Refusals by number that say nothing about the request itself. 408: whoever stood in between gave up waiting, perhaps
 # after passing the request on. 409: it collided with something that is going on, perhaps with its own first copy.
@@ -74,61 +77,73 @@ class AlpacaHttp:
     """
 
     def __init__(self, *, key_id: str, secret: str, timeout_seconds: float, direct: bool, connections: int) -> None:
+        self._headers = {"APCA-API-KEY-ID": key_id, "APCA-API-SECRET-KEY": secret, "Accept": "application/json"}
         self._timeout_seconds = timeout_seconds
-        self._client = httpx2.AsyncClient(
-            headers={"APCA-API-KEY-ID": key_id, "APCA-API-SECRET-KEY": secret, "Accept": "application/json"},
-            timeout=None,  # one deadline around the whole request instead of one for each of its parts
-            limits=httpx2.Limits(
-                max_connections=connections,
-                max_keepalive_connections=connections,
-                keepalive_expiry=KEEPALIVE_SECONDS,
-            ),
-            trust_env=not direct,
-        )
+        self._direct = direct
+        self._connections = connections
 
     async def __aenter__(self) -> Self:
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_create_end.append(_has_a_connection)
+        trace.on_connection_reuseconn.append(_has_a_connection)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=KEEPALIVE_SECONDS),
+            headers=self._headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),  # one deadline around the whole request, the wait included
+            trust_env=not self._direct,
+            trace_configs=[trace],
+        )
         return self
 
     async def __aexit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        await self._session.close()
 
     async def send(
         self, method: str, url: str, *, params: Mapping[str, str] | None = None, content: bytes | None = None
     ) -> Answer:
-        """Send one request, never twice.
+        """Send one request, never twice, unless it is one that changes nothing or cancels.
 
         Raises:
             VenueUnreachableError: nothing was sent (no connection, no free one in time, a name that does not resolve).
             VenueBusyError: 429.
             VenueOutcomeUnknownError: no complete answer in time, or one that proves nothing (5xx, 3xx, 408, 409).
         """
-        left = False
-
-        async def watch(step: str, _: object) -> None:
-            nonlocal left
-            left = left or step == "http11.send_request_headers.started"
-
+        progress = _Progress()
+        request = self._session.request(
+            method,
+            URL(url, encoded=True),
+            params=params,
+            data=content,
+            headers=None if content is None else {"Content-Type": "application/json"},
+            allow_redirects=False,
+            trace_request_ctx=progress,
+        )
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                response = await self._client.request(
-                    method,
-                    url,
-                    params=params,
-                    content=content,
-                    headers=None if content is None else {"Content-Type": "application/json"},
-                    extensions={"trace": watch},
-                )
-        except (httpx2.HTTPError, OSError) as error:
+            async with asyncio.timeout(self._timeout_seconds), request as response:
+                answer = Answer(response.status, await response.read())
+        except (aiohttp.ClientError, OSError) as error:
             problem = f"{method} {urlsplit(url).path}: {_described(error)}"
-            raise VenueOutcomeUnknownError(problem) if left else VenueUnreachableError(problem) from error
-        answer = Answer(response.status_code, response.content)
+            raise VenueOutcomeUnknownError(problem) if progress.left else VenueUnreachableError(problem) from error
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             raise VenueBusyError(retry_after_seconds(response.headers.get("Retry-After")))
-        if response.is_success or (response.is_client_error and answer.status not in _UNCLEAR):
+        hundreds = answer.status // 100
+        if hundreds == _SUCCESS or (hundreds == _CLIENT_ERROR and answer.status not in _UNCLEAR):
             return answer
         raise VenueOutcomeUnknownError(f"{method} {urlsplit(url).path}: {answer.status} {answer.excerpt()}")
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Whether a request has got a connection, and so can have left."""
+
+    left: bool = False
+
+
+async def _has_a_connection(_session: aiohttp.ClientSession, request: SimpleNamespace, _: object) -> None:
+    request.trace_request_ctx.left = True
 
 
 def retry_after_seconds(header: str | None) -> float:

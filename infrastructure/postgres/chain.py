@@ -13,18 +13,24 @@ six decimals and ``Z``. The event at position 1 follows 32 zero bytes.
 
 from datetime import UTC, datetime
 from hashlib import sha256
+from struct import Struct
 
 GENESIS = bytes(32)
 """The hash before the first event."""
+
+_length = Struct(">I").pack
 
 
 def leaf(  # noqa: PLR0917 - the fields of the formula, in its order
     position: int, stream_id: str, version: int, type_: str, data: bytes, metadata: bytes, at: bytes
 ) -> bytes:
     """The SHA-256 of one event by itself; ``at`` is the ``timestamp`` of its recording."""
-    fields = (b"%d" % position, stream_id.encode(), b"%d" % version, type_.encode(), data, metadata, at)
-    parts = [part for field in fields for part in (len(field).to_bytes(4, "big"), field)]
-    return sha256(b"\x00" + b"".join(parts)).digest()
+    number, name, nth, kind = b"%d" % position, stream_id.encode(), b"%d" % version, type_.encode()
+    parts = (
+        b"\x00", _length(len(number)), number, _length(len(name)), name, _length(len(nth)), nth, _length(len(kind)), kind,
+        _length(len(data)), data, _length(len(metadata)), metadata, _length(len(at)), at,
+    )  # fmt: skip
+    return sha256(b"".join(parts)).digest()
 
 
 def link(previous: bytes, leaf: bytes) -> bytes:
