@@ -1,5 +1,6 @@
 """Facts into the log. A fact is never dropped: while the store is away it waits."""
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -56,6 +57,7 @@ class Booking:
         self._acknowledged: OrderedDict[OrderId, None] = OrderedDict()
         self._strangers: OrderedDict[str, None] = OrderedDict()
         self._executions: OrderedDict[FillId, OrderId] = OrderedDict()
+        self._under_way: dict[tuple[OrderId, OrderReport], asyncio.Event] = {}
 
     def note(self, order_id: OrderId, event: OrderEvent) -> None:
         """Remember what was recorded, so that reports of it need no look-up, or nothing at all."""
@@ -131,9 +133,21 @@ class Booking:
                 strangers.append(report)
                 continue
             for fact in await self._facts(terms.order_id, report):
-                if not self._is_old_news(terms.order_id, fact):
-                    await self._report(terms, fact, "venue")
+                await self._book_news(terms, fact)
         return strangers
+
+    async def _book_news(self, terms: OrderPlaced, fact: OrderReport) -> None:
+        """Record the fact, unless it is known. Most is told twice at the same time: by an answer, and by the stream."""
+        told = terms.order_id, fact
+        while told in self._under_way:
+            await self._under_way[told].wait()
+        if self._is_old_news(terms.order_id, fact):
+            return
+        self._under_way[told] = asyncio.Event()
+        try:
+            await self._report(terms, fact, "venue")
+        finally:
+            self._under_way.pop(told).set()
 
     def _is_old_news(self, order_id: OrderId, fact: OrderReport) -> bool:
         """Whether the log is known to say this, and nothing would come of it again: most is told twice at least."""

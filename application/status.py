@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from application.pacing import paced
 from application.ports import Bus, Feed
 from domain.deciding import NEVER_ARRIVED
 from domain.events import (
@@ -32,6 +33,8 @@ from domain.events import (
     RecordedEvent,
     order_of,
 )
+
+_INTERVAL_SECONDS = 0.01
 
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -159,7 +162,7 @@ class StatusOrchestrator:
 
     async def run(self, after: int) -> None:
         """Publish everything above the position, for ever."""
-        async for batch in self._feed.follow(after):
+        async for batch in paced(self._feed.follow(after), _INTERVAL_SECONDS):
             messages = [
                 (f"orders:{recorded.metadata.trader_id}", _to_json(message).encode())
                 for recorded in batch

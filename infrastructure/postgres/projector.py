@@ -16,6 +16,7 @@ from typing import Any
 
 from psycopg import Error
 
+from application.pacing import paced
 from application.ports import Feed
 from domain.events import RecordedEvent
 from infrastructure.postgres.past import past_of
@@ -28,6 +29,8 @@ from projections.registry import PROJECTIONS
 log = logging.getLogger(__name__)
 
 Lane = Sequence[Projection[Any]]
+
+_INTERVAL_SECONDS = 0.02
 
 PAUSE_SECONDS = 1.0
 PAUSE_SECONDS_MAX = 60.0
@@ -114,7 +117,7 @@ class Projector:
             positions = await patiently(partial(self._positions, lane))
             self._skips |= await patiently(partial(self._skipped, lane))
             try:
-                async for batch in self._feed.follow(min(positions.values())):
+                async for batch in paced(self._feed.follow(min(positions.values())), _INTERVAL_SECONDS):
                     stopped = await self._apply(lane, batch)
                     for projection in stopped:
                         lanes.create_task(self._follow_later(projection, lanes))

@@ -1,5 +1,6 @@
 """What is remembered of the log, so that reports need no look-up."""
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 
@@ -7,7 +8,9 @@ import pytest
 
 from application import booking as bookings
 from application.booking import Booking
+from application.sequencer import Command, Outcome
 from domain.commands import RecordAcceptance, ReplaceOrder
+from domain.lifecycle import Status
 from domain.values import OrderId, Quantity
 from tests.application.floor import Engine
 from tests.application.world import ALICE, BUY_TEN, CALLER, FastClock, accepted, filled, names, report
@@ -38,6 +41,47 @@ async def test_what_is_in_the_log_is_not_decided_again(engine: Engine, monkeypat
     monkeypatch.setattr(engine.store, "append", appends.append)
     assert await booking.book([accepted(order_id), filled(order_id, 1)]) == []
     assert appends == []
+
+
+async def test_what_is_told_twice_at_the_same_time_is_decided_once(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = (await engine.trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id
+    booking = Booking(engine.trading, FastClock(), "scripted")
+    commands: list[object] = []
+    execute = engine.trading.sequencer.execute
+
+    async def counted(command: Command) -> Outcome:
+        commands.append(command)
+        return await execute(command)
+
+    monkeypatch.setattr(engine.trading.sequencer, "execute", counted)
+    told = [accepted(order_id), filled(order_id, 1)]
+    assert await asyncio.gather(booking.book(told), booking.book(told)) == [[], []]
+    assert len(commands) == 2
+    order = await booking.known(order_id)
+    assert (order.status, order.filled_quantity) == (Status.PARTIALLY_FILLED, 1)
+
+
+async def test_what_could_not_be_recorded_is_recorded_when_it_is_told_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = (await engine.trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id
+    booking = Booking(engine.trading, FastClock(), "scripted")
+    execute, broken = engine.trading.sequencer.execute, [ZeroDivisionError("once")]
+
+    async def breaks_once(command: Command) -> Outcome:
+        await asyncio.sleep(0)
+        if broken:
+            raise broken.pop()
+        return await execute(command)
+
+    monkeypatch.setattr(engine.trading.sequencer, "execute", breaks_once)
+    told = [accepted(order_id)]
+    first, second = await asyncio.gather(booking.book(told), booking.book(told), return_exceptions=True)
+    assert isinstance(first, ZeroDivisionError)
+    assert second == []
+    assert (await booking.known(order_id)).status is Status.ACCEPTED
 
 
 async def test_an_order_that_was_replaced_before_it_was_sent_is_still_to_be_acknowledged(engine: Engine) -> None:
