@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
-_ROUNDS_AT_ONCE_MAX = 1_000_000
+_CALLS_AT_ONCE_MAX = 10_000_000
 
 
 class StuckError(AssertionError):
@@ -45,23 +45,15 @@ class NumberedTask(asyncio.Task[Any]):
         return self is other
 
 
-class Handle:
-    """Something that is to be called, unless it is cancelled before. ``when``: the time for it, if it has one."""
+class Handle(partial[object]):
+    """Something that is to be called, unless it is cancelled before; made and called without a frame of Python."""
 
-    __slots__ = ("_when", "arguments", "callback", "context", "is_cancelled")
-
-    def __init__(
-        self, when: float, callback: Callable[..., object], arguments: tuple[Any, ...], context: Context | None
-    ) -> None:
-        self._when = when
-        self.callback = callback
-        self.arguments = arguments
-        self.context = context or copy_context()
-        self.is_cancelled = False
+    at_seconds = 0.0
+    is_cancelled = False
 
     def when(self) -> float:
-        """The time for it, in seconds."""
-        return self._when
+        """The time for it, in seconds, if it has one."""
+        return self.at_seconds
 
     def cancel(self) -> None:
         """Do not call it."""
@@ -81,7 +73,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._virtual_seconds = 0.0
-        self._rounds_at_once = 0
         self.create_future = partial(asyncio.Future, loop=self)  # type: ignore[method-assign] # the same, and no frame
         self._numbers = itertools.count()
         self._due: deque[Handle] = deque()
@@ -104,7 +95,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, callback: Callable[..., object], *arguments: Any, context: Context | None = None
     ) -> Handle:
         """Call it after what is due already."""
-        handle = Handle(self._virtual_seconds, callback, arguments, context)
+        handle = Handle((context or copy_context()).run, callback, *arguments)
         self._due.append(handle)
         return handle
 
@@ -114,7 +105,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, when: float, callback: Callable[..., object], *arguments: Any, context: Context | None = None
     ) -> Handle:
         """Call it then."""
-        handle = Handle(when, callback, arguments, context)
+        handle = Handle((context or copy_context()).run, callback, *arguments)
+        handle.at_seconds = when
         heappush(self._timers, (when, next(self._numbers), handle))
         return handle
 
@@ -125,34 +117,38 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self.call_at(self._virtual_seconds + delay, callback, *arguments, context=context)
 
     def _run_once(self) -> None:
-        """Call what is due. Where a real loop would wait for something to be: go to the next timer's moment.
+        """Call what is due, until the loop is stopped. Where a real loop would wait, go to the next timer's moment.
 
         Raises:
-            StuckError: there is no timer, or millions of rounds were taken at one moment.
+            StuckError: there is no timer, or time does not go on.
         """
-        due, timers = self._due, self._timers
-        if not due:
-            while timers and timers[0][2].is_cancelled:
-                heappop(timers)
-            if not timers:
-                raise StuckError("nothing will ever happen any more")
-            self._virtual_seconds = max(self._virtual_seconds, timers[0][0])
-            self._rounds_at_once = 0
-        self._rounds_at_once += 1
-        if self._rounds_at_once > _ROUNDS_AT_ONCE_MAX:
-            raise StuckError(f"time stands still at {self._virtual_seconds:.6f} s")
-        while timers and timers[0][0] <= self._virtual_seconds:
-            due.append(heappop(timers)[2])
-        for _ in range(len(due)):
-            handle = due.popleft()
-            if handle.is_cancelled:
-                continue
-            try:
-                handle.context.run(handle.callback, *handle.arguments)
-            except (SystemExit, KeyboardInterrupt):
-                raise
-            except BaseException as error:  # noqa: BLE001 - as every loop does
-                self.call_exception_handler({"message": "a callback failed", "exception": error})
+        due = self._due
+        while not self._stopping:
+            if not due:
+                self._go_on()
+            for _ in range(_CALLS_AT_ONCE_MAX):
+                handle = due.popleft()
+                if not handle.is_cancelled:
+                    try:
+                        handle()
+                    except (SystemExit, KeyboardInterrupt):
+                        raise
+                    except BaseException as error:  # noqa: BLE001 - as every loop does
+                        self.call_exception_handler({"message": "a callback failed", "exception": error})
+                if not due or self._stopping:
+                    break
+            else:
+                raise StuckError(f"time stands still at {self._virtual_seconds:.6f} s")
+
+    def _go_on(self) -> None:
+        timers = self._timers
+        while timers and timers[0][2].is_cancelled:
+            heappop(timers)
+        if not timers:
+            raise StuckError("nothing will ever happen any more")
+        now = self._virtual_seconds = max(self._virtual_seconds, timers[0][0])
+        while timers and timers[0][0] <= now:
+            self._due.append(heappop(timers)[2])
 
 
 def _numbered(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> NumberedTask:
