@@ -4,8 +4,9 @@ The in-memory parts in ``infrastructure/memory.py`` are product code and pass th
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from application.snapshots import Snapshot
@@ -69,8 +70,7 @@ class NewEvent(NamedTuple):
     metadata: Metadata
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """A name that may be used once by a trader: ``kind`` is ``idempotency`` or ``client_order_id``."""
 
     trader_id: TraderId
@@ -78,8 +78,7 @@ class Key:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class KeyUse:
+class KeyUse(NamedTuple):
     """What a key was used for: the request's fingerprint, and the stream and version its first answer was read from."""
 
     fingerprint: str
@@ -87,8 +86,7 @@ class KeyUse:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(NamedTuple):
     """What one command wants recorded, all of it or nothing.
 
     ``reads`` gives the version of every stream the decision looked at (0: the stream did not exist), after the
@@ -100,12 +98,11 @@ class Transaction:
 
     reads: Mapping[StreamId, int]
     events: Sequence[NewEvent] = ()
-    keys: Mapping[Key, KeyUse] = field(default_factory=dict)
+    keys: Mapping[Key, KeyUse] = MappingProxyType({})
     read_since: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):
     """The outcome of an append.
 
     ``recorded`` has one entry per transaction: its events as recorded (empty when it had none), or None where a stream
@@ -116,8 +113,7 @@ class Appended:
     recorded: Sequence[Sequence[RecordedEvent] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """Streams and keys as they stood at one moment. ``position`` is the end of the log at that moment or before.
 
     Where there is a snapshot of a stream, its events are those after it.
@@ -126,7 +122,7 @@ class Loaded:
     position: int
     streams: Mapping[StreamId, Sequence[RecordedEvent]]
     keys: Mapping[Key, KeyUse]
-    snapshots: Mapping[StreamId, Snapshot[State]] = field(default_factory=dict)
+    snapshots: Mapping[StreamId, Snapshot[State]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

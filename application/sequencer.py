@@ -9,7 +9,8 @@ are decided in turn; commands that met a stream another process had written are 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple, Protocol, Self
 
 from application.ports import (
@@ -37,8 +38,7 @@ class SequencerBusyError(Exception):
     """More commands are waiting than can be decided soon; nothing was recorded, try again later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What a decision wants recorded: events with their streams, and keys with their fingerprint and stream.
 
     ``states`` are those that the events lead to, as far as the decision has worked them out; the others are folded.
@@ -46,8 +46,8 @@ class Plan:
     """
 
     events: Sequence[tuple[StreamId, Event]] = ()
-    states: Mapping[StreamId, State] = field(default_factory=dict)
-    keys: Mapping[Key, tuple[str, StreamId]] = field(default_factory=dict)
+    states: Mapping[StreamId, State] = MappingProxyType({})
+    keys: Mapping[Key, tuple[str, StreamId]] = MappingProxyType({})
     replay_of: KeyUse | None = None
 
 
@@ -75,15 +75,14 @@ class Command(Protocol):
         ...
 
     def decide(self, streams: Mapping[StreamId, Snapshot[State]], keys: Mapping[Key, KeyUse]) -> Plan:
-        """What is to be recorded, given the streams as they are; only their states and versions count.
+        """What is to be recorded, given ``streams`` as they are, in their order; only their states and versions count.
 
         Raises Refusal when nothing is.
         """
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of a command: its events as recorded, and every stream it looked at as it stood right after it."""
 
     events: Sequence[RecordedEvent]
@@ -269,7 +268,7 @@ class Sequencer:
                 plan = command.decide(before, keys)
                 after, new_events = _numbered(plan, before, command.metadata)
             except Refusal as refusal:
-                transaction = Transaction(reads, read_since=self._read_since(command))
+                transaction = Transaction(reads, read_since=self._read_since(pending))
                 decided.append(_Decided(pending, transaction, before, before, None, refusal))
                 continue
             except Exception as error:  # noqa: BLE001 - a fault of one command must not fail its batch mates
@@ -281,14 +280,15 @@ class Sequencer:
             }
             working.update(after)
             keys.update(uses)
-            transaction = Transaction(reads, new_events, uses, self._read_since(command))
+            transaction = Transaction(reads, new_events, uses, self._read_since(pending))
             decided.append(_Decided(pending, transaction, before, after, plan.replay_of, None))
         return decided
 
-    def _read_since(self, command: Command) -> int:
+    def _read_since(self, pending: _Pending) -> int:
         """The position of the oldest last event among the streams of a command."""
-        read = (each for each in command.streams if each not in command.new_streams)
-        return min((self._cache[each].snapshot.position for each in read), default=self._end)
+        new = pending.command.new_streams
+        read = [self._cache[each].snapshot.position for each in pending.streams if each not in new]
+        return min(read, default=self._end)
 
     def _known(self, decided: Sequence[_Decided]) -> int:
         """The position up to which everything that was read is known to have been the newest."""

@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import cast
+from dataclasses import dataclass, field
+from typing import NamedTuple, cast
 
 from application.ports import NOW, AsOf, Clock, EventStore, Ids, Instruments, Key, KeyUse
 from application.sequencer import Outcome, Sequencer
@@ -46,8 +46,7 @@ NOBODY = TraderId("")
 """Whom events are about that are about no trader."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who asks (``trader:alice``, ``ops:bob``, ``venue``, ``engine``), and the request that it belongs to."""
 
     actor: str
@@ -88,8 +87,7 @@ class OrderRequest:
         return hashlib.sha256(repr(terms).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """An order that was placed; ``replayed`` when that had happened before, with the order as first answered."""
 
     order: Snapshot[Order]
@@ -193,13 +191,15 @@ class Trading:
             OrderChanged: it is at none of these versions.
             Refusal: it is over already, or the new terms are against the rules, the balance or the limits.
         """
-        command = replace(self._change(order_id, request, caller.metadata(trader_id)), at_versions=at_versions)
+        command = self._change(order_id, request, caller.metadata(trader_id), at_versions=at_versions)
         return _order_of(await self.sequencer.execute(command), order_id)
 
     async def report(self, terms: OrderPlaced, report: OrderReport, caller: Caller) -> Outcome:
         """Record a fact about the order that was placed on these terms; nothing happens when it is known already."""
-        command = self._change(terms.order_id, report, caller.metadata(terms.trader_id))
-        return await self.sequencer.execute(replace(command, others=concerned(terms, report)))
+        others = concerned(terms, report)
+        return await self.sequencer.execute(
+            self._change(terms.order_id, report, caller.metadata(terms.trader_id), others)
+        )
 
     async def report_unknown(self, venue_name: str, order: UnknownOrderReported, caller: Caller) -> None:
         """Record an order of the venue that is not ours; nothing happens when it was reported just like this before."""
@@ -265,8 +265,16 @@ class Trading:
             account = cast("Snapshot[Account]", advanced(empty(stream_id), recorded))
             return Portfolio(account, positions_of(cast("AccountEvent", each.event) for each in recorded))
 
-    def _change(self, order_id: OrderId, command: OrderCommand, metadata: Metadata) -> Change:
-        return Change(metadata, order_id, command, self.validator, self.instruments, self.clock.now())
+    def _change(
+        self,
+        order_id: OrderId,
+        command: OrderCommand,
+        metadata: Metadata,
+        others: tuple[OrderId, ...] = (),
+        at_versions: Collection[int] | None = None,
+    ) -> Change:
+        now = self.clock.now()
+        return Change(metadata, order_id, command, self.validator, self.instruments, now, others, at_versions)
 
     async def _fold(self, stream_id: StreamId, as_of: AsOf, version: int | None) -> Snapshot[State]:
         history = await self.store.history([stream_id], as_of, version)

@@ -1,10 +1,10 @@
 """The commands of the engine as units of work: what each looks at, and what it decides. All or nothing of it is recorded."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import cast
+from typing import NamedTuple, cast
 
 from application.ports import Instruments, Key, KeyUse
 from application.sequencer import Plan
@@ -31,8 +31,7 @@ from domain.validation import OrderValidator
 from domain.values import OrderId
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A new order with the keys it may use once; ``tradable`` says whether the venue trades the symbol."""
 
     metadata: Metadata
@@ -59,13 +58,11 @@ class Place:
             return Plan(replay_of=use)
         if not self.tradable:
             raise InvalidSymbol(problem=f"{self.order.symbol} is not traded here")
-        plan = _desk_plan(streams, self.streams, self.order, self.validator)
-        uses = {key: (self.fingerprint, order_stream(self.order.order_id)) for key in self.keys}
-        return replace(plan, keys=uses)
+        plan = _desk_plan(streams, self.order, self.validator)
+        return plan._replace(keys=dict.fromkeys(self.keys, (self.fingerprint, next(iter(streams)))))
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A request or a report about an order; ``others`` are the orders that it may touch besides.
 
     A request for other terms is judged by the reference prices and rules of ``instruments`` as they are ``asked_at`` that
@@ -92,7 +89,7 @@ class Change:
 
     def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, KeyUse]) -> Plan:
         """See ``application.sequencer.Command``."""
-        snapshot = streams[order_stream(self.order_id)]
+        snapshot = next(iter(streams.values()))
         order = snapshot.state
         if not isinstance(order, Order) or order.trader_id != self.metadata.trader_id:
             raise OrderNotFound
@@ -107,11 +104,10 @@ class Change:
             command = replace(
                 command, asked_at=self.asked_at, reference_price=price, reference_price_at=price_at, rules=rules
             )
-        return _desk_plan(streams, self.streams, command, self.validator, others)
+        return _desk_plan(streams, command, self.validator, others)
 
 
-@dataclass(frozen=True, slots=True)
-class ReportUnknown:
+class ReportUnknown(NamedTuple):
     """An order of the venue that is not ours."""
 
     metadata: Metadata
@@ -127,15 +123,14 @@ class ReportUnknown:
 
     def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, KeyUse]) -> Plan:
         """See ``application.sequencer.Command``."""
-        (stream_id,) = self.streams
+        (stream_id,) = streams
         known = cast("VenueBook", streams[stream_id].state).unknown.get(self.order.venue_order_id)
         # A report tells less of a stranger than the venue's list of orders: it counts only if it is the first.
         is_news = known is None or (self.order.symbol != "" and known != self.order)
         return Plan([(stream_id, self.order)]) if is_news else Plan()
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeAccount:
+class ChangeAccount(NamedTuple):
     """A deposit or withdrawal, or other limits."""
 
     metadata: Metadata
@@ -154,13 +149,12 @@ class ChangeAccount:
         use = _earlier_use(self.keys, fingerprint, keys)
         if use is not None:
             return Plan(replay_of=use)
-        (stream_id,) = self.streams
+        (stream_id,) = streams
         events = [(stream_id, event) for event in accounts.decide(_account(streams[stream_id].state), self.request)]
         return Plan(events, keys=dict.fromkeys(self.keys, (fingerprint, stream_id)))
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeHalts:
+class ChangeHalts(NamedTuple):
     """What is halted, what is not any more, and what that has led to."""
 
     metadata: Metadata
@@ -193,12 +187,11 @@ def _earlier_use(asked: Sequence[Key], fingerprint: str, keys: Mapping[Key, KeyU
 
 def _desk_plan(
     streams: Mapping[StreamId, Snapshot[State]],
-    names: Sequence[StreamId],
     command: OrderCommand,
     validator: OrderValidator,
     others: Mapping[OrderId, Order | None] = MappingProxyType({}),
 ) -> Plan:
-    order_id, account_id = names[:2]
+    order_id, account_id, *_ = streams
     order, account = _order(streams[order_id].state), _account(streams[account_id].state)
     halted = cast("Halts", streams[HALTS_STREAM].state) if HALTS_STREAM in streams else NOTHING_HALTED
     decision = desk.decide(order, account, command, validator, others, halts=halted)

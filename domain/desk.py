@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from types import MappingProxyType
+from typing import NamedTuple
 
 from domain import account as accounts
 from domain import deciding
@@ -20,8 +21,7 @@ from domain.validation import OrderValidator
 from domain.values import OrderId
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What happens: to the order, in ``order_events``; to other orders because of that; to the account by all of it.
 
     ``order``, ``account`` and ``others`` are what these events leave.

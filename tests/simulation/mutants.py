@@ -220,7 +220,7 @@ def forgets_what_a_decision_did_to_the_account(patch: Patch) -> None:
     usual = desk.decide
 
     def decide(order: Order | None, account: Account, *more: Any, **named: Any) -> desk.Decision:
-        return replace(usual(order, account, *more, **named), account=account)
+        return usual(order, account, *more, **named)._replace(account=account)
 
     patch.setattr(desk, "decide", decide)
 
@@ -329,4 +329,4 @@ def looks_at_keys_last(patch: Patch) -> None:
 
 def ignores_conditions(patch: Patch) -> None:
     usual = Change.decide
-    patch.setattr(Change, "decide", lambda self, *more: usual(replace(self, at_versions=None), *more))
+    patch.setattr(Change, "decide", lambda self, *more: usual(self._replace(at_versions=None), *more))
