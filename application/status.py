@@ -72,12 +72,11 @@ def status_message(recorded: RecordedEvent) -> dict[str, Any] | None:
     ``order.error``.
     """
     event = recorded.event
-    order_id = order_of(recorded.stream_id)
-    if order_id is None or not isinstance(event, OrderEvent):
+    if type(event) not in MESSAGE_NAMES or not isinstance(event, OrderEvent):
         return None
     message: dict[str, Any] = {
         "event": _name(event),
-        "order_id": order_id,
+        "order_id": order_of(recorded.stream_id),
         "status": event.status.value,
         "timestamp": _time(recorded.recorded_at),
         "position": recorded.position,
@@ -141,7 +140,7 @@ def _optional(value: Decimal | None) -> str | None:
 
 
 def _time(value: datetime) -> str:
-    return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _name(event: OrderEvent) -> str:

@@ -115,29 +115,48 @@ def evolve(account: Account, event: AccountEvent) -> Account:
         case FundsDeposited() | FundsWithdrawn():
             return account._replace(cash=Money(account.cash + cash_moved(event)))
         case FundsReserved():
-            held = _working(account, event.symbol, Side.BUY, event.quantity)
-            reserved = Money(account.reserved + event.amount)
-            activity = _counted(account, event, event.terms)
-            return held._replace(reserved=reserved, open_orders=account.open_orders + 1, activity=activity)
+            return account._replace(
+                reserved=Money(account.reserved + event.amount),
+                open_orders=account.open_orders + 1,
+                holdings=_working(account, event.symbol, Side.BUY, event.quantity),
+                activity=_counted(account, event, event.terms),
+            )
         case FundsReleased():
-            freed = _working(account, event.symbol, Side.BUY, -event.quantity)
-            reserved = Money(account.reserved - event.amount)
-            return freed._replace(reserved=reserved, open_orders=account.open_orders - 1)
+            return account._replace(
+                reserved=Money(account.reserved - event.amount),
+                open_orders=account.open_orders - 1,
+                holdings=_working(account, event.symbol, Side.BUY, -event.quantity),
+            )
         case SharesReserved():
-            held = _working(account, event.symbol, Side.SELL, event.quantity)
-            activity = _counted(account, event, event.terms)
-            return held._replace(open_orders=account.open_orders + 1, activity=activity)
+            return account._replace(
+                open_orders=account.open_orders + 1,
+                holdings=_working(account, event.symbol, Side.SELL, event.quantity),
+                activity=_counted(account, event, event.terms),
+            )
         case SharesReleased():
-            freed = _working(account, event.symbol, Side.SELL, -event.quantity)
-            return freed._replace(open_orders=account.open_orders - 1)
+            return account._replace(
+                open_orders=account.open_orders - 1,
+                holdings=_working(account, event.symbol, Side.SELL, -event.quantity),
+            )
         case ReservationChanged():
-            changed = _working(account, event.symbol, event.side, event.quantity)
-            reserved = Money(account.reserved + event.amount)
-            return changed._replace(reserved=reserved, activity=_counted(account, event))
+            return account._replace(
+                reserved=Money(account.reserved + event.amount),
+                holdings=_working(account, event.symbol, event.side, event.quantity),
+                activity=_counted(account, event),
+            )
         case TradeBooked():
-            return _booked(account, event)
+            return account._replace(
+                cash=Money(account.cash + cash_moved(event)),
+                reserved=Money(account.reserved - event.released_cash),
+                open_orders=account.open_orders - event.closed,
+                holdings=_working(account, event.symbol, event.side, -event.released_quantity, traded=event.quantity),
+            )
         case TradeCorrected():
-            return _corrected(account, event)
+            traded = event.quantity - event.previous_quantity
+            return account._replace(
+                cash=Money(account.cash + cash_moved(event)),
+                holdings=_working(account, event.symbol, event.side, ZERO, traded=traded),
+            )
         case LimitsChanged():
             return account._replace(limits=event)
         case _:
@@ -284,38 +303,16 @@ def _received(side: Side, value: Decimal, commission: Decimal) -> Money:
     return Money((-value if side is Side.BUY else value) - commission)
 
 
-def _corrected(account: Account, event: TradeCorrected) -> Account:
-    return _traded(account, event, event.quantity - event.previous_quantity)
-
-
-def _booked(account: Account, event: TradeBooked) -> Account:
-    freed = _working(account, event.symbol, event.side, -event.released_quantity)
-    reserved = Money(account.reserved - event.released_cash)
-    booked = _traded(freed, event, event.quantity)
-    return booked._replace(reserved=reserved, open_orders=account.open_orders - event.closed)
-
-
-def _traded(account: Account, event: TradeBooked | TradeCorrected, quantity: Decimal) -> Account:
-    """The account after so many more units went over and the cash for them moved."""
-    holding = account.holding(event.symbol)
-    held = Quantity(holding.quantity + (quantity if event.side is Side.BUY else -quantity))
-    return account._replace(
-        cash=Money(account.cash + cash_moved(event)),
-        holdings=_holdings(account, event.symbol, holding._replace(quantity=held)),
-    )
-
-
-def _working(account: Account, symbol: Symbol, side: Side, change: Decimal) -> Account:
-    holding = account.holding(symbol)
+def _working(
+    account: Account, symbol: Symbol, side: Side, change: Decimal, *, traded: Decimal = ZERO
+) -> Mapping[Symbol, Holding]:
+    """The holdings after so many more units work on one side of a symbol, and so many went over."""
+    quantity, buys, sells = account.holding(symbol)
     if side is Side.BUY:
-        changed = holding._replace(working_buys=Quantity(holding.working_buys + change))
+        changed = Holding(Quantity(quantity + traded), Quantity(buys + change), sells)
     else:
-        changed = holding._replace(working_sells=Quantity(holding.working_sells + change))
-    return account._replace(holdings=_holdings(account, symbol, changed))
-
-
-def _holdings(account: Account, symbol: Symbol, holding: Holding) -> Mapping[Symbol, Holding]:
-    return MappingProxyType({**account.holdings, symbol: holding})
+        changed = Holding(Quantity(quantity - traded), buys, Quantity(sells + change))
+    return MappingProxyType({**account.holdings, symbol: changed})
 
 
 def _difference(more: Held, less: Held) -> Held:

@@ -5,7 +5,7 @@ wrong by more than a second says does not count towards the orders of a second, 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
@@ -72,8 +72,8 @@ class Activity:
         """The activity after one more request."""
         day = max(self.day or asked.at.date(), asked.at.date())
         notional = Money(self.notional_on(asked.at) + asked.notional)
-        now = replace(self, ticks=_counted(self.ticks, _tick(asked.at)), day=day, notional=notional)
-        return now if asked.terms is None else replace(now, terms=_remembered(self.terms, asked.terms, asked.at))
+        terms = self.terms if asked.terms is None else _remembered(self.terms, asked.terms, asked.at)
+        return Activity(_counted(self.ticks, _tick(asked.at)), day, notional, terms)
 
 
 NO_ACTIVITY = Activity()

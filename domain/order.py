@@ -1,8 +1,6 @@
 """An order: what it is (``Order``) and what has happened to it (``evolve``). What may happen: ``domain.deciding``."""
 
-from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
 from typing import NamedTuple, assert_never
 
 from domain.events import (
@@ -181,9 +179,11 @@ class Order(NamedTuple):
         """What its trader's account holds for it: while a replacement is pending, the most that either may need."""
         if self.is_over or self.is_leg:
             return NOTHING
-        wanted = list(self._wanted())
-        amount = max(leaves * (terms.reserve_price or ZERO) for leaves, terms in wanted)
-        quantity = max(leaves for leaves, _ in wanted)
+        quantity = amount = ZERO
+        for terms in (self.current, *(replacement.terms for replacement in self.replacements)):
+            leaves = terms.quantity - self.filled_quantity
+            quantity = max(quantity, leaves)
+            amount = max(amount, leaves * (terms.reserve_price or ZERO))
         if self.counterpart_filled:
             quantity = min(quantity, max(self.terms.quantity - self.filled_quantity - self.counterpart_filled, ZERO))
         return Held(Quantity(tidy(quantity)), Money(tidy(amount)))
@@ -191,10 +191,6 @@ class Order(NamedTuple):
     def fill_known_as(self, execution_id: FillId) -> Fill | None:
         """The fill with this id, or that was corrected by this id."""
         return next((fill for fill in self.fills if fill.is_known_as(execution_id)), None)
-
-    def _wanted(self) -> Iterator[tuple[Decimal, Terms]]:
-        for terms in (self.current, *(replacement.terms for replacement in self.replacements)):
-            yield max(terms.quantity - self.filled_quantity, ZERO), terms
 
 
 def evolve(order: Order | None, event: OrderEvent) -> Order:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from functools import cache
-from typing import NamedTuple, assert_never, cast, get_args
+from typing import Any, NamedTuple, assert_never, cast, get_args
 
 from domain.events import (
     OrderAccepted,
@@ -75,38 +75,32 @@ def _evolve(row: OrderRow | None, recorded: RecordedEvent) -> OrderRow:
         return _placed(event, recorded)
     if row is None:
         raise BrokenHistoryError(f"{type(event).__name__} before OrderPlaced")
-    row = row._replace(
-        status=event.status,
-        version=recorded.version,
-        position=recorded.position,
-        updated_at=recorded.recorded_at,
-    )
+    changed: dict[str, Any] = {}
     match event:
         case OrderFilled() | OrderFillCorrected() | OrderFillBusted():
-            return row._replace(
-                filled_quantity=event.filled_quantity,
-                leaves_quantity=event.leaves_quantity,
-                average_fill_price=event.average_fill_price,
-                flags=event.flags,
-            )
+            changed["filled_quantity"] = event.filled_quantity
+            changed["leaves_quantity"] = event.leaves_quantity
+            changed["average_fill_price"] = event.average_fill_price
+            changed["flags"] = event.flags
         case OrderRejected() | OrderCancelled() | OrderExpired():
-            return row._replace(leaves_quantity=Quantity(ZERO), reason=event.reason, flags=_resolved(row.flags))
+            changed["leaves_quantity"] = Quantity(ZERO)
+            changed["reason"] = event.reason
+            changed["flags"] = _resolved(row.flags)
         case OrderAccepted():
-            return row._replace(flags=_resolved(row.flags))
+            changed["flags"] = _resolved(row.flags)
         case OrderReplaced():
-            return row._replace(
-                quantity=event.quantity,
-                price=event.price,
-                stop_price=event.stop_price,
-                leaves_quantity=event.leaves_quantity,
-                flags=event.flags,
-            )
+            changed["quantity"] = event.quantity
+            changed["price"] = event.price
+            changed["stop_price"] = event.stop_price
+            changed["leaves_quantity"] = event.leaves_quantity
+            changed["flags"] = event.flags
         case OrderCancelRefused() | OrderReplaceRefused():
-            return row._replace(reason=event.reason)
+            changed["reason"] = event.reason
         case OrderUnprotected():
-            return row._replace(reason=event.reason, flags=event.flags)
+            changed["reason"] = event.reason
+            changed["flags"] = event.flags
         case OrderUnresolved():
-            return row._replace(flags=event.flags)
+            changed["flags"] = event.flags
         case (
             OrderCounterpartFilled()
             | OrderSent()
@@ -115,9 +109,16 @@ def _evolve(row: OrderRow | None, recorded: RecordedEvent) -> OrderRow:
             | OrderReplaceRequested()
             | OrderReconciled()
         ):
-            return row
+            pass
         case _:
             assert_never(event)
+    return row._replace(
+        status=event.status,
+        version=recorded.version,
+        position=recorded.position,
+        updated_at=recorded.recorded_at,
+        **changed,
+    )
 
 
 def _placed(event: OrderPlaced, recorded: RecordedEvent) -> OrderRow:

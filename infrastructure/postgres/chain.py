@@ -40,4 +40,4 @@ def link(previous: bytes, leaf: bytes) -> bytes:
 
 def timestamp(recorded_at: datetime) -> bytes:
     """A time as the leaf has it: ``2026-11-22T09:30:00.000000Z``."""
-    return recorded_at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds").encode() + b"Z"
+    return recorded_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z").encode()

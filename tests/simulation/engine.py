@@ -93,38 +93,45 @@ class Api(Program):
         self.is_ready = True
         await self.fan_out.run(self.follower.position)
 
-    async def ask(self, work: Callable[[Trading], Awaitable[T]]) -> T:
+    async def ask(self, work: Callable[[Trading], Awaitable[T]], patience_seconds: float) -> T:
         """Send a request and wait for its answer; whoever stops waiting does not stop the work.
 
         Raises:
             DisconnectedError: the process is not there, or died.
+            TimeoutError: there was no answer within this time.
         """
         if not self.process.is_alive or self.trading is None or not self.is_ready:
             raise DisconnectedError
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        patience = loop.call_later(patience_seconds, _fail, answer, TimeoutError())
         self._waiting[answer] = None
         self.process.spawn(_serve(work, self.trading, answer))
         try:
             return await answer
         finally:
+            patience.cancel()
             self._waiting.pop(answer, None)
 
     def hang_up(self) -> None:
         """Tell everybody who waits that nothing comes any more."""
         for answer in list(self._waiting):
-            if not answer.done():
-                answer.set_exception(DisconnectedError())
+            _fail(answer, DisconnectedError())
 
 
 async def _serve(work: Callable[[Trading], Awaitable[T]], trading: Trading, answer: asyncio.Future[T]) -> None:
     try:
         result = await work(trading)
     except Exception as error:  # noqa: BLE001 - every error of a command is its caller's answer
-        if not answer.done():
-            answer.set_exception(error)
+        _fail(answer, error)
     else:
         if not answer.done():
             answer.set_result(result)
+
+
+def _fail(answer: asyncio.Future[Any], error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)
 
 
 class Worker(Program):

@@ -48,7 +48,7 @@ class LiveExchange:
         executions: Every fill, bust and correction, in order.
         legs: Which order of ours is meant by a leg, by the exchange's id of it.
         foreign: The ids of orders that nobody here sent.
-        listeners: Who is told of every update.
+        listeners: Who is told of every update, and of the execution in it.
     """
 
     def __init__(self, loop: VirtualLoop, began_at: datetime, commission_per_share: Money) -> None:
@@ -56,7 +56,7 @@ class LiveExchange:
         self.executions: list[Execution] = []
         self.foreign: list[str] = []
         self.legs: dict[str, OrderId] = {}
-        self.listeners: list[Callable[[Update], None]] = []
+        self.listeners: list[Callable[[Update, Execution | None], None]] = []
         self._histories: dict[str, list[Update]] = {}
         self._executions_of: dict[str, list[Execution]] = {}
         self._loop = loop
@@ -222,7 +222,7 @@ class LiveExchange:
                 self.executions.append(execution)
                 self._executions_of.setdefault(order.id, []).append(execution)
             for listener in self.listeners:
-                listener(update)
+                listener(update, execution)
 
     def _midnight(self) -> float:
         now = self._began_at + timedelta(seconds=self._loop.time())

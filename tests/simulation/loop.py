@@ -11,12 +11,13 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
 _CALLS_AT_ONCE_MAX = 10_000_000
+_PRUNE_AT = 256
 
 
 class StuckError(AssertionError):
@@ -77,6 +78,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._numbers = itertools.count()
         self._due: deque[Handle] = deque()
         self._timers: list[tuple[float, int, Handle]] = []
+        self._prune_at = _PRUNE_AT
         self.owner_in: Callable[[Context | None], Owner | None] | None = None
         self.set_task_factory(_numbered)
 
@@ -108,6 +110,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         handle = Handle((context or copy_context()).run, callback, *arguments)
         handle.at_seconds = when
         heappush(self._timers, (when, next(self._numbers), handle))
+        if len(self._timers) > self._prune_at:
+            self._prune()
         return handle
 
     def call_later(  # type: ignore[override] # see above
@@ -139,6 +143,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
                     break
             else:
                 raise StuckError(f"time stands still at {self._virtual_seconds:.6f} s")
+
+    def _prune(self) -> None:
+        """Most timers are cancelled long before their time, and a large heap is a slow one."""
+        self._timers = [timer for timer in self._timers if not timer[2].is_cancelled]
+        heapify(self._timers)
+        self._prune_at = max(_PRUNE_AT, 2 * len(self._timers))
 
     def _go_on(self) -> None:
         timers = self._timers

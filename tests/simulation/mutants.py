@@ -154,7 +154,6 @@ def the_venue_does_not_tell_of_a_fill(patch: Patch) -> None:
         return None if is_hidden else execution
 
     patch.setattr(exchange, "execution_in", execution_in)
-    patch.setattr(reports, "execution_in", execution_in)
 
 
 def listens_and_never_compares(patch: Patch) -> None:

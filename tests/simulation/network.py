@@ -20,6 +20,7 @@ from application.venue import (
     WorkingOrder,
 )
 from domain.values import OrderId
+from infrastructure.exchanges.alpaca_executions import Execution
 from infrastructure.exchanges.alpaca_orders import named
 from infrastructure.exchanges.paper.orders import Update
 from tests.simulation.exchange import AlreadyThereError, LiveExchange
@@ -282,7 +283,7 @@ class _Wire:
         self._way_seconds = faults.seconds(*_WAY_SECONDS)
         self._is_cut = False
 
-    def send(self, update: Update) -> None:
+    def send(self, update: Update, execution: Execution | None) -> None:
         """An update sets out, and arrives once, sooner or later; or twice, or unreadable, or never."""
         faults, loop = self._faults, self._loop
         if self._is_cut:
@@ -293,7 +294,7 @@ class _Wire:
             error = VenueOutcomeUnknownError("the stream was lost")
             loop.call_later(faults.seconds(*_SILENCE_SECONDS), self._arriving.put_nowait, error)
             return
-        report = told_by_stream(update)
+        report = told_by_stream(update, execution)
         if faults.strikes(Fault.MESSAGE_UNREADABLE):
             report = _LISTENING
         way = self._way_seconds

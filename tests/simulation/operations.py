@@ -62,8 +62,7 @@ class Operator:
 
         while True:
             try:
-                async with asyncio.timeout(_PATIENCE_SECONDS):
-                    await self._apis().ask(change)
+                await self._apis().ask(change, _PATIENCE_SECONDS)
             except (DisconnectedError, StoreUnavailableError, SequencerBusyError, TimeoutError):
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:

@@ -63,11 +63,10 @@ def execution_in(update: Update) -> Execution | None:
     )
 
 
-def told_by_stream(update: Update) -> VenueReport:
-    """An update as the stream reports it."""
+def told_by_stream(update: Update, execution: Execution | None) -> VenueReport:
+    """An update, and the execution in it, as the stream reports them."""
     order = update.order
     order_id, number = named(order.client_order_id)
-    execution = execution_in(update)
     if execution is not None:
         return execution.report(order_id)
     match update.event:

@@ -1,7 +1,6 @@
 """People who trade: they place and cancel, ask again when they hear nothing, and watch their streams."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -25,6 +24,7 @@ T = TypeVar("T")
 SYMBOLS = tuple(Symbol(name) for name in ("AAPL", "MSFT", "BTC/USD"))
 
 _CENT = Decimal("0.01")
+_HEARTBEAT = '{"event":"heartbeat"'
 _PATIENCE_SECONDS = (0.5, 5.0)
 _PAUSE_SECONDS = (0.1, 1.0)
 _TYPES = (OrderType.MARKET, OrderType.LIMIT, OrderType.LIMIT, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
@@ -114,7 +114,7 @@ class Trader:
         reached = self.told.heard[-1] if self.told.heard else 0
         with suppress(StoreUnavailableError):
             async for message in Stream(api.fan_out, self.trader_id).messages(reached):
-                if json.loads(message.text)["event"] != "heartbeat":
+                if not message.text.startswith(_HEARTBEAT):
                     self.told.heard.append(message.position)
 
     async def _place(self) -> None:
@@ -200,8 +200,7 @@ class Trader:
             self._attempts += 1
             self._asked_at = asyncio.get_running_loop().time()
             try:
-                async with asyncio.timeout(patience_seconds):
-                    answer = await self._apis().ask(work)
+                answer = await self._apis().ask(work, patience_seconds)
                 if not self._faults.strikes(Fault.API_ANSWER_LOST):
                     return answer
             except _TRY_AGAIN:
