@@ -68,28 +68,28 @@ def _results(seeds: range, orders: int | None, *, is_load: bool) -> Iterator[Res
     if len(seeds) == 1:
         yield run(seeds[0])
         return
+    at_once = 1 if is_load else _SEEDS_AT_ONCE
+    chunks = [seeds[begin : begin + at_once] for begin in range(0, len(seeds), at_once)]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         try:
-            if is_load:
-                yield from pool.map(partial(_apart, run), seeds)
-            else:
-                yield from pool.map(run, seeds, chunksize=_SEEDS_AT_ONCE)
+            for results in pool.map(partial(_apart, run), chunks):
+                yield from results
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _apart(run: Callable[[int], Result], seed: int) -> Result:
-    """In a process of its own: a large world that ends with its process need not be taken apart first."""
+def _apart(run: Callable[[int], Result], seeds: range) -> list[Result]:
+    """In a process of their own: worlds that end with their process need not be taken apart first."""
     receiver, sender = Pipe(duplex=False)
     with receiver:
         if (pid := os.fork()) == 0:
             gc.disable()
-            sender.send(run(seed))
+            sender.send(list(map(run, seeds)))
             os._exit(0)
         sender.close()
         try:
-            result: Result = receiver.recv()
-            return result
+            results: list[Result] = receiver.recv()
+            return results
         finally:
             os.waitpid(pid, 0)
 

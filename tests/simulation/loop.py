@@ -49,20 +49,25 @@ class NumberedTask(asyncio.Task[Any]):
 class Handle(partial[object]):
     """Something that is to be called, unless it is cancelled before; made and called without a frame of Python."""
 
-    at_seconds = 0.0
-    is_cancelled = False
+    __slots__ = ("at_seconds",)
+
+    at_seconds: float
 
     def when(self) -> float:
-        """The time for it, in seconds, if it has one."""
+        """The time for it, in seconds; only of what has one."""
         return self.at_seconds
 
     def cancel(self) -> None:
-        """Do not call it."""
-        self.is_cancelled = True
+        """Let it do nothing."""
+        self.__setstate__((_nothing, (), {}, None))
 
     def cancelled(self) -> bool:
-        """Whether it is not to be called."""
-        return self.is_cancelled
+        """Whether it does nothing."""
+        return self.func is _nothing
+
+
+def _nothing() -> None:
+    """What a cancelled handle does."""
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -97,7 +102,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, callback: Callable[..., object], *arguments: Any, context: Context | None = None
     ) -> Handle:
         """Call it after what is due already."""
-        handle = Handle((context or copy_context()).run, callback, *arguments)
+        handle = Handle((copy_context() if context is None else context).run, callback, *arguments)
         self._due.append(handle)
         return handle
 
@@ -107,7 +112,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, when: float, callback: Callable[..., object], *arguments: Any, context: Context | None = None
     ) -> Handle:
         """Call it then."""
-        handle = Handle((context or copy_context()).run, callback, *arguments)
+        handle = Handle((copy_context() if context is None else context).run, callback, *arguments)
         handle.at_seconds = when
         heappush(self._timers, (when, next(self._numbers), handle))
         if len(self._timers) > self._prune_at:
@@ -131,14 +136,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
             if not due:
                 self._go_on()
             for _ in range(_CALLS_AT_ONCE_MAX):
-                handle = due.popleft()
-                if not handle.is_cancelled:
-                    try:
-                        handle()
-                    except (SystemExit, KeyboardInterrupt):
-                        raise
-                    except BaseException as error:  # noqa: BLE001 - as every loop does
-                        self.call_exception_handler({"message": "a callback failed", "exception": error})
+                try:
+                    due.popleft()()
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # noqa: BLE001 - as every loop does
+                    self.call_exception_handler({"message": "a callback failed", "exception": error})
                 if not due or self._stopping:
                     break
             else:
@@ -146,13 +149,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _prune(self) -> None:
         """Most timers are cancelled long before their time, and a large heap is a slow one."""
-        self._timers = [timer for timer in self._timers if not timer[2].is_cancelled]
+        self._timers = [timer for timer in self._timers if timer[2].func is not _nothing]
         heapify(self._timers)
         self._prune_at = max(_PRUNE_AT, 2 * len(self._timers))
 
     def _go_on(self) -> None:
         timers = self._timers
-        while timers and timers[0][2].is_cancelled:
+        while timers and timers[0][2].func is _nothing:
             heappop(timers)
         if not timers:
             raise StuckError("nothing will ever happen any more")
