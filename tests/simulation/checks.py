@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from tests.simulation import checks_of_books as books
 from tests.simulation import checks_of_halts as halts
+from tests.simulation import checks_of_limits as limits
 from tests.simulation import checks_of_log as log
 from tests.simulation import checks_of_requests as requests
 from tests.simulation.evidence import Evidence
@@ -22,6 +23,7 @@ CHECKS: tuple[Check, ...] = (
     log.statuses_never_step_backwards,
     halts.a_halt_holds_from_its_commit_on,
     halts.what_a_halt_is_to_cancel_is_cancelled,
+    limits.no_order_passes_a_limit,
     requests.no_order_is_over_without_a_reason,
     requests.nothing_is_sent_again_without_asking,
     books.nothing_hangs,

@@ -21,11 +21,14 @@ from application.venue import VenueOrder, VenueReport
 from application.watching import OpenOrders
 from domain import account, deciding, desk, executions, exits
 from domain.account import Account
+from domain.activity import Activity
 from domain.commands import OrderCommand, OrderReport, RecordAcceptance, RecordCancellation, RecordFill, RecordRejection
 from domain.events import OrderAccepted, OrderEvent, OrderFilled, RecordedEvent
 from domain.halts import Halts
 from domain.lifecycle import Status
+from domain.limits import DEFAULTS, NAMES
 from domain.order import Order
+from domain.risk import Controls
 from domain.validation import OrderValidator, ValidationResult
 from domain.values import OrderId, Quantity, Side
 from infrastructure.exchanges.alpaca_executions import Execution
@@ -257,6 +260,32 @@ def protects_half_of_what_was_filled(patch: Patch) -> None:
 
 def trades_on_while_trading_is_halted(patch: Patch) -> None:
     patch.setattr(Halts, "refuse", lambda *_: None)
+
+
+def _knows_all_limits_but(name: str) -> Mutant:
+    usual = OrderValidator.limits_of
+
+    def mutant(patch: Patch) -> None:
+        patch.setattr(
+            OrderValidator,
+            "limits_of",
+            lambda self, account: replace(usual(self, account), **{name: getattr(DEFAULTS, name)}),
+        )
+
+    mutant.__name__ = f"knows_all_limits_but_{name}"
+    return mutant
+
+
+# Without a window no terms are remembered, and then nobody can say that they were asked for before.
+KNOW_ALL_LIMITS_BUT_ONE = tuple(_knows_all_limits_but(name) for name in NAMES if name != "duplicate_window_seconds")
+
+
+def takes_orders_on_the_same_terms_again(patch: Patch) -> None:
+    patch.setattr(Activity, "was_asked", lambda *_: False)
+
+
+def takes_other_terms_whatever_the_limits_are(patch: Patch) -> None:
+    patch.setattr(Controls, "check_replacement", lambda *_: None)
 
 
 def forgets_what_a_halt_is_to_cancel(patch: Patch) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.simulation import checks_of_books as books
 from tests.simulation import checks_of_halts as halts
+from tests.simulation import checks_of_limits as limits
 from tests.simulation import checks_of_log as log
 from tests.simulation import checks_of_requests as requests
 from tests.simulation import mutants
@@ -35,6 +36,9 @@ CAUGHT: tuple[tuple[Mutant, Check], ...] = (
     (mutants.lets_replacements_sell_what_is_not_there, books.no_decision_spends_what_is_not_there),
     (mutants.trades_on_while_trading_is_halted, halts.a_halt_holds_from_its_commit_on),
     (mutants.forgets_what_a_halt_is_to_cancel, halts.what_a_halt_is_to_cancel_is_cancelled),
+    *((mutant, limits.no_order_passes_a_limit) for mutant in mutants.KNOW_ALL_LIMITS_BUT_ONE),
+    (mutants.takes_orders_on_the_same_terms_again, limits.no_order_passes_a_limit),
+    (mutants.takes_other_terms_whatever_the_limits_are, limits.no_order_passes_a_limit),
     (mutants.forgets_what_a_decision_did_to_the_account, log.what_is_remembered_is_what_happened),
     (mutants.forgets_exits, books.what_is_filled_is_protected_once),
     (mutants.places_exits_later, books.what_is_filled_is_protected_once),

@@ -78,6 +78,7 @@ class Trader:
         self._attempts = 0
         self._asked_at = 0.0
         self._mine: list[OrderId] = []
+        self._last: OrderRequest | None = None
 
     # ── What it does ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -118,7 +119,8 @@ class Trader:
                     self.told.heard.append(message.position)
 
     async def _place(self) -> None:
-        request = self._request()
+        request = self._last if self._last and self._chances.happens(0.05) else self._request()
+        self._last = replace(request, client_order_id=None)
         key = f"key-{self._requests}"
         caller = self._caller()
         try:

@@ -18,7 +18,7 @@ from tests.simulation.faults import Fault, Faults
 from tests.simulation.journal import Journal
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.network import VenueConnection
-from tests.simulation.operations import Operator
+from tests.simulation.operations import Operator, Person, RiskOfficer
 from tests.simulation.process import Process, owner_in
 from tests.simulation.surroundings import BEGINNING, CountingIds, MachineClock, QuotedInstruments
 from tests.simulation.traders import SYMBOLS, Trader
@@ -151,12 +151,16 @@ class World:
         market = asyncio.create_task(self._move_market())
         meddling = asyncio.create_task(self._meddle())
         mishaps = asyncio.create_task(self._bring_mishaps())
-        operating = asyncio.create_task(self._operator().work())
+        operating = [
+            asyncio.create_task(self._person(kind, name).work())
+            for kind, name in ((Operator, "olivia"), (RiskOfficer, "rita"))
+        ]
         share = max(1, orders // traders)
         await asyncio.gather(*(trader.trade(share, pause_seconds) for trader in self.traders))
         mishaps.cancel()
         meddling.cancel()
-        operating.cancel()
+        for task in operating:
+            task.cancel()
         self._end_faults()
         if self.chances.happens(0.5):
             await asyncio.gather(*(trader.close_out() for trader in self.traders))
@@ -177,11 +181,10 @@ class World:
             changes_mind=_CHANGES_OF_LOAD if self.is_load else 1.0,
         )
 
-    def _operator(self) -> Operator:
-        chances = self.chances.branch("operator")
-        return Operator(
-            lambda: chances.one_of(self.apis), [trader.trader_id for trader in self.traders], SYMBOLS, chances
-        )
+    def _person(self, kind: type[Person], name: str) -> Person:
+        chances = self.chances.branch(name)
+        traders = [trader.trader_id for trader in self.traders]
+        return kind(name, lambda: chances.one_of(self.apis), traders, SYMBOLS, chances)
 
     async def _move_market(self) -> None:
         chances = self.chances.branch("market")
