@@ -65,7 +65,7 @@ def build_app(
                 Gate(keys, engine.clock, engine.settings.jwt_issuer, engine.settings.jwt_audience),
                 fan_out,
                 StreamTickets(engine.pool),
-                LogTree(str(engine.settings.database_url)),
+                LogTree(str(engine.settings.session_url)),
             )
             reading = asyncio.create_task(fan_out.run(engine.follower.position), name="fan-out")
             try:

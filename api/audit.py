@@ -23,6 +23,7 @@ from application.ports import AsOf
 from domain.events import StreamId, order_stream
 from domain.refusals import OrderNotFound
 from infrastructure.codec import RawEvent
+from infrastructure.postgres.event_store import PostgresEventStore
 
 _LIMIT = 100
 _HEARTBEAT = b": heartbeat\n\n"
@@ -74,18 +75,19 @@ async def list_events(call: Call) -> ASGIApp:
         await call.engine.store.see_that_all_is_here(query.after, _stream_id(query))
         # The end is that of now, so that a download ends while the log grows.
         end = await call.engine.store.position()
-        return StreamingResponse(_ndjson(call, query, end), headers=SAFE_HEADERS, media_type=NDJSON)
+        store = await call.engine.exports.reaching(end)
+        return StreamingResponse(_ndjson(store, query, end), headers=SAFE_HEADERS, media_type=NDJSON)
     # Whatever the log held before the page was read is in it or before it.
     position = call.running.fan_out.position
     limit = query.limit or _LIMIT
-    page = await _page(call, query, query.after, limit)
+    page = await _page(call.engine.store, query, query.after, limit)
     last_position = page[-1].position if page else query.after
     position = last_position if len(page) == limit else max(position, last_position)
     return json_answer({"events": [event_view(raw) for raw in page], "position": position})
 
 
-async def _page(call: Call, query: EventsQuery, after: int, limit: int) -> Sequence[RawEvent]:
-    return await call.engine.store.raw(
+async def _page(store: PostgresEventStore, query: EventsQuery, after: int, limit: int) -> Sequence[RawEvent]:
+    return await store.raw(
         after,
         limit,
         types=(query.type,) if query.type else (),
@@ -106,8 +108,8 @@ def _stream_id(query: EventsQuery) -> StreamId | None:
     return order_stream(query.order_id) if query.order_id else None
 
 
-async def _ndjson(call: Call, query: EventsQuery, end: int) -> AsyncIterator[bytes]:
-    async for page in _pages(call, query, query.after):
+async def _ndjson(store: PostgresEventStore, query: EventsQuery, end: int) -> AsyncIterator[bytes]:
+    async for page in _pages(store, query, query.after):
         lines = [_encode(event_view(raw)) + b"\n" for raw in page if raw.position <= end]
         yield b"".join(lines)
         if len(lines) < len(page):
@@ -119,7 +121,7 @@ async def _sse(call: Call, query: EventsQuery, after: int) -> AsyncIterator[byte
     sent = 0
     while True:
         known = fan_out.position
-        async for page in _pages(call, query, after, sent):
+        async for page in _pages(call.engine.store, query, after, sent):
             yield b"".join(b"id: %d\ndata: %s\n\n" % (raw.position, _encode(event_view(raw))) for raw in page)
             after = page[-1].position
             sent += len(page)
@@ -135,12 +137,14 @@ async def _sse(call: Call, query: EventsQuery, after: int) -> AsyncIterator[byte
             return
 
 
-async def _pages(call: Call, query: EventsQuery, after: int, sent: int = 0) -> AsyncIterator[Sequence[RawEvent]]:
+async def _pages(
+    store: PostgresEventStore, query: EventsQuery, after: int, sent: int = 0
+) -> AsyncIterator[Sequence[RawEvent]]:
     """What there is above the position, at most ``query.limit`` with what was sent before."""
     full = True
     while full:
         wanted = PAGE if query.limit is None else min(PAGE, query.limit - sent)
-        page = await _page(call, query, after, wanted) if wanted else ()
+        page = await _page(store, query, after, wanted) if wanted else ()
         full = len(page) == PAGE
         if page:
             yield page

@@ -1,6 +1,7 @@
 """Queries: one order from the log, everything else from the read models."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
 
 from api.account_views import account_view, position_views
 from api.answers import Answer, etag, json_answer, order_answer
@@ -23,7 +24,10 @@ from domain.position import Position
 from domain.refusals import OrderNotFound
 from domain.values import Symbol
 from infrastructure.postgres.history import account_at, orders_at
+from infrastructure.postgres.read_models import ReadModels
 from projections.positions import PositionRow
+
+T = TypeVar("T")
 
 _WAIT_SECONDS_MAX = 1.0
 
@@ -58,14 +62,16 @@ async def get_order(call: Call) -> Answer:
 async def list_orders(call: Call) -> Answer:
     """The trader's orders, newest first."""
     query: OrdersQuery = call.query
-    read_models = call.engine.read_models
     chosen = query.model_dump(include={"status", "symbol", "limit", "offset", "cursor"})
     if query.moment is not None:
         page = await orders_at(call.engine.store, call.trader_id, query.moment, **chosen)
     else:
-        if query.min_position is not None:
-            await read_models.wait_for(("orders", "fills"), query.min_position, _WAIT_SECONDS_MAX)
-        page = await read_models.orders_page(call.trader_id, **chosen)
+        page = await call.engine.reads.ask(
+            lambda read_models: read_models.orders_page(call.trader_id, **chosen),
+            ("orders", "fills"),
+            query.min_position,
+            _WAIT_SECONDS_MAX,
+        )
     orders = [order_row_view(row, fills) for row, fills in page.orders]
     return json_answer({"orders": orders, "next_cursor": page.next_cursor, "position": page.position})
 
@@ -89,8 +95,7 @@ async def list_positions(call: Call) -> Answer:
     if query.moment is not None:
         account = await _account(call, query.moment)
         return json_answer({"positions": account["positions"], "position": account["position"]})
-    await _caught_up(call)
-    found = await call.engine.read_models.positions_of(call.trader_id)
+    found = await _caught_up(call, lambda read_models: read_models.positions_of(call.trader_id))
     views = position_views(_positions(found.rows), call.engine.instruments.get)
     return json_answer({"positions": views, "position": found.position})
 
@@ -99,8 +104,13 @@ async def list_entries(call: Call) -> Answer:
     """The execution log: the trader's own entries, or everybody's for who may see them."""
     query: EntriesQuery = call.query
     sees_all = not call.caller.roles.isdisjoint({AUDITOR, OPS})
-    found = await call.engine.read_models.execution_log(
-        trader_id=None if sees_all else call.trader_id, order_id=query.order_id, after=query.after, limit=query.limit
+    found = await call.engine.reads.ask(
+        lambda read_models: read_models.execution_log(
+            trader_id=None if sees_all else call.trader_id,
+            order_id=query.order_id,
+            after=query.after,
+            limit=query.limit,
+        )
     )
     return json_answer({"entries": [entry_view(row) for row in found.rows], "position": found.position})
 
@@ -126,16 +136,15 @@ async def _account(call: Call, as_of: AsOf | None) -> View:
     if as_of is not None:
         page = await account_at(call.engine.store, call.trader_id, as_of)
     else:
-        await _caught_up(call)
-        page = await call.engine.read_models.account_of(call.trader_id)
+        page = await _caught_up(call, lambda read_models: read_models.account_of(call.trader_id))
     # What a unit was worth then is not in the log: also what was held is valued at the prices of now, and says so.
     return account_view(page.account, _positions(page.positions), call.engine.instruments.get, page.position)
 
 
-async def _caught_up(call: Call) -> None:
+async def _caught_up(call: Call, question: Callable[[ReadModels], Awaitable[T]]) -> T:
     """Give the read models the moment they need to know what the trader was told before; their position says if not."""
     end = await call.engine.store.position()
-    await call.engine.read_models.wait_for(("accounts", "positions"), end, _WAIT_SECONDS_MAX)
+    return await call.engine.reads.ask(question, ("accounts", "positions"), end, _WAIT_SECONDS_MAX)
 
 
 def _positions(rows: Iterable[PositionRow]) -> dict[Symbol, Position]:

@@ -47,6 +47,7 @@ def _findings(url: str | None) -> "Iterator[Finding]":
     yield Finding("settings", "every value is usable")
     yield from machine.home_directory(known.home)
     yield from _data(known)
+    yield from _other_servers(known)
     yield attempt("bus", lambda: services.bus(known), "set REDIS_URL right, or start what it names")
     yield attempt("venue", lambda: services.venue(known), "start the exchange, or set ALPACA_BASE_URL right")
     remedy = "start it with `orderlog serve`, or say where it is with --url"
@@ -67,3 +68,15 @@ def _data(known: "Settings") -> "Iterator[Finding]":
             yield from data.event_log(database_url, SystemClock().now())
     except Exception as error:  # noqa: BLE001 - see above
         yield Finding("database", str(explained(error)), remedy)
+
+
+def _other_servers(known: "Settings") -> "Iterator[Finding]":
+    from cli.checks import servers  # noqa: PLC0415 - see above
+    from cli.checks.finding import attempt  # noqa: PLC0415 - see above
+
+    url, read_url = str(known.database_url), known.read_database_url
+    if known.direct_database_url is not None:
+        yield attempt("pooler", lambda: servers.pooler(url), "start it, or set DATABASE_URL right")
+    if read_url is not None:
+        remedy = "start it, or set ORDERLOG_READ_DATABASE_URL right; until then the primary answers"
+        yield attempt("standby", lambda: servers.standby(str(known.session_url), read_url), remedy)

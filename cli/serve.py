@@ -41,7 +41,7 @@ def serve(
     ):
         settings = resolved(settings, addresses)
         if migrate:
-            upgrade(str(settings.database_url))
+            upgrade(str(settings.session_url))
         variables = environment(settings)
         descriptor = listener.fileno()
         command = (sys.executable, "-m", "api", str(descriptor))

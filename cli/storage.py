@@ -12,14 +12,18 @@ if TYPE_CHECKING:
 
 @contextmanager
 def database(known: "Settings") -> Iterator[str]:
-    """The URL of a database that runs for the length of the block.
+    """The URL of a database that runs for the length of the block; there is no pooler in between.
 
     Raises:
+        SettingsError: a pooler that keeps no session is all that is known of it.
         EmbeddedServerError: the embedded PostgreSQL does not start.
         HomeError: the home cannot be used.
     """
-    if known.database_url is not None:
-        yield known.database_url
+    if known.session_url is not None:
+        from infrastructure.reachability import check_sessions  # noqa: PLC0415 - see below
+
+        check_sessions(known)
+        yield known.session_url
         return
     from infrastructure.embedded.postgres import Postgres  # noqa: PLC0415 - takes longer to import than --help
     from infrastructure.embedded.servers import embedded_servers  # noqa: PLC0415 - see above

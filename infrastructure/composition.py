@@ -20,6 +20,7 @@ from infrastructure.postgres.instruments import CachedInstruments
 from infrastructure.postgres.patience import Pool, pool_of
 from infrastructure.postgres.read_models import ReadModels
 from infrastructure.postgres.roles import as_app
+from infrastructure.postgres.standby import Exports, Reads, open_standby
 from infrastructure.settings import Settings, SettingsError
 
 _CONNECTIONS_MAX = 8
@@ -28,7 +29,10 @@ _PATIENCE_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Everything that one process of the engine works with, open."""
+    """Everything that one process of the engine works with, open.
+
+    ``reads`` and ``exports`` are for who may be told what was true a moment ago: a hot standby answers, where there is one.
+    """
 
     settings: Settings
     clock: Clock
@@ -38,6 +42,8 @@ class Engine:
     trading: Trading
     pool: Pool
     read_models: ReadModels
+    reads: Reads
+    exports: Exports
     instruments: CachedInstruments
     bus: RedisBus | PostgresBus
 
@@ -62,15 +68,20 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
     Raises:
         SettingsError: an address is missing.
     """
-    url = await as_app(_needed(settings.database_url, "DATABASE_URL"), _PATIENCE_SECONDS)
-    settings = settings.model_copy(update={"database_url": url})
+    settings = await _with_fewer_rights(settings)
+    url, session_url = str(settings.database_url), str(settings.session_url)
+    pooled = settings.direct_database_url is not None
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(PostgresEventStore(url))
-        pool = await stack.enter_async_context(pool_of(url, _CONNECTIONS_MAX))
+        store = await stack.enter_async_context(PostgresEventStore(url, pooled=pooled))
+        pool = await stack.enter_async_context(pool_of(url, _CONNECTIONS_MAX, pooled=pooled))
+        read_models = ReadModels(pool)
+        standby = await stack.enter_async_context(
+            open_standby(settings.read_database_url, _CONNECTIONS_MAX, pooled=pooled)
+        )
         instruments = await stack.enter_async_context(CachedInstruments(pool))
-        bus = RedisBus(settings.redis_url) if settings.redis_url not in {None, "none"} else PostgresBus(url)
+        bus = RedisBus(settings.redis_url) if settings.redis_url not in {None, "none"} else PostgresBus(session_url)
         await stack.enter_async_context(bus)
-        follower = await stack.enter_async_context(Follower(store, url))
+        follower = await stack.enter_async_context(Follower(store, session_url))
         sequencer = await stack.enter_async_context(Sequencer(store))
         observer = asyncio.create_task(_observe(follower, sequencer, await store.position()), name="observer")
         stack.callback(observer.cancel)
@@ -84,10 +95,25 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
             sequencer=sequencer,
             trading=Trading(sequencer, store, instruments, UuidIds(), clock, validator),
             pool=pool,
-            read_models=ReadModels(pool),
+            read_models=read_models,
+            reads=Reads(read_models, None if standby is None else standby.read_models),
+            exports=Exports(store, None if standby is None else standby.store),
             instruments=instruments,
             bus=bus,
         )
+
+
+async def _with_fewer_rights(settings: Settings) -> Settings:
+    """The settings with URLs under which nobody could change the log, as far as that can be said in a URL.
+
+    A pooler decides by itself as whom it connects to the database.
+
+    Raises:
+        SettingsError: there is no address.
+    """
+    url = _needed(settings.session_url, "DATABASE_URL")
+    name = "database_url" if settings.direct_database_url is None else "direct_database_url"
+    return settings.model_copy(update={name: await as_app(url, _PATIENCE_SECONDS)})
 
 
 async def _observe(follower: Follower, sequencer: Sequencer, after: int) -> None:

@@ -108,6 +108,18 @@ class Settings(BaseModel):
         repr=False,
         description="a URL like postgresql://user:password@host:5432/name, or unset for the embedded PostgreSQL",
     )
+    direct_database_url: Annotated[str, Field(pattern=r"^postgres(ql)?://")] | None = Field(
+        default=None,
+        validation_alias="ORDERLOG_DIRECT_DATABASE_URL",
+        repr=False,
+        description="a URL like postgresql://user:password@host:5432/name that leads to the database without a pooler",
+    )
+    read_database_url: Annotated[str, Field(pattern=r"^postgres(ql)?://")] | None = Field(
+        default=None,
+        validation_alias="ORDERLOG_READ_DATABASE_URL",
+        repr=False,
+        description="a URL like postgresql://user:password@host:5432/name of a hot standby",
+    )
     redis_url: Annotated[str, Field(pattern=r"^((rediss?|unix)://.+|none)$")] | None = Field(
         default=None,
         validation_alias="REDIS_URL",
@@ -268,6 +280,11 @@ class Settings(BaseModel):
     )
 
     @property
+    def session_url(self) -> str | None:
+        """The database for what outlives a transaction: locks of a session, LISTEN, migrations."""
+        return self.direct_database_url or self.database_url
+
+    @property
     def limits(self) -> Limits:
         """The limits of traders who have none of their own."""
         return Limits(**{name: getattr(self, name) for name in NAMES})
@@ -278,6 +295,13 @@ class Settings(BaseModel):
             raise ValueError(
                 "ORDERLOG_JWT_SECRET and ORDERLOG_JWKS_URL are both set, but tokens are verified with one of them"
             )
+        beside = {
+            "ORDERLOG_DIRECT_DATABASE_URL": self.direct_database_url,
+            "ORDERLOG_READ_DATABASE_URL": self.read_database_url,
+        }
+        alone = [name for name, value in beside.items() if value is not None and self.database_url is None]
+        if alone:
+            raise ValueError(f"{alone[0]} is set, and DATABASE_URL, beside which it works, is not")
         needed = {
             "ALPACA_BASE_URL": self.alpaca_base_url,
             "APCA_API_KEY_ID": self.alpaca_key_id,

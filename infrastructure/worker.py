@@ -53,7 +53,7 @@ async def run_worker(settings: Settings) -> None:
 
 
 async def _lead_until_stuck(engine: Engine, venue: AlpacaVenue) -> UnreadableEventError:
-    leadership = Leadership(str(engine.settings.database_url), "worker")
+    leadership = Leadership(str(engine.settings.session_url), "worker")
     stuck = asyncio.create_task(engine.follower.stuck(), name="unreadable")
     try:
         while not stuck.done():

@@ -130,7 +130,9 @@ class _Work:
         # An answer was lost. The lock that is held now has waited for that transaction to end: either its last event
         # is where it was going to be, with the hash that covers all of it, or nothing of it is there.
         if self._sent is not None and _is_recorded(connection, self._sent[1].head):
-            connection.execute("ROLLBACK")
+            # What ended may have been its wait for a synchronous standby. To take the lock was a change, so that this
+            # commit, which comes after it, waits for both.
+            connection.execute("COMMIT")
             return self._sent
         if not tracked:
             connection.execute("ROLLBACK")

@@ -17,8 +17,8 @@ from infrastructure.postgres import arrays
 
 T = TypeVar("T")
 
-PREPARE_THRESHOLD: int | None = 5
-"""psycopg prepares a statement on the server when it has run this often. None for a pooler that cannot follow."""
+PREPARE_THRESHOLD = 5
+"""psycopg prepares a statement on the server when it has run this often."""
 
 UNAVAILABLE = (
     OperationalError,
@@ -46,6 +46,11 @@ def conninfo(url: str) -> str:
     return make_conninfo("", **parameters)
 
 
+def prepare_threshold(*, pooled: bool) -> int | None:
+    """After how many runs psycopg prepares a statement: never where the next transaction may be on another server process."""
+    return None if pooled else PREPARE_THRESHOLD
+
+
 def longer(pause: float) -> float:
     """The pause, in seconds, after the next failure in a row."""
     return min(2 * pause + 0.02, 0.5)
@@ -64,10 +69,12 @@ class Session:
         url: of the database.
         patience_seconds: how long to go on trying while the database cannot be reached. An attempt that has begun may
             take longer.
+        pooled: the URL leads through a pooler that gives each transaction another connection.
     """
 
-    def __init__(self, url: str, patience_seconds: float) -> None:
+    def __init__(self, url: str, patience_seconds: float, *, pooled: bool = False) -> None:
         self._conninfo = conninfo(url)
+        self._prepare_threshold = prepare_threshold(pooled=pooled)
         self._patience_seconds = patience_seconds
         self._turn = Lock()
         self._connection: Connection[TupleRow] | None = None
@@ -106,7 +113,7 @@ class Session:
 
     def _connected(self) -> Connection[TupleRow]:
         if self._connection is None:
-            self._connection = connect(self._conninfo, autocommit=True, prepare_threshold=PREPARE_THRESHOLD)
+            self._connection = connect(self._conninfo, autocommit=True, prepare_threshold=self._prepare_threshold)
             arrays.register(self._connection)
         return self._connection
 

@@ -8,14 +8,18 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
 from infrastructure.postgres import arrays
-from infrastructure.postgres.connecting import PREPARE_THRESHOLD, conninfo
+from infrastructure.postgres.connecting import conninfo, prepare_threshold
 
 
 class Connections:
-    """At most ``limit`` connections to one database, in autocommit, opened when they are needed."""
+    """At most ``limit`` connections to one database, in autocommit, opened when they are needed.
 
-    def __init__(self, url: str, limit: int = 4) -> None:
+    ``pooled``: the URL leads through a pooler that gives each transaction another connection.
+    """
+
+    def __init__(self, url: str, limit: int = 4, *, pooled: bool = False) -> None:
         self._conninfo = conninfo(url)
+        self._prepare_threshold = prepare_threshold(pooled=pooled)
         self._turns = asyncio.Semaphore(limit)
         self._idle: list[AsyncConnection[TupleRow]] = []
         self._closed = False
@@ -46,6 +50,8 @@ class Connections:
                 self._idle.append(connection)
 
     async def _open(self) -> AsyncConnection[TupleRow]:
-        connection = await AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=PREPARE_THRESHOLD)
+        connection = await AsyncConnection.connect(
+            self._conninfo, autocommit=True, prepare_threshold=self._prepare_threshold
+        )
         arrays.register(connection)
         return connection

@@ -134,15 +134,18 @@ class PostgresEventStore:
         url: of the database, migrated.
         patience_seconds: how long to go on trying.
         codec: between events and what is stored of them.
+        pooled: the URL leads through a pooler that gives each transaction another connection.
     """
 
-    def __init__(self, url: str, patience_seconds: float = 10.0, codec: Codec | None = None) -> None:
+    def __init__(
+        self, url: str, patience_seconds: float = 10.0, codec: Codec | None = None, *, pooled: bool = False
+    ) -> None:
         self._codec = codec or Codec()
         self._patience_seconds = patience_seconds
-        self._session = Session(url, patience_seconds)
+        self._session = Session(url, patience_seconds, pooled=pooled)
         self._current = CurrentPartition()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="event-writer")
-        self._connections = Connections(url)
+        self._connections = Connections(url, pooled=pooled)
 
     async def __aenter__(self) -> Self:
         """Nothing is opened before it is needed."""

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
-from infrastructure.postgres.connecting import PREPARE_THRESHOLD, UNAVAILABLE, conninfo, longer
+from infrastructure.postgres.connecting import UNAVAILABLE, conninfo, longer, prepare_threshold
 
 T = TypeVar("T")
 
@@ -21,11 +21,14 @@ Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
 _RECONNECT_SECONDS = 2.0
 
 
-def pool_of(database_url: str, size: int) -> Pool:
-    """A pool of at most so many connections, which ``async with`` opens."""
+def pool_of(database_url: str, size: int, *, pooled: bool = False) -> Pool:
+    """A pool of at most so many connections, which ``async with`` opens.
+
+    ``pooled``: the URL leads through a pooler of its own that gives each transaction another connection.
+    """
     return Pool(
         conninfo(database_url),
-        kwargs={"autocommit": True, "prepare_threshold": PREPARE_THRESHOLD},
+        kwargs={"autocommit": True, "prepare_threshold": prepare_threshold(pooled=pooled)},
         min_size=1,
         max_size=size,
         reconnect_timeout=_RECONNECT_SECONDS,

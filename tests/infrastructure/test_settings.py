@@ -219,3 +219,20 @@ def test_a_home_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(HomeError):
         jwt_secret(load_settings({"ORDERLOG_HOME": str(tmp_path / "file")}))
+
+
+@pytest.mark.parametrize("name", ["ORDERLOG_DIRECT_DATABASE_URL", "ORDERLOG_READ_DATABASE_URL"])
+def test_another_way_to_the_database_needs_the_first_one(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} is set, and DATABASE_URL, beside which it works, is not"):
+        load_settings({name: "postgresql://u@h/d"})
+    settings = load_settings({name: "postgresql://u@h/d", "DATABASE_URL": "postgresql://pooler/d"})
+    assert {settings.direct_database_url, settings.read_database_url} == {None, "postgresql://u@h/d"}
+
+
+def test_what_outlives_a_transaction_goes_the_direct_way_if_there_is_one() -> None:
+    settings = load_settings({"DATABASE_URL": "postgresql://pooler/d"})
+    assert settings.session_url == "postgresql://pooler/d"
+    settings = load_settings(
+        {"DATABASE_URL": "postgresql://pooler/d", "ORDERLOG_DIRECT_DATABASE_URL": "postgresql://h/d"}
+    )
+    assert settings.session_url == "postgresql://h/d"
