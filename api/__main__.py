@@ -11,14 +11,16 @@ from api.asgi import build_app, server_of
 from api.features import posthog_origin
 from infrastructure.collector import keep_what_is_there
 from infrastructure.composition import open_engine
+from infrastructure.errors import report_errors, sinks_of
 from infrastructure.logs import configure_logs
 from infrastructure.settings import load_settings
 
 
 def main(descriptor: int) -> None:
     """Serve on the inherited listening socket until SIGTERM or SIGINT."""
-    configure_logs()
+    configure_logs("api")
     settings = load_settings(os.environ)
+    report_errors("api", sinks_of(settings))
     app = build_app(
         lambda: open_engine(settings), page_reaches=[origin] if (origin := posthog_origin(settings)) else []
     )

@@ -10,6 +10,7 @@ from logging import Filter, LogRecord, getLogger
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
@@ -21,6 +22,7 @@ from api.asyncapi import streams_document
 from api.auth import Gate
 from api.endpoints import Running
 from api.fan_out import FanOut
+from api.observed import Observed
 from api.openapi import document_of
 from api.page import page_routes
 from api.problems import Problem
@@ -85,6 +87,7 @@ def build_app(
             WebSocketRoute("/ws/orders/events", order_events),
             *page_routes(connect_also=page_reaches),
         ],
+        middleware=[Middleware(Observed)],
         exception_handlers={HTTPException: _not_found},
         lifespan=lifespan,
     )
@@ -158,8 +161,7 @@ def server_of(app: Starlette) -> Server:
 
     It logs to whatever the process has set up.
     """
-    for name in ("uvicorn.access", "uvicorn.error"):
-        getLogger(name).addFilter(_REDACT)
+    getLogger("uvicorn.error").addFilter(_REDACT)
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -168,6 +170,7 @@ def server_of(app: Starlette) -> Server:
         ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
+        access_log=False,  # each request is observed
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,

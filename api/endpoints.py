@@ -11,6 +11,7 @@ from api.auth import Gate, Identity
 from api.fan_out import FanOut
 from api.fields import parse_order_id
 from api.schemas import NoQuery
+from application.story import TOLD
 from application.trading import Caller
 from domain.refusals import AccountNotFound, OrderNotFound, Refusal
 from domain.values import OrderId, TraderId, parse_trader_id
@@ -86,9 +87,9 @@ class Call:
             raise AccountNotFound from None
 
     def actor(self, role: str) -> Caller:
-        """Who asks, in this role. Every request begins a story of its own: it is its own cause."""
-        request_id = self.engine.trading.ids.new()
-        return Caller(f"{role}:{self.trader_id}", correlation_id=request_id, causation_id=request_id)
+        """Who asks, in this role, and in which story: the request is the cause of what comes of it."""
+        story = TOLD.get()
+        return Caller(f"{role}:{self.trader_id}", story.correlation_id, story.causation_id)
 
 
 Handler = Callable[[Call], Awaitable[ASGIApp]]

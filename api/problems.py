@@ -113,7 +113,8 @@ def pointer(*names: str | int) -> str:
 def problem_of(error: Exception, new_id: Callable[[], str]) -> Problem:
     """The problem that an exception is to whoever asked.
 
-    One that nobody expected is logged with its traceback under a fresh id, which is all that the answer says of it.
+    One that nobody expected is logged as an error under a fresh id, which is all that the answer says of it; whatever is
+    logged as an error is reported.
     """
     match error:
         case Problem():
@@ -139,6 +140,6 @@ def problem_of(error: Exception, new_id: Callable[[], str]) -> Problem:
             return Problem("BUSY", detail, headers={"retry-after": _RETRY_AFTER_SECONDS})
         case _:
             error_id = new_id()
-            log.error("internal error %s", error_id, exc_info=error)
+            log.error("internal error", exc_info=error, extra={"error_id": error_id})
             detail = "Something went wrong on our side; quote the error_id when you report it"
             return Problem("INTERNAL_ERROR", detail, error_id=error_id)

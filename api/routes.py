@@ -25,6 +25,7 @@ from api.auth import AUDITOR, OPS, TRADER, require_role
 from api.endpoints import Call, Endpoint, Running
 from api.problems import Problem, problem_of
 from api.requests import ClientLeftError, parse_body, parse_query, read_body
+from application.story import TOLD
 
 _TRADERS = frozenset({TRADER})
 _AUDITORS = frozenset({AUDITOR})
@@ -228,6 +229,7 @@ class Resource:
         if get is not None and not get.media:  # a stream has no end, so nobody can ask for its head alone
             self._by_method["HEAD"] = get
         self._allow = ", ".join(sorted(self._by_method))
+        self.route = endpoints[0].path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, whatever it is."""
@@ -247,6 +249,7 @@ class Resource:
         call = Call(running, dict(scope["headers"]), scope["path_params"])
         if endpoint.roles:
             call.identity = await running.gate.bearer(call.headers)
+            TOLD.set(TOLD.get()._replace(trader_id=call.identity.trader_id, order_id=call.path.get("order_id", "")))
             require_role(call.identity, endpoint.roles)
         if endpoint.query is not schemas.NoQuery or scope["query_string"]:
             call.query = parse_query(endpoint.query, scope["query_string"])
@@ -257,6 +260,8 @@ class Resource:
 
 class Document:
     """A document that never changes while the application runs."""
+
+    route = "static"
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer

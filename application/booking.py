@@ -12,9 +12,10 @@ from application.facts import facts
 from application.ports import Clock, StoreUnavailableError
 from application.sequencer import Outcome, SequencerBusyError
 from application.snapshots import Snapshot
+from application.story import Story, about, go_on, name_of, retries
 from application.trading import Caller, HaltsInForce, Trading
 from application.venue import VenueReport
-from domain.commands import CancelOrder, OrderReport, RecordAcceptance, RecordCancelsRequested, RecordFill
+from domain.commands import CancelOrder, OrderReport, RecordAcceptance, RecordCancelsRequested, RecordFill, RecordSent
 from domain.events import (
     OrderAccepted,
     OrderEvent,
@@ -96,6 +97,8 @@ class Booking:
             _remember(self._terms, order_id, order.terms)
             if order.venue_order_id is not None:
                 _remember(self._venue_ids, order.venue_order_id, order_id)
+            cause = name_of(order_stream(order_id), snapshot.version)
+            go_on(order_id, Story(snapshot.correlation_id, cause, order.trader_id, order_id, retries()))
         return snapshot
 
     async def known(self, order_id: OrderId) -> Order:
@@ -132,8 +135,9 @@ class Booking:
             if terms is None:
                 strangers.append(report)
                 continue
-            for fact in await self._facts(terms.order_id, report):
-                await self._book_news(terms, fact)
+            with about(terms.order_id):
+                for fact in await self._facts(terms.order_id, report):
+                    await self._book_news(terms, fact)
         return strangers
 
     async def _book_news(self, terms: OrderPlaced, fact: OrderReport) -> None:
@@ -174,12 +178,14 @@ class Booking:
         return self._terms[order_id]
 
     async def _report(self, terms: OrderPlaced, fact: OrderReport, actor: str) -> Outcome:
-        caller = Caller(actor, correlation_id=terms.order_id, causation_id=terms.order_id)
-        outcome = await self.insist(lambda: self._trading.report(terms, fact, caller))
+        outcome = await self.insist(lambda: self._trading.report(terms, fact, Caller(actor)))
         for recorded in outcome.events:
             order_id = order_of(recorded.stream_id)
             if order_id is not None and isinstance(recorded.event, OrderEvent):
                 self.note(order_id, recorded.event)
+                before = fact.attempt - 1 if isinstance(fact, RecordSent) else retries()
+                cause, metadata = name_of(recorded.stream_id, recorded.version), recorded.metadata
+                go_on(order_id, Story(metadata.correlation_id, cause, metadata.trader_id, order_id, before))
         return outcome
 
     async def halts(self) -> HaltsInForce:

@@ -17,6 +17,7 @@ from application.ports import Bookkeeping, Clock, Feed
 from application.reconciliation import Reconciler
 from application.replacing import Replacer
 from application.sending import Sender
+from application.story import about
 from application.tasks import Tasks
 from application.venue import Venue
 from application.watching import OpenOrders
@@ -186,4 +187,5 @@ class OrderExecutor:
 
     async def _with_turn(self, order_id: OrderId, step: Callable[[], Awaitable[None]]) -> None:
         async with self._turns.setdefault(order_id, asyncio.Lock()):
-            await step()
+            with about(order_id):
+                await step()

@@ -10,6 +10,7 @@ from typing import cast
 
 from application.booking import Booking
 from application.snapshots import Snapshot
+from application.story import name_of
 from application.trading import Caller
 from application.watching import OpenOrders
 from domain.events import RecordedEvent, TradingHalted
@@ -45,7 +46,7 @@ class HaltFollower:
     async def _cancel_all(self, halted: RecordedEvent) -> None:
         scope = cast("TradingHalted", halted.event).scope
         metadata = halted.metadata
-        caller = Caller(metadata.actor, metadata.correlation_id, causation_id=metadata.correlation_id)
+        caller = Caller(metadata.actor, metadata.correlation_id, name_of(halted.stream_id, halted.version))
         log.warning("%s is halted, and what works there is being cancelled", scope)
         order_ids = self._open_orders.ids()
         for start in range(0, len(order_ids), _AT_ONCE):

@@ -11,6 +11,7 @@ from application.booking import Booking
 from application.inquiries import NO_ANSWER, Inquiries, sought, until_answered
 from application.ports import Clock
 from application.sending import NOT_FOUND_PROOF
+from application.story import about
 from application.venue import Venue, VenueBusyError, VenueRefusedError, VenueReplacement
 from domain.commands import RecordReplacement, RecordReplaceRefusal
 from domain.halts import HALTED
@@ -54,7 +55,8 @@ class Replacer:
             is_due = True
             while is_due:
                 self._busy[order_id] = False
-                await self._replace_all(order_id, maybe_sent=maybe_sent)
+                with about(order_id):
+                    await self._replace_all(order_id, maybe_sent=maybe_sent)
                 is_due = self._busy[order_id]
         finally:
             del self._busy[order_id]

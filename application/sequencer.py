@@ -42,6 +42,7 @@ class Plan(NamedTuple):
     """What a decision wants recorded: events with their streams, and keys with their fingerprint and stream.
 
     ``states`` are those that the events lead to, as far as the decision has worked them out; the others are folded.
+    ``metadata`` is the events' where it follows from what was found; else it is the command's.
     ``replay_of`` says instead that the command was carried out before, and where its first answer stands.
     """
 
@@ -49,6 +50,7 @@ class Plan(NamedTuple):
     states: Mapping[StreamId, State] = MappingProxyType({})
     keys: Mapping[Key, tuple[str, StreamId]] = MappingProxyType({})
     replay_of: KeyUse | None = None
+    metadata: Metadata | None = None
 
 
 class Command(Protocol):
@@ -266,7 +268,7 @@ class Sequencer:
             reads = {stream_id: snapshot.version for stream_id, snapshot in before.items()}
             try:
                 plan = command.decide(before, keys)
-                after, new_events = _numbered(plan, before, command.metadata)
+                after, new_events = _numbered(plan, before, plan.metadata or command.metadata)
             except Refusal as refusal:
                 transaction = Transaction(reads, read_since=self._read_since(pending))
                 decided.append(_Decided(pending, transaction, before, before, None, refusal))
@@ -324,7 +326,8 @@ def _numbered(
         snapshot = after[stream_id]
         version = snapshot.version + 1
         state = plan.states[stream_id] if stream_id in plan.states else evolve(snapshot.state, event)
-        after[stream_id] = Snapshot(state, version)
+        correlation_id = snapshot.correlation_id if snapshot.version else metadata.correlation_id
+        after[stream_id] = Snapshot(state, version, correlation_id=correlation_id)
         new_events.append(NewEvent(stream_id, version, event, metadata))
     return after, new_events
 
@@ -337,9 +340,11 @@ def _settle(decided: _Decided, events: Sequence[RecordedEvent], settled: dict[St
     for stream_id, snapshot in decided.before.items():
         settled.setdefault(stream_id, snapshot)
     for each in events:
-        state, created_at = decided.after[each.stream_id].state, settled[each.stream_id].created_at
+        after, created_at = decided.after[each.stream_id], settled[each.stream_id].created_at
         at = each.recorded_at
-        settled[each.stream_id] = Snapshot(state, each.version, each.position, created_at or at, at)
+        settled[each.stream_id] = Snapshot(
+            after.state, each.version, each.position, created_at or at, at, after.correlation_id
+        )
     if decided.pending.answer.done():
         return
     if decided.refusal is not None:

@@ -47,11 +47,14 @@ NOBODY = TraderId("")
 
 
 class Caller(NamedTuple):
-    """Who asks (``trader:alice``, ``ops:bob``, ``venue``, ``engine``), and the request that it belongs to."""
+    """Who asks (``trader:alice``, ``ops:bob``, ``venue``, ``engine``), and the request that it belongs to.
+
+    Without ids, a fact about an order belongs to that order's story.
+    """
 
     actor: str
-    correlation_id: str
-    causation_id: str
+    correlation_id: str = ""
+    causation_id: str = ""
 
     def metadata(self, trader_id: TraderId) -> Metadata:
         """What is recorded beside the events of a command about this trader."""

@@ -9,6 +9,7 @@ from typing import NamedTuple, cast
 from application.ports import Instruments, Key, KeyUse
 from application.sequencer import Plan
 from application.snapshots import Snapshot
+from application.story import name_of
 from domain import account as accounts
 from domain import desk, halts
 from domain.account import Account
@@ -65,6 +66,8 @@ class Place(NamedTuple):
 class Change(NamedTuple):
     """A request or a report about an order; ``others`` are the orders that it may touch besides.
 
+    Whoever reports a fact names no story: it is the order's own, and what led to the fact is the event before it.
+
     A request for other terms is judged by the reference prices and rules of ``instruments`` as they are ``asked_at`` that
     time.
     """
@@ -104,7 +107,13 @@ class Change(NamedTuple):
             command = replace(
                 command, asked_at=self.asked_at, reference_price=price, reference_price_at=price_at, rules=rules
             )
-        return _desk_plan(streams, command, self.validator, others)
+        plan = _desk_plan(streams, command, self.validator, others)
+        return plan if self.metadata.correlation_id else plan._replace(metadata=self._story(snapshot))
+
+    def _story(self, order: Snapshot[State]) -> Metadata:
+        correlation_id = order.correlation_id or self.order_id  # of a long stream whose beginning is archived
+        cause = name_of(order_stream(self.order_id), order.version)
+        return Metadata(self.metadata.trader_id, self.metadata.actor, correlation_id, cause)
 
 
 class ReportUnknown(NamedTuple):

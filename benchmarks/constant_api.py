@@ -27,7 +27,7 @@ async def _live(_request: Request) -> JSONResponse:
 
 def main(descriptor: int) -> None:
     """Serve until SIGTERM or SIGINT."""
-    configure_logs()
+    configure_logs("api")
     app = Starlette(routes=[Route("/api/v1/orders", _answer, methods=["POST"]), Route("/livez", _live)])
     config = uvicorn.Config(app, http="httptools", ws="none", log_config=None, proxy_headers=False, server_header=False)
     with suppress(KeyboardInterrupt):

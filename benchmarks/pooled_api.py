@@ -57,7 +57,7 @@ async def open_pooled_engine() -> AsyncIterator[Engine]:
 
 def main(descriptor: int) -> None:
     """Serve until SIGTERM or SIGINT."""
-    configure_logs()
+    configure_logs("api")
     server = server_of(build_app(open_pooled_engine))
     with suppress(KeyboardInterrupt):
         uvloop.run(server.serve(sockets=[socket.socket(fileno=descriptor)]))

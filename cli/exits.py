@@ -1,5 +1,6 @@
 """How a command ends: an exit code and, when it failed, one sentence for a person."""
 
+import os
 import sys
 from enum import IntEnum
 
@@ -29,7 +30,7 @@ class CommandError(Exception):
 def explained(error: Exception) -> CommandError:
     """The error as a sentence. Those of our own packages say themselves, and so do those of what we connect to.
 
-    Anything else is a defect of this program; Python's development mode (``python -X dev``) shows where it is.
+    Anything else is a defect of this program, and is reported like every unexpected error; Python's development mode (``python -X dev``) shows where it is.
     """
     if isinstance(error, CommandError):
         return error
@@ -49,4 +50,9 @@ def explained(error: Exception) -> CommandError:
         return CommandError(said)
     if sys.flags.dev_mode:
         raise error
-    return CommandError(f"This is a defect of orderlog ({kind.__name__}: {error}); PYTHONDEVMODE=1 shows where it is")
+    from infrastructure.errors import report_defect  # noqa: PLC0415 - there are none, mostly
+
+    error_id = report_defect(error, os.environ)
+    return CommandError(
+        f"This is a defect of orderlog ({kind.__name__}: {error}), reported as {error_id}; PYTHONDEVMODE=1 shows where it is"
+    )

@@ -25,11 +25,13 @@ def serve(
     from infrastructure.addresses import environment, resolved  # noqa: PLC0415 - heavy
     from infrastructure.embedded.children import Child, run_children  # noqa: PLC0415 - heavy
     from infrastructure.embedded.servers import embedded_servers, wanted_servers  # noqa: PLC0415 - heavy
+    from infrastructure.logs import log_to_standard_error  # noqa: PLC0415 - heavy
     from infrastructure.postgres.migrating import upgrade  # noqa: PLC0415 - heavy
     from infrastructure.reachability import check_key_server, check_servers  # noqa: PLC0415 - heavy
     from infrastructure.settings import jwt_secret, load_settings  # noqa: PLC0415 - heavy
 
     settings = load_settings(os.environ)
+    log_to_standard_error("serve")
     if settings.jwks_url is None:
         jwt_secret(settings)
     else:

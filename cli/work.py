@@ -14,10 +14,12 @@ def work() -> None:
     from infrastructure.addresses import environment, resolved  # noqa: PLC0415 - heavy
     from infrastructure.embedded.children import run_children  # noqa: PLC0415 - heavy
     from infrastructure.embedded.servers import embedded_servers, wanted_servers  # noqa: PLC0415 - heavy
+    from infrastructure.logs import log_to_standard_error  # noqa: PLC0415 - heavy
     from infrastructure.reachability import check_servers  # noqa: PLC0415 - heavy
     from infrastructure.settings import load_settings  # noqa: PLC0415 - heavy
 
     settings = load_settings(os.environ)
+    log_to_standard_error("work")
     check_servers(settings)
     with embedded_servers(settings.home, wanted_servers(settings)) as addresses:
         run_children([work_child(environment(resolved(settings, addresses)))])

@@ -20,6 +20,7 @@ from application.ports import UnreadableEventError
 from application.status import StatusOrchestrator
 from infrastructure.collector import keep_what_is_there
 from infrastructure.composition import Engine, open_engine, open_venue
+from infrastructure.errors import report_errors, sinks_of
 from infrastructure.exchanges.alpaca import AlpacaVenue
 from infrastructure.logs import configure_logs
 from infrastructure.postgres.heartbeats import beat
@@ -138,8 +139,9 @@ async def _keep_snapshots(engine: Engine) -> None:
 
 def main() -> None:
     """Run the worker of this process's environment until SIGTERM or SIGINT."""
-    configure_logs()
+    configure_logs("worker")
     settings = load_settings(os.environ)
+    report_errors("worker", sinks_of(settings))
     keep_what_is_there()
     with suppress(asyncio.CancelledError):
         uvloop.run(_until_told(run_worker(settings)))

@@ -25,6 +25,7 @@ import msgspec
 from infrastructure.embedded.home import Home, open_home
 from infrastructure.embedded.server import Server, ServerRun
 from infrastructure.embedded.signals import SignalInbox
+from infrastructure.logs import log_to_standard_error
 
 _STARTING_POLL_SECONDS = 0.01
 _LOG = logging.getLogger("orderlog.guard")
@@ -185,7 +186,7 @@ def main(home_path: str, listener_descriptor: str) -> None:
         home_path: the home.
         listener_descriptor: number of the inherited socket that is bound to the guard's path and listens.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    log_to_standard_error("guard")
     os.umask(0o077)
     with (
         SignalInbox(signal.SIGTERM, signal.SIGINT, signal.SIGCHLD) as inbox,

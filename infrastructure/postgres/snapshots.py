@@ -32,11 +32,15 @@ _EVENTS_AT_ONCE = 500
 _STREAMS_AT_ONCE = 100
 
 KEPT = """
-SELECT id, kept.shape, version, position, created_at, updated_at, CASE WHEN kept.shape = wanted.shape THEN state END
+SELECT id, kept.shape, version, position, created_at, updated_at, CASE WHEN kept.shape = wanted.shape THEN state END,
+    (SELECT metadata::jsonb ->> 'correlation_id' FROM events WHERE stream_id = id AND version = 1)
 FROM unnest(%s::text[], %s::bigint[], %s::text[]) AS wanted (id, after, shape)
 CROSS JOIN LATERAL (SELECT * FROM snapshots WHERE stream_id = wanted.id AND version > wanted.after OFFSET 0) AS kept
 """
-"""Of the streams, the snapshots after the given versions: the state only of those that have the given shape."""
+"""Of the streams, the snapshots after the given versions: the state only of those that have the given shape.
+
+With them the story of each stream, as long as its first event is here.
+"""
 
 _SAVE = """
 INSERT INTO snapshots (stream_id, shape, version, position, created_at, updated_at, state)
@@ -67,8 +71,10 @@ LIMIT %s
 def read_snapshots(kept: Iterable[TupleRow]) -> dict[StreamId, Snapshot[State]]:
     """The snapshots that ``KEPT`` found and this program can read."""
     return {
-        StreamId(stream_id): Snapshot(decode(stream_id, state), version, position, _utc(created_at), _utc(updated_at))
-        for stream_id, _, version, position, created_at, updated_at, state in kept
+        StreamId(stream_id): Snapshot(
+            decode(stream_id, state), version, position, _utc(created_at), _utc(updated_at), story or ""
+        )
+        for stream_id, _, version, position, created_at, updated_at, state, story in kept
         if state is not None
     }
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import importlib
+import json
 import logging
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -61,7 +61,10 @@ def test_a_process_serves_on_the_socket_it_is_given_until_it_is_told_to_stop(dat
         assert "timeout graceful shutdown exceeded" not in log
         assert time.monotonic() - began < 10
     assert process.returncode == -signal.SIGTERM
-    assert re.search(r'"GET /api/v1/orders/stream\?after=0&token=\*\*\* HTTP/1.1" 200', log)
+    lines = [json.loads(line) for line in log.splitlines()]
+    (line,) = [line for line in lines if line["event"] == "request" and line["path"].endswith("/stream")]
+    assert (line["method"], line["status"], line["process"]) == ("GET", 200, "api")
+    assert token_of("alice").rpartition(".")[2] not in log
 
 
 def test_a_process_that_is_interrupted_stops_without_a_word(database_url: str, tmp_path: Path) -> None:

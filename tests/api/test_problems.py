@@ -60,7 +60,7 @@ async def test_an_error_of_ours_is_logged_under_an_id_and_says_nothing_else(
     problem = clients.problem_of(response, 500, "INTERNAL_ERROR")
     assert "secret" not in response.text
     (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
-    assert record.getMessage() == f"internal error {problem['error_id']}"
+    assert (record.getMessage(), record.error_id) == ("internal error", problem["error_id"])  # type: ignore[attr-defined]
     assert "ZeroDivisionError: a secret detail" in caplog.text
     ProblemView.model_validate_json(response.content)
 

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -96,10 +97,15 @@ def test_errors_that_can_be_expected_say_themselves(error: Exception, sentence: 
     assert (str(failure), failure.exit_code) == (sentence, code)
 
 
-def test_any_other_error_is_a_defect_that_says_how_to_find_it() -> None:
-    assert str(explained(ZeroDivisionError("a / b"))) == (
-        "This is a defect of orderlog (ZeroDivisionError: a / b); PYTHONDEVMODE=1 shows where it is"
+def test_any_other_error_is_a_defect_that_is_reported_and_says_how_to_find_it(home: Path) -> None:
+    home.mkdir()
+    said = re.fullmatch(
+        r"This is a defect of orderlog \(ZeroDivisionError: a / b\), reported as ([0-9a-f-]{36});"
+        r" PYTHONDEVMODE=1 shows where it is",
+        str(explained(ZeroDivisionError("a / b"))),
     )
+    assert said
+    assert f"- error_id: {said[1]}\n" in (home / "error-log.md").read_text()
 
 
 def test_development_mode_shows_a_defect_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,59 @@
+"""Which story a piece of work belongs to: the request that began it all, and what led here directly.
+
+It goes along with a task by itself, into log lines and reports of errors; into the log it goes with every command, as
+``Metadata``. An event is named by its stream and version (``order-…/3``): so a cause is found by who reads it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+
+class Story(NamedTuple):
+    """Ids as in ``Metadata``, and whom and what the work is about; what is not known is empty.
+
+    ``retries`` counts the attempts at the venue before the one that is being made.
+    """
+
+    correlation_id: str = ""
+    causation_id: str = ""
+    trader_id: str = ""
+    order_id: str = ""
+    retries: int = 0
+
+
+NO_STORY = Story()
+
+TOLD: ContextVar[Story] = ContextVar("story", default=NO_STORY)
+"""The story of the task that asks."""
+
+
+def name_of(stream_id: str, version: int) -> str:
+    """The name of an event as a cause of others."""
+    return f"{stream_id}/{version}"
+
+
+@contextmanager
+def about(order_id: str) -> Iterator[None]:
+    """What is done in this block is about the order; an error that leaves it knows its story for ever."""
+    before = TOLD.set(TOLD.get()._replace(order_id=order_id))
+    try:
+        yield
+    except Exception as error:
+        if not hasattr(error, "story"):
+            error.story = TOLD.get()  # type: ignore[attr-defined] # for whoever reports it
+        raise
+    finally:
+        TOLD.reset(before)
+
+
+def go_on(order_id: str, story: Story) -> None:
+    """What the task does next goes on like this, if it is about the order at all."""
+    if TOLD.get().order_id == order_id:
+        TOLD.set(story)
+
+
+def retries() -> int:
+    """How many attempts were made before the one that the task makes."""
+    return TOLD.get().retries

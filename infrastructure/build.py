@@ -1,0 +1,5 @@
+"""Which program this is."""
+
+from importlib.metadata import version
+
+VERSION = version("orderlog")
