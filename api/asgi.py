@@ -161,7 +161,8 @@ def server_of(app: Starlette) -> Server:
 
     It logs to whatever the process has set up.
     """
-    getLogger("uvicorn.error").addFilter(_REDACT)
+    for name in ("uvicorn.access", "uvicorn.error"):
+        getLogger(name).addFilter(_REDACT)
     config = uvicorn.Config(
         app,
         http="httptools",

@@ -101,8 +101,9 @@ async def test_the_engine_goes_on_with_orders_and_accounts_whose_events_are_arch
     await take(database_url, tmp_path)
     async with PostgresEventStore(database_url) as afresh, Sequencer(afresh) as sequencer:
         later = trading_on(afresh, sequencer)
-        assert await later.order(ORDER_ID) == order
-        assert await later.account(ALICE) == account
+        # Only who asked for it first is not known any more.
+        assert await later.order(ORDER_ID) == order._replace(correlation_id="")
+        assert await later.account(ALICE) == account._replace(correlation_id="")
         # A fact about an order that was over long ago is booked like any other.
         bust = RecordBust(fill_id=FillId("f-1"), execution_id=FillId("b-1"), reason="erroneous")
         await later.report(order.state.terms, bust, CALLER)
