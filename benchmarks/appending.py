@@ -4,13 +4,17 @@ from collections.abc import Iterator
 
 import psycopg
 
-from benchmarks.desk import ORDER, Desk
+from application.ports import NewEvent
+from application.trading import Caller
+from benchmarks.desk import CALLERS, ORDER, Desk
 from benchmarks.rounds import Figure, Goal, Pace, best, in_turns
 from benchmarks.stock import THREADS, Pgbench, Stock
 from benchmarks.surroundings import Surroundings
-from domain.events import OrderPlaced
+from benchmarks.writer import Writer
+from domain.events import OrderPlaced, order_stream
 from domain.lifecycle import Status
 from domain.values import OrderId, Price, TraderId
+from infrastructure.codec import Codec
 
 _TRADERS = 1_000
 _EVENTS_AN_ORDER = 2
@@ -42,7 +46,7 @@ def orders(around: Surroundings, pace: Pace) -> Iterator[Figure]:
     stock.close()
     ours = reached["ours"]
     name, theirs = best(reached, list(saves))
-    yield Figure("durable orders, 256 callers", "orders/s", ours, name, theirs, Goal(10, 20))
+    yield Figure(f"durable orders, {CALLERS} callers", "orders/s", ours, name, theirs, Goal(10, 20))
     events = [_EVENTS_AN_ORDER * each for each in ours]
     yield Figure("the same, in events", "events/s", events, inserts, reached[inserts], Goal(1.2, 2))
     yield Figure(
@@ -51,18 +55,33 @@ def orders(around: Surroundings, pace: Pace) -> Iterator[Figure]:
 
 
 def appends(around: Surroundings, pace: Pace) -> Iterator[Figure]:
-    """Durable events with nothing to decide."""
+    """Durable events with nothing to decide, as bytes for both; and what it costs to make bytes and states of events."""
     stock = Stock(around.empty_database())
-    with Desk(around.database(), 1) as desk:
-        event = _placed()
-        state = b"x" * 480  # about what the event is as JSON
+    codec, metadata = Codec(), Caller("trader:bench", "bench", "bench").metadata(TraderId("bench-0"))
+    event = _placed()
+    state = codec.to_stored_event(NewEvent(order_stream(event.order_id), 1, event, metadata)).state
+    with Writer(around.database()) as writer, Desk(around.database(), 1) as desk:
         inserts = {
             f"insert_events, {threads} threads": stock.insert(threads, "OrderPlaced", state) for threads in THREADS
         }
-        reached = in_turns({"ours": desk.append(event), **inserts}, pace)
+        reached = in_turns(
+            {
+                "ours": writer.append("OrderPlaced", state, codec.encode_metadata(metadata)),
+                "sequencer": desk.append(event),
+                **inserts,
+            },
+            pace,
+        )
     stock.close()
     name, theirs = best(reached, list(inserts))
-    yield Figure("raw append, 256 callers", "events/s", reached["ours"], name, theirs, Goal(25, 35))
+    yield Figure(f"raw append of bytes, {CALLERS} callers", "events/s", reached["ours"], name, theirs, Goal(25, 35))
+    yield Figure(
+        "the same through the sequencer, encoded and folded",
+        "events/s",
+        reached["sequencer"],
+        "raw append",
+        reached["ours"],
+    )
 
 
 def _placed() -> OrderPlaced:

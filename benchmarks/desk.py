@@ -81,7 +81,7 @@ class Desk:
             trader = next(names)
             await self._trading.place(trader, ORDER, _caller(f"trader:{trader}"))
 
-        return lambda seconds: self._runner.run(_by_callers(place_one, seconds))
+        return lambda seconds: self._runner.run(by_callers(place_one, seconds))
 
     def append(self, event: Event) -> Callable[[float], float]:
         """Measures durable events a second, each the first of a stream of its own, with nothing to decide."""
@@ -90,7 +90,7 @@ class Desk:
         async def append_one() -> None:
             await self._sequencer.execute(_Append(metadata, order_stream(OrderId(self._ids.new())), event))
 
-        return lambda seconds: self._runner.run(_by_callers(append_one, seconds))
+        return lambda seconds: self._runner.run(by_callers(append_one, seconds))
 
 
 class _Append:
@@ -112,7 +112,7 @@ def _caller(actor: str) -> Caller:
     return Caller(actor, "bench", "bench")
 
 
-async def _by_callers(act: Callable[[], Awaitable[None]], seconds: float) -> float:
+async def by_callers(act: Callable[[], Awaitable[None]], seconds: float) -> float:
     """How often all callers together acted, a second."""
     begun = perf_counter()
     acted = 0

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from application.ports import Clock, UnreadableEventError
 from application.sequencer import Sequencer
@@ -12,7 +13,6 @@ from application.trading import Trading
 from domain.validation import OrderValidator
 from infrastructure.buses import PostgresBus, RedisBus
 from infrastructure.clock import SystemClock
-from infrastructure.exchanges.alpaca import AlpacaVenue
 from infrastructure.ids import UuidIds
 from infrastructure.postgres.event_store import PostgresEventStore
 from infrastructure.postgres.follower import Follower
@@ -22,6 +22,9 @@ from infrastructure.postgres.read_models import ReadModels
 from infrastructure.postgres.roles import as_app
 from infrastructure.postgres.standby import Exports, Reads, open_standby
 from infrastructure.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from infrastructure.exchanges.alpaca import AlpacaVenue
 
 _CONNECTIONS_MAX = 8
 _PATIENCE_SECONDS = 10.0
@@ -48,8 +51,10 @@ class Engine:
     bus: RedisBus | PostgresBus
 
 
-def open_venue(settings: Settings) -> AlpacaVenue:
+def open_venue(settings: Settings) -> "AlpacaVenue":
     """The exchange of the settings; the paper venue speaks the same dialect and takes any key."""
+    from infrastructure.exchanges.alpaca import AlpacaVenue  # noqa: PLC0415 - heavy, and only the worker has a venue
+
     return AlpacaVenue(
         base_url=_needed(settings.alpaca_base_url, "ALPACA_BASE_URL"),
         stream_url=_needed(settings.alpaca_stream_url, "ALPACA_STREAM_URL"),
