@@ -21,7 +21,7 @@ class Benchmark(NamedTuple):
 BENCHMARKS = {
     "orders": Benchmark(appending.orders, 170, 30),
     "appends": Benchmark(appending.appends, 110, 20),
-    "posts": Benchmark(posting.posts, 80, 20),
+    "posts": Benchmark(posting.posts, 110, 25),
     "streams": Benchmark(streaming.streams, 80, 25),
     "acknowledgements": Benchmark(whole.acknowledgements, 60, 20),
     "growth": Benchmark(growth.growth, 400, 40),

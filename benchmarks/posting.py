@@ -29,11 +29,12 @@ _BODY = {
 
 
 def posts(around: Surroundings, pace: Pace) -> Iterator[Figure]:
-    """Orders through one API process, 64 connections."""
+    """Orders through one API process, 64 connections; and through two."""
     with ExitStack() as stack:
-        urls = {name: prepared(around) for name in ("ours", "pooled")}
+        urls = {name: prepared(around) for name in ("ours", "two", "pooled")}
         apis = {
             "ours": stack.enter_context(served(around, "api", urls["ours"])),
+            "two": stack.enter_context(served(around, "api", urls["two"], processes=2)),
             "constant": stack.enter_context(served(around, "benchmarks.constant_api", urls["ours"])),
             "pooled": stack.enter_context(served(around, "benchmarks.pooled_api", urls["pooled"])),
         }
@@ -41,6 +42,14 @@ def posts(around: Surroundings, pace: Pace) -> Iterator[Figure]:
     ours = reached["ours"]
     yield Figure("POST /api/v1/orders", "orders/s", ours, "constant JSON", reached["constant"], Goal(0.25, 0.40))
     yield Figure("the same", "orders/s", ours, "one transaction each", reached["pooled"], Goal(2.5, 4))
+    yield Figure(
+        "the same with two API processes",
+        "orders/s",
+        reached["two"],
+        "one API process",
+        ours,
+        note="both, the load generator and PostgreSQL share the processors of this machine",
+    )
 
 
 def prepared(around: Surroundings) -> str:

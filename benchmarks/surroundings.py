@@ -96,9 +96,16 @@ class Served:
 
 @contextmanager
 def served(
-    around: Surroundings, module: str, database_url: str, variables: Mapping[str, str] | None = None
+    around: Surroundings,
+    module: str,
+    database_url: str,
+    variables: Mapping[str, str] | None = None,
+    processes: int = 1,
 ) -> Iterator[Served]:
-    """Run ``python -m MODULE DESCRIPTOR``, which listens as an API process does, until the end of the block."""
+    """Run ``python -m MODULE DESCRIPTOR``, which listens as an API process does, until the end of the block.
+
+    Several ``processes`` share the socket; the first of them is the one that is returned.
+    """
     secret = secrets.token_urlsafe(48)
     environment = os.environ | {
         "DATABASE_URL": database_url,
@@ -108,18 +115,23 @@ def served(
     }
     with listen("127.0.0.1", 0) as listener, (around.home / "api.log").open("ab") as log:
         host, port = listener.getsockname()[:2]
-        process = subprocess.Popen(  # noqa: S603 - the command is ours
-            [sys.executable, "-m", module, str(listener.fileno())],
-            env=environment,
-            pass_fds=[listener.fileno()],
-            stderr=log,
-        )
+        started = [
+            subprocess.Popen(  # noqa: S603 - the command is ours
+                [sys.executable, "-m", module, str(listener.fileno())],
+                env=environment,
+                pass_fds=[listener.fileno()],
+                stderr=log,
+            )
+            for _ in range(processes)
+        ]
     try:
-        _wait_until_ready(host, port, process)
-        yield Served(host, port, secret, process)
+        _wait_until_ready(host, port, started[0])
+        yield Served(host, port, secret, started[0])
     finally:
-        process.terminate()
-        process.wait()
+        for process in started:
+            process.terminate()
+        for process in started:
+            process.wait()
 
 
 def _wait_until_ready(host: str, port: int, process: subprocess.Popen[bytes]) -> None:
