@@ -26,6 +26,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from infrastructure.postgres import arrays
 from infrastructure.postgres.connecting import conninfo
 
 SEND_SECONDS_MAX: Final = 1.0
@@ -185,7 +186,7 @@ class PostgresBus:
             return
         channels, texts = zip(*outgoing, strict=True)
         try:
-            await self._execute(_NOTIFY, (list(channels), list(texts)))
+            await self._execute(_NOTIFY, (arrays.texts(channels), arrays.texts(texts)))
         except _DOWN as error:
             self._outage.goes_on(error)
         else:
@@ -214,12 +215,13 @@ class PostgresBus:
                 outage.goes_on(error)
             await asyncio.sleep(REST_SECONDS)
 
-    async def _execute(self, statement: LiteralString, parameters: Sequence[list[str]] = ()) -> None:
+    async def _execute(self, statement: LiteralString, parameters: Sequence[arrays.TextArray] = ()) -> None:
         async with self._turn:
             try:
                 if self._connection is None:
                     async with asyncio.timeout(SEND_SECONDS_MAX):
                         self._connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
+                    arrays.register(self._connection)
                 deadline = asyncio.get_running_loop().call_later(SEND_SECONDS_MAX, _hang_up, self._connection)
                 try:
                     await self._connection.execute(statement, parameters)
