@@ -1,12 +1,16 @@
 """What is stored keeps its shape, or gets a new version; and what an earlier program stored is understood today."""
 
 from dataclasses import fields
+from decimal import Decimal
 from enum import Enum
 from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from domain.events import TOPICS, Metadata
+from domain.account import Account
+from domain.aggregates import State
+from domain.events import TOPICS, Event, Metadata
+from infrastructure import state_codec
 from infrastructure.codec import Codec
 from infrastructure.postgres.chain import GENESIS, leaf, link, timestamp
 from infrastructure.upcasting import UPCASTERS
@@ -14,7 +18,8 @@ from projections.accounts import ACCOUNTS
 from projections.orders import ORDERS
 from projections.positions import POSITIONS
 from projections.registry import PROJECTIONS
-from tests.infrastructure.stored_events import Text, old_log, shape_of, shapes, texts, words
+from tests.infrastructure.stored_events import Text, folding, old_log, shape_of, shapes, texts, words
+from tests.infrastructure.stored_events.folding import folded, is_another_fold, on_file
 
 SHAPES = {(shape.type, shape.version): shape for shape in shapes()}
 
@@ -122,3 +127,31 @@ def test_an_upcaster_meets_the_events_that_it_was_written_for(topic: str) -> Non
 def test_every_read_model_can_be_built_from_the_log_of_an_earlier_program() -> None:
     recorded = [Codec().to_recorded_event(raw) for raw in old_log()]
     assert all(projection.fold({}, recorded) for projection in PROJECTIONS)
+
+
+# ── What they fold to ──
+
+
+def test_the_same_events_fold_to_the_same_states_or_the_version_of_the_fold_is_another() -> None:
+    before, now = on_file(), folded()
+    assert not is_another_fold(before, now), (
+        "The same events fold to other states: raise FOLD_VERSION in domain/aggregates.py, so that snapshots of before are "
+        f"folded anew. The first: {next(there for here, there in zip(before['states'], now['states'], strict=False) if here != there)}"
+    )
+    assert now == before, f"States are of another shape or version: `python -m {folding.__name__}` writes the file anew"
+
+
+def test_a_fold_that_makes_another_state_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = folded()
+    evolve = folding.evolve
+
+    def forgetful(state: State, event: Event) -> State:
+        after = evolve(state, event)
+        return after._replace(cash=Decimal(0)) if isinstance(after, Account) else after
+
+    monkeypatch.setattr(folding, "evolve", forgetful)
+    assert is_another_fold(before, folded())
+    monkeypatch.setattr(state_codec, "FOLD_VERSION", 2)
+    state_codec._shape.cache_clear()
+    assert not is_another_fold(before, folded())
+    state_codec._shape.cache_clear()
