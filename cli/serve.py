@@ -62,7 +62,9 @@ def serve(
 @contextmanager
 def _announced(home: Path, url: str) -> Iterator[None]:
     """Say in the home where the engine of this process answers, for as long as it does."""
-    file = home / "engine.json"
+    from infrastructure.embedded.home import open_home  # noqa: PLC0415 - heavy
+
+    file = open_home(home).directory / "engine.json"
     fresh = file.with_name(f"engine.json.{os.getpid()}")
     fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}))
     fresh.replace(file)
