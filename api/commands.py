@@ -6,7 +6,7 @@ from contextlib import aclosing, suppress
 from api.account_views import portfolio_view
 from api.answers import Answer, json_answer, order_answer
 from api.endpoints import Call
-from api.features import is_served
+from api.features import environment_of
 from api.problems import Problem
 from api.queries import own_order
 from api.requests import parse_idempotency_key, parse_if_match
@@ -17,7 +17,6 @@ from domain.commands import CancelOrder, Deposit, ReplaceOrder, Withdraw
 from domain.events import order_stream
 from domain.lifecycle import Status
 from domain.order import Order
-from domain.refusals import OrderExecutionDisabled
 from domain.values import OrderType
 
 _OUTCOME_SECONDS = 0.4
@@ -25,15 +24,19 @@ _OUTCOME_SECONDS = 0.4
 
 async def place_order(call: Call) -> Answer:
     """Record the order; the venue gets it next."""
-    trader_id = call.trader_id
-    if not is_served(call.engine.settings, trader_id):
-        raise OrderExecutionDisabled
-    placed = await call.engine.trading.place(
-        trader_id, _request(call.body), call.actor("trader"), parse_idempotency_key(call.headers)
+    engine = call.engine
+    placed = await engine.trading.place(
+        call.trader_id,
+        _request(call.body),
+        call.actor("trader"),
+        parse_idempotency_key(call.headers),
+        environment_of(engine.settings),
+        is_queue_full=engine.venue_queue.is_full,
     )
     headers = {"location": f"/api/v1/orders/{placed.order.state.order_id}"}
     if placed.replayed:
         return order_answer(placed.order, headers=headers | {"idempotent-replayed": "true"})
+    engine.venue_queue.grow()
     return order_answer(placed.order, 201, headers)
 
 

@@ -1,23 +1,34 @@
-"""What is switched on for whom: the order execution that the ramp serves, and where the page's product events go."""
+"""What is switched on for whom: the order execution that is rolled out, and where the page's product events go."""
 
-from hashlib import sha256
 from urllib.parse import urlsplit
 
 from api.answers import Answer, json_answer
+from api.auth import OPS
 from api.endpoints import Call
-from domain.values import TraderId
+from api.schemas import RolloutBody
+from api.views import rollout_view
+from domain.commands import ChangeRollout
+from domain.rollout import Switches, is_in_ramp
 from infrastructure.settings import Settings
 
 
 async def get_features(call: Call) -> Answer:
-    """What the page asks before it offers anything to the trader."""
+    """What the page asks before it offers anything to the trader; operators see how it came about."""
     settings = call.engine.settings
-    execution = {
-        "enabled": settings.execution_enabled,
-        "in_ramp": _is_in_ramp(call.trader_id, settings.execution_ramp_percent),
-    }
+    rollout = await call.engine.trading.rollout()
+    now = rollout.state.within(environment_of(settings))
+    execution = {"enabled": now.enabled, "in_ramp": is_in_ramp(call.trader_id, now.ramp_percent)}
     analytics = {"posthog_key": settings.posthog_api_key, "posthog_host": posthog_origin(settings)}
-    return json_answer({"order_execution": execution, "analytics": analytics})
+    told = rollout_view(rollout, environment_of(settings)) if OPS in call.caller.roles else None
+    return json_answer({"order_execution": execution, "analytics": analytics, "rollout": told})
+
+
+async def put_features(call: Call) -> Answer:
+    """Change who may place orders, in every process from now on."""
+    body: RolloutBody = call.body
+    request = ChangeRollout(body.reason, enabled=body.enabled, ramp_percent=body.ramp_percent)
+    await call.engine.trading.change_rollout(request, call.actor("ops"))
+    return json_answer(rollout_view(await call.engine.trading.rollout(), environment_of(call.engine.settings)))
 
 
 def posthog_origin(settings: Settings) -> str | None:
@@ -28,11 +39,6 @@ def posthog_origin(settings: Settings) -> str | None:
     return f"{host.scheme}://{host.netloc}"
 
 
-def is_served(settings: Settings, trader_id: TraderId) -> bool:
-    """Whether new orders of the trader are taken."""
-    return settings.execution_enabled and _is_in_ramp(trader_id, settings.execution_ramp_percent)
-
-
-def _is_in_ramp(trader_id: TraderId, percent: int) -> bool:
-    """Whether the trader is in the share of traders that the new execution serves, today and at every start."""
-    return int.from_bytes(sha256(trader_id.encode()).digest()[:8]) % 100 < percent
+def environment_of(settings: Settings) -> Switches:
+    """What the environment of this process says of order execution."""
+    return Switches(settings.execution_enabled, settings.execution_ramp_percent)

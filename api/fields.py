@@ -24,6 +24,7 @@ from domain.halts import REASON_CHARACTERS_MAX, REASON_PATTERN, SCOPE_PATTERN, p
 from domain.lifecycle import Status
 from domain.limits import RANGES, RESTRICTED_MAX, parse_limit
 from domain.refusals import Refusal
+from domain.rollout import RAMP_PERCENT_MAX, parse_ramp
 from domain.values import (
     CLIENT_ORDER_ID_PATTERN,
     SYMBOL_PATTERN,
@@ -131,6 +132,10 @@ AskedReason = Annotated[
     str,
     _parsed(parse_reason),
     WithJsonSchema({"type": "string", "maxLength": REASON_CHARACTERS_MAX, "pattern": REASON_PATTERN}),
+]
+
+AskedRamp = Annotated[
+    int, _parsed(parse_ramp), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": RAMP_PERCENT_MAX})
 ]
 
 

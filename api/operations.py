@@ -37,9 +37,14 @@ class DoubtfulOrderView(Told):
 
 
 class OperationsView(Told):
-    """Orders that work and those in doubt (the oldest 50 by name), what came, how fast it was; `streams` of this process."""
+    """Orders that work and those in doubt (the oldest 50 by name), what came, how fast it was; `streams` of this process.
+
+    `waiting_orders`: those that the exchange has not acknowledged; from `waiting_orders_max` on no more are taken.
+    """
 
     open_orders: int
+    waiting_orders: int
+    waiting_orders_max: int
     unresolved_orders: int
     unresolved: list[DoubtfulOrderView]
     per_second: list[SecondView]
@@ -53,6 +58,8 @@ async def get_operations(call: Call) -> Answer:
     return json_answer(
         {
             "open_orders": found.open_orders,
+            "waiting_orders": call.engine.venue_queue.waiting,
+            "waiting_orders_max": call.engine.venue_queue.limit,
             "unresolved_orders": found.unresolved_orders,
             "unresolved": [order._asdict() | {"created_at": time_text(order.created_at)} for order in found.unresolved],
             "per_second": [{"at": time_text(second), "orders": count} for second, count in found.per_second],

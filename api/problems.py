@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import NamedTuple
 
-from application.ports import EventsArchivedError, StoreUnavailableError, UnreadableEventError
+from application.ports import EventsArchivedError, OutcomeUnknownError, StoreUnavailableError, UnreadableEventError
 from application.sequencer import SequencerBusyError
-from domain.refusals import RateLimited, Refusal
+from domain.refusals import Refusal
 from infrastructure.postgres.log_state import TamperedLogError
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,9 @@ STATUS_OF: Mapping[str, HTTPStatus] = {
     "INTERNAL_ERROR": HTTPStatus.INTERNAL_SERVER_ERROR,
     "LOG_TAMPERED": HTTPStatus.INTERNAL_SERVER_ERROR,
     "ORDER_EXECUTION_DISABLED": HTTPStatus.SERVICE_UNAVAILABLE,
+    "VENUE_QUEUE_FULL": HTTPStatus.SERVICE_UNAVAILABLE,
     "STORE_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
+    "OUTCOME_UNKNOWN": HTTPStatus.SERVICE_UNAVAILABLE,
     "EVENT_UNREADABLE": HTTPStatus.SERVICE_UNAVAILABLE,
     "BUSY": HTTPStatus.SERVICE_UNAVAILABLE,
     "KEYS_UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
@@ -121,10 +123,17 @@ def problem_of(error: Exception, new_id: Callable[[], str]) -> Problem:
             return error
         case Refusal():
             errors = [FieldError(pointer(error.field), error.code, error.message)] if error.field else []
-            headers = {"retry-after": str(error.retry_after_seconds)} if isinstance(error, RateLimited) else None
+            again = error.retry_after_seconds
+            headers = None if again is None else {"retry-after": str(again)}
             return Problem(error.code, error.message, errors, headers)
+        case OutcomeUnknownError():
+            detail = (
+                "The order log fell silent before it said whether this was recorded: repeat it with the same "
+                "Idempotency-Key, and it happens once; without a key, look before you repeat it"
+            )
+            return Problem("OUTCOME_UNKNOWN", detail, headers={"retry-after": _RETRY_AFTER_SECONDS})
         case StoreUnavailableError():
-            detail = "The order log cannot be reached; a command may be repeated with the same Idempotency-Key"
+            detail = "The order log cannot be reached, and nothing was recorded; try again"
             return Problem("STORE_UNAVAILABLE", detail, headers={"retry-after": _RETRY_AFTER_SECONDS})
         case EventsArchivedError():
             return Problem("EVENTS_ARCHIVED", str(error))

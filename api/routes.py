@@ -32,6 +32,7 @@ _AUDITORS = frozenset({AUDITOR})
 _TRADERS_AND_AUDITORS = frozenset({TRADER, AUDITOR})
 _ALL = frozenset({TRADER, AUDITOR, OPS})
 _OPS = frozenset({OPS})
+_TRADERS_AND_OPS = frozenset({TRADER, OPS})
 _AUDITORS_AND_OPS = frozenset({AUDITOR, OPS})
 
 _ORDER_HEADERS = {"ETag": "the order's version; comes back in `If-Match` and `If-None-Match`"}
@@ -55,7 +56,7 @@ _REFUSED_ORDER = (
     "TRADING_HALTED",
 )
 _STORE = ("STORE_UNAVAILABLE", "EVENT_UNREADABLE", "EVENTS_ARCHIVED")
-_COMMAND = (*_STORE, "BUSY")
+_COMMAND = (*_STORE, "OUTCOME_UNKNOWN", "BUSY")
 _BODY = ("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 _KEY = ("IDEMPOTENCY_KEY_REUSED",)
 
@@ -68,6 +69,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         status=201, answer=schemas.OrderView, also={200: _REPLAYED}, headers=_PLACED_HEADERS,
         errors=(
             *_INVALID_ORDER, *_REFUSED_ORDER, "DUPLICATE_ORDER", *_KEY, *_BODY, *_COMMAND, "ORDER_EXECUTION_DISABLED",
+            "VENUE_QUEUE_FULL",
         ),
     ),
     Endpoint(
@@ -189,7 +191,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     # ── The page ──
     Endpoint(
         method="GET", path="/api/v1/features", summary="What is switched on for you", handler=features.get_features,
-        roles=_TRADERS, answer=schemas.FeaturesView,
+        roles=_TRADERS_AND_OPS, answer=schemas.FeaturesView, errors=_STORE,
+    ),
+    Endpoint(
+        method="PUT", path="/api/v1/features", summary="Say whose orders are taken", handler=features.put_features,
+        roles=_OPS, body=schemas.RolloutBody, answer=schemas.RolloutView, errors=("INVALID_REQUEST", *_BODY, *_COMMAND),
     ),
     Endpoint(
         method="POST", path="/api/v1/metrics", summary="Tell what became of what a person did", handler=metrics.take_metrics,

@@ -17,6 +17,7 @@ from api.fields import (
     AskedOrderType,
     AskedPrice,
     AskedQuantity,
+    AskedRamp,
     AskedReason,
     AskedScope,
     AskedSide,
@@ -126,6 +127,14 @@ class HaltBody(Asked):
     scope: AskedScope
     reason: AskedReason
     cancel_open: bool = False
+
+
+class RolloutBody(Asked):
+    """Whether new orders are taken, from how many percent of traders, and why; what is left out stays."""
+
+    enabled: bool | None = None
+    ramp_percent: AskedRamp | None = None
+    reason: AskedReason
 
 
 class MetricEvent(Asked):
@@ -557,11 +566,32 @@ class AnalyticsView(Told):
     posthog_host: str | None
 
 
+class SwitchesView(Told):
+    """Whether new orders are taken, and from how many percent of traders; null where nothing is set."""
+
+    enabled: bool | None
+    ramp_percent: int | None
+
+
+class RolloutView(Told):
+    """What holds in the process that answers: what is `set`, within what its `environment` says; and who set it last."""
+
+    enabled: bool
+    ramp_percent: int
+    set: SwitchesView
+    environment: SwitchesView
+    changed_by: str | None
+    changed_at: TimeText | None
+    reason: str | None
+    position: int
+
+
 class FeaturesView(Told):
-    """What is switched on for the trader who asks."""
+    """What is switched on for whoever asks; operators also see the rollout."""
 
     order_execution: OrderExecutionView
     analytics: AnalyticsView
+    rollout: RolloutView | None
 
 
 class MetricsTakenView(Told):

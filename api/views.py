@@ -6,11 +6,13 @@ from decimal import Decimal
 from typing import Any, cast
 
 from application.snapshots import Snapshot
+from application.trading import RolloutInForce
 from domain.account import Account
-from domain.events import RecordedEvent, TradingHalted
+from domain.events import RecordedEvent, RolloutChanged, TradingHalted
 from domain.instruments import SymbolRules
 from domain.limits import NAMES
 from domain.order import Fill, Order
+from domain.rollout import Rollout, Switches
 from domain.validation import OrderValidator
 from domain.values import OrderId, TraderId, exactly
 from projections.execution_log import ExecutionLogRow
@@ -187,6 +189,24 @@ def halt_view(recorded: RecordedEvent, *, is_cancel_requested: bool) -> View:
         "cancel_requested": event.cancel_open and is_cancel_requested,
         "position": recorded.position,
     }
+
+
+def rollout_view(rollout: RolloutInForce, environment: Switches) -> View:
+    """Whose orders are taken, and why it is so."""
+    last = rollout.last
+    return {
+        **_switches(rollout.state.within(environment)),
+        "set": _switches(rollout.state),
+        "environment": _switches(environment),
+        "changed_by": last and last.metadata.actor,
+        "changed_at": last and time_text(last.recorded_at),
+        "reason": last and cast("RolloutChanged", last.event).reason,
+        "position": rollout.position,
+    }
+
+
+def _switches(switches: Switches | Rollout) -> View:
+    return {"enabled": switches.enabled, "ramp_percent": switches.ramp_percent}
 
 
 def rules_view(rules: SymbolRules) -> View:

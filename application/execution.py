@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from application.booking import Booking
 from application.cancelling import Canceller
+from application.gate import VenueGate
 from application.halting import HaltFollower
 from application.inquiries import Inquiries
 from application.listening import VenueListener
@@ -51,10 +52,11 @@ class OrderExecutor:
         bookkeeping: Bookkeeping,
         clock: Clock,
         *,
+        gate: VenueGate | None = None,
         backoff_seconds: Sequence[float] = (1.0, 2.0, 4.0),
         reconcile_seconds: float = 30.0,
     ) -> None:
-        """``backoff_seconds`` has the pause after each attempt; its length is the number of attempts.
+        """``gate`` is what each attempt to send waits for; None: none does. ``backoff_seconds`` has the pause after each attempt; its length is the number of attempts.
 
         Every ``reconcile_seconds`` the venue's books are compared with ours, whatever its stream says.
         """
@@ -67,7 +69,8 @@ class OrderExecutor:
         self._began_at = 0
         self._tasks = Tasks("an order's work failed; it is resumed at the next start")
         self._inquiries = Inquiries(venue, booking, bookkeeping, clock, self._open_orders)
-        self._sender = Sender(venue, booking, self._inquiries, clock, backoff_seconds)
+        self._gate = gate or VenueGate(is_watched=False)
+        self._sender = Sender(venue, booking, self._inquiries, clock, gate=self._gate, backoff_seconds=backoff_seconds)
         self._canceller = Canceller(venue, booking, self._inquiries, clock)
         self._halts = HaltFollower(booking, self._open_orders)
         self._replacer = Replacer(venue, booking, self._inquiries, clock, backoff_seconds)
@@ -75,6 +78,11 @@ class OrderExecutor:
             venue, booking, self._inquiries, bookkeeping=bookkeeping, open_orders=self._open_orders, clock=clock
         )
         self._listener = VenueListener(venue, self._inquiries, reconciler, clock, reconcile_seconds)
+
+    @property
+    def waiting(self) -> int:
+        """How many open orders the venue has not acknowledged yet, as far as they have been loaded."""
+        return self._open_orders.waiting
 
     async def run(self) -> None:
         """Resume what is open, then follow the log, until cancelled."""
@@ -110,6 +118,7 @@ class OrderExecutor:
             order = snapshot.state
             self._tasks.spawn(self._with_turn(order_id, lambda: self._bring(order)))
         elif event.status is Status.PENDING_CANCEL:
+            self._gate.release(order_id)
             self._tasks.spawn(self._in_turn(order_id, self._canceller.cancel))
         elif event.status is Status.PENDING_REPLACE:
             is_news = isinstance(event, OrderReplaceRequested) and recorded.position > self._began_at
@@ -119,6 +128,7 @@ class OrderExecutor:
 
     def _ended(self, order_id: OrderId, event: OrderEvent, order: Order | None) -> None:
         self._open_orders.over(order_id)
+        self._gate.release(order_id)
         self._turns.pop(order_id, None)
         if isinstance(event, OrderReconciled):
             self._tasks.spawn(self._send_away(order_id, event))

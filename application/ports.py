@@ -17,7 +17,11 @@ from domain.values import OrderId, Symbol, TraderId
 
 
 class StoreUnavailableError(Exception):
-    """The event store cannot be reached; nothing that was not acknowledged is known to be durable."""
+    """The event store cannot be reached; unless it is OutcomeUnknownError, nothing was recorded."""
+
+
+class OutcomeUnknownError(StoreUnavailableError):
+    """The event store fell silent before it said whether it has recorded what it was given: it may have."""
 
 
 class EventsArchivedError(Exception):
@@ -157,7 +161,8 @@ class EventStore(Protocol):
         An append whose answer was lost on the way is looked up and answered, never repeated.
 
         Raises:
-            StoreUnavailableError: the store cannot be reached, or its answer was lost and cannot be looked up.
+            StoreUnavailableError: the store cannot be reached; nothing was recorded.
+            OutcomeUnknownError: its answer was lost, and cannot be looked up.
             UnwritableEventError: an event is not what its class says; nothing of any transaction was recorded.
         """
         ...

@@ -11,6 +11,7 @@ from enum import Enum, auto
 from math import inf
 
 from application.booking import Booking, state_in
+from application.gate import VenueGate
 from application.inquiries import NO_ANSWER, Inquiries, sought, until_answered
 from application.ports import Clock
 from application.venue import (
@@ -48,16 +49,25 @@ class Sender:
         booking: Records what happens.
         inquiries: Books the venue's answers.
         clock: For the pauses.
+        gate: What each attempt waits for.
         backoff_seconds: The pause after each attempt; its length is the number of attempts.
     """
 
     def __init__(
-        self, venue: Venue, booking: Booking, inquiries: Inquiries, clock: Clock, backoff_seconds: Sequence[float]
+        self,
+        venue: Venue,
+        booking: Booking,
+        inquiries: Inquiries,
+        clock: Clock,
+        *,
+        gate: VenueGate,
+        backoff_seconds: Sequence[float],
     ) -> None:
         self._venue = venue
         self._booking = booking
         self._inquiries = inquiries
         self._clock = clock
+        self._gate = gate
         self._backoff = tuple(backoff_seconds)
 
     async def send(self, order: Order) -> None:
@@ -68,6 +78,7 @@ class Sender:
         if maybe_there and await self._adopt(order, maybe_there=True, proof=self._proof(order.attempts)):
             return
         for attempt in range(order.attempts + 1, len(self._backoff) + 1):
+            await self._gate.passed(order.order_id)
             sent = await self._booking.record(order, RecordSent(attempt), "engine")
             order = state_in(sent, order)
             if order.attempts != attempt or not sent.events:
@@ -124,6 +135,7 @@ class Sender:
                 return _Attempt.DONE
             except VenueUnreachableError as unreachable:
                 log.warning("order %s was not sent: %s", order.order_id, unreachable)
+                self._gate.shut()
                 return _Attempt.NEVER_SENT
             except VenueHasOrderError as there:
                 log.warning("order %s: %s", order.order_id, there)

@@ -152,7 +152,8 @@ class Sequencer:
         Raises:
             Refusal: the command is against a rule as things stood when it was decided.
             SequencerBusyError: too many commands are waiting, or the sequencer is closing.
-            StoreUnavailableError: the store cannot be reached; whether it was recorded may be unknown.
+            StoreUnavailableError: the store cannot be reached; nothing was recorded.
+            OutcomeUnknownError: the store fell silent, and it may have been recorded.
             UnreadableEventError: a stream that it looks at has an event that this program does not know.
             EventsArchivedError: the beginning of such a stream is archived, and no snapshot of it can be read.
         """

@@ -8,12 +8,13 @@ from typing import NamedTuple, cast
 from application.ports import NOW, AsOf, Clock, EventStore, Ids, Instruments, Key, KeyUse
 from application.sequencer import Outcome, Sequencer
 from application.snapshots import Snapshot, advanced, empty
-from application.units_of_work import Change, ChangeAccount, ChangeHalts, Place, ReportUnknown
+from application.units_of_work import Change, ChangeAccount, ChangeHalts, Place, ReportUnknown, SetRollout
 from domain.account import Account
 from domain.aggregates import State
 from domain.commands import (
     CancelOrder,
     ChangeLimits,
+    ChangeRollout,
     Deposit,
     HaltCommand,
     OrderCommand,
@@ -24,6 +25,7 @@ from domain.commands import (
 )
 from domain.events import (
     HALTS_STREAM,
+    ROLLOUT_STREAM,
     AccountEvent,
     Metadata,
     OrderPlaced,
@@ -39,6 +41,7 @@ from domain.halts import Halts
 from domain.instruments import ANYTHING
 from domain.order import Order
 from domain.position import Position, positions_of
+from domain.rollout import ALL_ON, Rollout, Switches
 from domain.validation import OrderValidator
 from domain.values import OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId, exactly
 
@@ -124,6 +127,15 @@ class HaltsInForce:
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutInForce:
+    """What is set of whose orders are taken, with the event that set it, when the log ended at the position."""
+
+    state: Rollout
+    last: RecordedEvent | None
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
 class Trading:
     """Every command of the engine, and the aggregates as the log has them."""
 
@@ -135,11 +147,20 @@ class Trading:
     validator: OrderValidator = field(default_factory=OrderValidator)
 
     async def place(
-        self, trader_id: TraderId, request: OrderRequest, caller: Caller, idempotency_key: str | None = None
+        self,
+        trader_id: TraderId,
+        request: OrderRequest,
+        caller: Caller,
+        idempotency_key: str | None = None,
+        environment: Switches = ALL_ON,
+        *,
+        is_queue_full: bool = False,
     ) -> Placed:
         """Record the order and hold what it may cost.
 
-        The same idempotency key or client order id with the same request again gives the first answer again.
+        The same idempotency key or client order id with the same request again gives the first answer again, also where
+        the trader's orders are not taken any more. ``environment`` is what that of this process says of that, and
+        ``is_queue_full`` whether too many orders wait for the venue.
 
         Raises:
             Refusal: against the rules, the balance, the limits; or a key that was used for another request.
@@ -170,7 +191,9 @@ class Trading:
             if value is not None
         )
         tradable = instrument is not None and instrument.tradable
-        command = Place(caller.metadata(trader_id), order, self.validator, keys, request.fingerprint(), tradable)
+        fingerprint, metadata = request.fingerprint(), caller.metadata(trader_id)
+        admission = tradable, environment, is_queue_full
+        command = Place(metadata, order, self.validator, keys, fingerprint, *admission)
         outcome = await self.sequencer.execute(command)
         if outcome.replay_of is not None:
             first = await self._first_answer(outcome.replay_of)
@@ -241,6 +264,21 @@ class Trading:
         loaded = await self.store.load({HALTS_STREAM: 0})
         events = loaded.streams.get(HALTS_STREAM, ())
         return HaltsInForce(cast("Halts", advanced(empty(HALTS_STREAM), events).state), events, loaded.position)
+
+    async def change_rollout(self, command: ChangeRollout, caller: Caller) -> None:
+        """Take orders from others than before, in every process; nothing happens when it is set like that already.
+
+        Raises:
+            InvalidRequest: it names nothing to change, or a share of traders that is none.
+        """
+        await self.sequencer.execute(SetRollout(caller.metadata(NOBODY), command))
+
+    async def rollout(self) -> RolloutInForce:
+        """What is set of whose orders are taken, as fresh as the log."""
+        loaded = await self.store.load({ROLLOUT_STREAM: 0})
+        events = loaded.streams.get(ROLLOUT_STREAM, ())
+        state = cast("Rollout", advanced(empty(ROLLOUT_STREAM), events).state)
+        return RolloutInForce(state, events[-1] if events else None, loaded.position)
 
     async def order(self, order_id: OrderId, as_of: AsOf = NOW, version: int | None = None) -> Snapshot[Order] | None:
         """The order from the log, as fresh as the log, or as it was at a moment or version; None if it was not."""

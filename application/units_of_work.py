@@ -11,12 +11,21 @@ from application.sequencer import Plan
 from application.snapshots import Snapshot
 from application.story import name_of
 from domain import account as accounts
-from domain import desk, halts
+from domain import desk, halts, rollout
 from domain.account import Account
 from domain.aggregates import State, VenueBook
-from domain.commands import AccountRequest, HaltCommand, OrderCommand, PlaceOrder, RecordSent, ReplaceOrder
+from domain.commands import (
+    AccountRequest,
+    ChangeRollout,
+    HaltCommand,
+    OrderCommand,
+    PlaceOrder,
+    RecordSent,
+    ReplaceOrder,
+)
 from domain.events import (
     HALTS_STREAM,
+    ROLLOUT_STREAM,
     Metadata,
     StreamId,
     UnknownOrderReported,
@@ -27,13 +36,25 @@ from domain.events import (
 from domain.halts import NOTHING_HALTED, Halts
 from domain.instruments import ANYTHING
 from domain.order import Order
-from domain.refusals import IdempotencyKeyReused, InvalidSymbol, OrderChanged, OrderNotFound
+from domain.refusals import (
+    IdempotencyKeyReused,
+    InvalidSymbol,
+    OrderChanged,
+    OrderExecutionDisabled,
+    OrderNotFound,
+    VenueQueueFull,
+)
+from domain.rollout import ALL_ON, Rollout, Switches
 from domain.validation import OrderValidator
 from domain.values import OrderId
 
 
 class Place(NamedTuple):
-    """A new order with the keys it may use once; ``tradable`` says whether the venue trades the symbol."""
+    """A new order with the keys it may use once; ``tradable`` says whether the venue trades the symbol.
+
+    ``environment`` is what that of this process says of whose orders are taken, and ``is_queue_full`` whether too many
+    orders wait for the venue already.
+    """
 
     metadata: Metadata
     order: PlaceOrder
@@ -41,11 +62,13 @@ class Place(NamedTuple):
     keys: tuple[Key, ...]
     fingerprint: str
     tradable: bool
+    environment: Switches = ALL_ON
+    is_queue_full: bool = False
 
     @property
-    def streams(self) -> tuple[StreamId, StreamId, StreamId]:
-        """The order, its trader's account, and what is halted."""
-        return order_stream(self.order.order_id), account_stream(self.order.trader_id), HALTS_STREAM
+    def streams(self) -> tuple[StreamId, StreamId, StreamId, StreamId]:
+        """The order, its trader's account, what is halted, and whose orders are taken."""
+        return order_stream(self.order.order_id), account_stream(self.order.trader_id), HALTS_STREAM, ROLLOUT_STREAM
 
     @property
     def new_streams(self) -> tuple[StreamId]:
@@ -57,6 +80,10 @@ class Place(NamedTuple):
         use = _earlier_use(self.keys, self.fingerprint, keys)
         if use is not None:
             return Plan(replay_of=use)
+        if not cast("Rollout", streams[ROLLOUT_STREAM].state).within(self.environment).serve(self.order.trader_id):
+            raise OrderExecutionDisabled
+        if self.is_queue_full:
+            raise VenueQueueFull
         if not self.tradable:
             raise InvalidSymbol(problem=f"{self.order.symbol} is not traded here")
         plan = _desk_plan(streams, self.order, self.validator)
@@ -176,6 +203,21 @@ class ChangeHalts(NamedTuple):
         """See ``application.sequencer.Command``."""
         known = cast("Halts", streams[HALTS_STREAM].state)
         return Plan([(HALTS_STREAM, event) for event in halts.decide(known, self.command)])
+
+
+class SetRollout(NamedTuple):
+    """Whose orders are taken from now on."""
+
+    metadata: Metadata
+    command: ChangeRollout
+    streams: tuple[StreamId, ...] = (ROLLOUT_STREAM,)
+    keys: tuple[Key, ...] = ()
+    new_streams: tuple[StreamId, ...] = ()
+
+    def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, KeyUse]) -> Plan:
+        """See ``application.sequencer.Command``."""
+        known = cast("Rollout", streams[ROLLOUT_STREAM].state)
+        return Plan([(ROLLOUT_STREAM, event) for event in rollout.decide(known, self.command)])
 
 
 def _earlier_use(asked: Sequence[Key], fingerprint: str, keys: Mapping[Key, KeyUse]) -> KeyUse | None:

@@ -14,6 +14,7 @@ class OpenOrders:
 
     def __init__(self) -> None:
         self._orders: dict[OrderId, Snapshot[Order] | None] = {}
+        self._waiting: set[OrderId] = set()
 
     def __contains__(self, order_id: OrderId) -> bool:
         return order_id in self._orders
@@ -27,7 +28,7 @@ class OpenOrders:
         order_id = snapshot.state.order_id
         known = self._orders.get(order_id)
         if not snapshot.state.is_over and (known is None or known.version < snapshot.version):
-            self._orders[order_id] = snapshot
+            self._set(order_id, snapshot)
 
     def follow(self, order_id: OrderId, recorded: RecordedEvent) -> Snapshot[Order] | None:
         """The order after one more event of the log; None if it has not been loaded yet, or was over before."""
@@ -36,12 +37,18 @@ class OpenOrders:
             return None
         with exactly():
             snapshot = cast("Snapshot[Order]", advanced(known or empty(order_stream(order_id)), (recorded,)))
-        self._orders[order_id] = snapshot
+        self._set(order_id, snapshot)
         return snapshot
 
     def over(self, order_id: OrderId) -> None:
         """The order is over."""
         self._orders.pop(order_id, None)
+        self._waiting.discard(order_id)
+
+    @property
+    def waiting(self) -> int:
+        """How many of those that are loaded the venue has not acknowledged; a leg goes there with its other exit."""
+        return len(self._waiting)
 
     def order(self, order_id: OrderId) -> Snapshot[Order] | None:
         """The order, None if it is over or has not been loaded yet."""
@@ -59,3 +66,10 @@ class OpenOrders:
     def all(self) -> Iterator[Snapshot[Order]]:
         """All open orders that are loaded, in the order in which they became known."""
         return (snapshot for snapshot in list(self._orders.values()) if snapshot is not None)
+
+    def _set(self, order_id: OrderId, snapshot: Snapshot[Order]) -> None:
+        self._orders[order_id] = snapshot
+        if snapshot.state.is_there or snapshot.state.is_leg:
+            self._waiting.discard(order_id)
+        else:
+            self._waiting.add(order_id)

@@ -39,6 +39,7 @@ COMMANDS = {
     "halt": Entry("cli.halts", "halt", "Halt all trading, a trader, or a symbol."),
     "resume": Entry("cli.halts", "resume", "End a halt."),
     "halts": Entry("cli.halts", "halts", "List what is halted."),
+    "rollout": Entry("cli.rollout", "app", "Say whose orders are taken: on, off, and the ramp."),
     "events": Entry("cli.events", "app", "Read the event log, and prove that it is what was recorded."),
     "load": Entry("cli.load", "load", "Send a file of real order flow through the engine."),
     "doctor": Entry("cli.doctor", "doctor", "Find what is wrong, and say what to do about it."),

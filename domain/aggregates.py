@@ -5,21 +5,24 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from domain import account as accounts
-from domain import halts
+from domain import halts, rollout
 from domain import order as orders
 from domain.account import Account
 from domain.events import (
     HALTS_STREAM,
+    ROLLOUT_STREAM,
     AccountEvent,
     Event,
     HaltEvent,
     OrderEvent,
     ProjectionEvent,
+    RolloutChanged,
     StreamId,
     UnknownOrderReported,
 )
 from domain.halts import Halts
 from domain.order import BrokenHistoryError, Order
+from domain.rollout import Rollout
 
 FOLD_VERSION = 1
 """To be raised when ``evolve`` makes another state of the same events: then states that were written down are folded anew."""
@@ -39,7 +42,7 @@ class SkippedEvents:
     positions: frozenset[int] = frozenset()
 
 
-State = Order | Account | Halts | VenueBook | SkippedEvents | None
+State = Order | Account | Halts | Rollout | VenueBook | SkippedEvents | None
 
 
 def initial(stream_id: StreamId) -> State:
@@ -50,6 +53,8 @@ def initial(stream_id: StreamId) -> State:
         return SkippedEvents()
     if stream_id == HALTS_STREAM:
         return Halts()
+    if stream_id == ROLLOUT_STREAM:
+        return Rollout()
     return VenueBook() if stream_id.startswith("venue-") else None
 
 
@@ -67,6 +72,10 @@ def evolve(state: State, event: Event) -> State:
         if not isinstance(event, HaltEvent):
             raise BrokenHistoryError(f"{type(event).__name__} in the stream of halts")
         return halts.evolve(state, event)
+    if isinstance(state, Rollout):
+        if not isinstance(event, RolloutChanged):
+            raise BrokenHistoryError(f"{type(event).__name__} in the stream of the rollout")
+        return rollout.evolve(state, event)
     if isinstance(state, VenueBook):
         if not isinstance(event, UnknownOrderReported):
             raise BrokenHistoryError(f"{type(event).__name__} in a venue's stream")

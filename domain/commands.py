@@ -107,6 +107,15 @@ class ResumeTrading:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ChangeRollout:
+    """Take new orders at all or not, and from this share of traders, in percent; what is None stays."""
+
+    reason: str
+    enabled: bool | None = None
+    ramp_percent: int | None = None
+
+
 # ── Reports ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -457,6 +457,18 @@ class TradingResumed:
     reason: str | None
 
 
+# ── The rollout ── stream "rollout" ──────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutChanged:
+    """Whether new orders are taken, and from how many percent of traders; None: as the environment of each process says."""
+
+    enabled: bool | None
+    ramp_percent: int | None
+    reason: str
+
+
 # ── The venue ── stream "venue-<name>" ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -523,7 +535,8 @@ AccountEvent = (
 HaltEvent = TradingHalted | OpenOrdersCancelRequested | TradingResumed
 VenueEvent = UnknownOrderReported
 ProjectionEvent = ProjectionEventSkipped
-Event = OrderEvent | AccountEvent | HaltEvent | VenueEvent | ProjectionEvent
+RolloutEvent = RolloutChanged
+Event = OrderEvent | AccountEvent | HaltEvent | RolloutEvent | VenueEvent | ProjectionEvent
 
 TOPICS: dict[str, type[Event]] = {
     "OrderPlaced": OrderPlaced,
@@ -558,6 +571,7 @@ TOPICS: dict[str, type[Event]] = {
     "TradingHalted": TradingHalted,
     "OpenOrdersCancelRequested": OpenOrdersCancelRequested,
     "TradingResumed": TradingResumed,
+    "RolloutChanged": RolloutChanged,
     "UnknownOrderReported": UnknownOrderReported,
     "ProjectionEventSkipped": ProjectionEventSkipped,
 }
@@ -599,6 +613,9 @@ class RecordedEvent(NamedTuple):
 
 HALTS_STREAM = StreamId("halts")
 """The stream that holds what is halted."""
+
+ROLLOUT_STREAM = StreamId("rollout")
+"""The stream that holds who may place orders."""
 
 
 def order_stream(order_id: OrderId) -> StreamId:

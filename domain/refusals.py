@@ -19,6 +19,8 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error o
         super().__init__(self.message)
 
     default_field: ClassVar[str | None] = None
+    retry_after_seconds: int | None = None
+    """In how many seconds the same request may pass, where time alone makes a difference."""
 
 
 class InvalidRequest(Refusal):
@@ -204,3 +206,10 @@ class OrderExecutionDisabled(Refusal):
     """New orders are switched off at the moment; cancels and queries go on"""
 
     code = "ORDER_EXECUTION_DISABLED"
+
+
+class VenueQueueFull(Refusal):
+    """The exchange does not keep up, and no more orders may wait for it; cancels and queries go on, try again later"""
+
+    code = "VENUE_QUEUE_FULL"
+    retry_after_seconds = 5

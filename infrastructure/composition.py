@@ -17,10 +17,12 @@ from infrastructure.ids import UuidIds
 from infrastructure.postgres.event_store import PostgresEventStore
 from infrastructure.postgres.follower import Follower
 from infrastructure.postgres.instruments import CachedInstruments
-from infrastructure.postgres.patience import Pool, pool_of
+from infrastructure.postgres.outage import Outage
+from infrastructure.postgres.patience import Pool, watched_pool_of
 from infrastructure.postgres.read_models import ReadModels
 from infrastructure.postgres.roles import as_app
 from infrastructure.postgres.standby import Exports, Reads, open_standby
+from infrastructure.postgres.venue_queue import VenueQueue
 from infrastructure.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 _CONNECTIONS_MAX = 8
 _PATIENCE_SECONDS = 10.0
+_HICCUP_SECONDS = 1.0
+"""For how long a running engine does not tell anybody that the database is away: it may be back already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Engine:
     reads: Reads
     exports: Exports
     instruments: CachedInstruments
+    venue_queue: VenueQueue
     bus: RedisBus | PostgresBus
 
 
@@ -77,13 +82,18 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
     url, session_url = str(settings.database_url), str(settings.session_url)
     pooled = settings.direct_database_url is not None
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(PostgresEventStore(url, pooled=pooled))
-        pool = await stack.enter_async_context(pool_of(url, _CONNECTIONS_MAX, pooled=pooled))
+        outage, answer_seconds = Outage(), settings.database_timeout
+        store = await stack.enter_async_context(
+            PostgresEventStore(url, _HICCUP_SECONDS, pooled=pooled, answer_seconds=answer_seconds, outage=outage)
+        )
+        pool = watched_pool_of(url, _CONNECTIONS_MAX, outage, answer_seconds, pooled=pooled)
+        await stack.enter_async_context(pool)
         read_models = ReadModels(pool)
         standby = await stack.enter_async_context(
-            open_standby(settings.read_database_url, _CONNECTIONS_MAX, pooled=pooled)
+            open_standby(settings.read_database_url, _CONNECTIONS_MAX, answer_seconds, pooled=pooled)
         )
         instruments = await stack.enter_async_context(CachedInstruments(pool))
+        venue_queue = await stack.enter_async_context(VenueQueue(pool, settings.venue_queue_max))
         bus = RedisBus(settings.redis_url) if settings.redis_url not in {None, "none"} else PostgresBus(session_url)
         await stack.enter_async_context(bus)
         follower = await stack.enter_async_context(Follower(store, session_url))
@@ -104,6 +114,7 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
             reads=Reads(read_models, None if standby is None else standby.read_models),
             exports=Exports(store, None if standby is None else standby.store),
             instruments=instruments,
+            venue_queue=venue_queue,
             bus=bus,
         )
 

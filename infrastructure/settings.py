@@ -120,6 +120,11 @@ class Settings(BaseModel):
         repr=False,
         description="a URL like postgresql://user:password@host:5432/name of a hot standby",
     )
+    database_timeout: Annotated[Seconds, Field(gt=0)] = Field(
+        default=5.0,
+        validation_alias="ORDERLOG_DATABASE_TIMEOUT",
+        description="a number of seconds greater than 0",
+    )
     redis_url: Annotated[str, Field(pattern=r"^((rediss?|unix)://.+|none)$")] | None = Field(
         default=None,
         validation_alias="REDIS_URL",
@@ -203,6 +208,12 @@ class Settings(BaseModel):
         default=30.0,
         validation_alias="ORDERLOG_RECONCILE_SECONDS",
         description="a number of seconds greater than 0",
+    )
+    venue_queue_max: int = Field(
+        default=100_000,
+        ge=1,
+        validation_alias="ORDERLOG_VENUE_QUEUE_MAX",
+        description="a whole number of orders from 1",
     )
     execution_enabled: bool = Field(default=True, validation_alias="ORDER_EXECUTION_V2_ENABLED", description="1 or 0")
     execution_ramp_percent: int = Field(

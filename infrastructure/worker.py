@@ -15,9 +15,11 @@ import uvloop
 
 from application.booking import Booking, pauses
 from application.execution import OrderExecutor
+from application.gate import VenueGate
 from application.inquiries import NO_ANSWER
 from application.ports import UnreadableEventError
 from application.status import StatusOrchestrator
+from application.venue import VenueUnreachableError
 from infrastructure.collector import keep_what_is_there
 from infrastructure.composition import Engine, open_engine, open_venue
 from infrastructure.errors import report_errors, sinks_of
@@ -29,6 +31,7 @@ from infrastructure.postgres.leadership import Leadership
 from infrastructure.postgres.partitions import extend_ahead
 from infrastructure.postgres.projector import Projector
 from infrastructure.postgres.snapshots import keep_snapshots
+from infrastructure.postgres.venue_queue import tell_queue
 from infrastructure.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
@@ -76,12 +79,14 @@ async def _lead_until_stuck(engine: Engine, venue: AlpacaVenue) -> UnreadableEve
 
 async def _lead(engine: Engine, venue: AlpacaVenue) -> None:
     booking = Booking(engine.trading, engine.clock, venue.name)
+    gate = VenueGate(is_watched=True)
     executor = OrderExecutor(
         booking,
         venue,
         engine.follower,
         engine.read_models,
         engine.clock,
+        gate=gate,
         backoff_seconds=engine.settings.retry_backoff,
         reconcile_seconds=engine.settings.reconcile_seconds,
     )
@@ -90,7 +95,8 @@ async def _lead(engine: Engine, venue: AlpacaVenue) -> None:
         ("projections", Projector(engine.pool, engine.follower).run),
         ("execution", executor.run),
         ("status", lambda: status.run(engine.follower.position)),
-        ("instruments", lambda: _refresh_instruments(engine, venue)),
+        ("instruments", lambda: _refresh_instruments(engine, venue, gate)),
+        ("queue", lambda: _tell_queue(engine, executor)),
         ("partitions", lambda: _make_partitions(engine)),
         ("snapshots", lambda: _keep_snapshots(engine)),
     )
@@ -110,16 +116,29 @@ async def _keep_running(name: str, job: Callable[[], Awaitable[None]], engine: E
         await engine.clock.sleep(next(waits))
 
 
-async def _refresh_instruments(engine: Engine, venue: AlpacaVenue) -> None:
-    """Keep the instruments fresh, and tell every process whether the exchange answers."""
+async def _refresh_instruments(engine: Engine, venue: AlpacaVenue, gate: VenueGate) -> None:
+    """Keep the instruments fresh, and tell every process, and the orders that wait, whether the exchange answers."""
     while True:
         try:
-            await save_instruments(engine.pool, await venue.instruments())
+            instruments = await venue.instruments()
+            gate.open()
+            await save_instruments(engine.pool, instruments)
         except NO_ANSWER as error:
+            if isinstance(error, VenueUnreachableError):
+                gate.shut()
+            else:
+                gate.open()
             log.warning("the instruments could not be refreshed: %s", error)
             await beat(engine.pool, "exchange", str(error), is_ok=False)
         else:
             await beat(engine.pool, "exchange", "answers", is_ok=True)
+        await engine.clock.sleep(_REFRESH_SECONDS)
+
+
+async def _tell_queue(engine: Engine, executor: OrderExecutor) -> None:
+    """Tell every process how many orders wait for the venue."""
+    while True:
+        await tell_queue(engine.pool, executor.waiting)
         await engine.clock.sleep(_REFRESH_SECONDS)
 
 

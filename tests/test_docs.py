@@ -130,7 +130,9 @@ def test_links_lead_somewhere(document: str) -> None:
     assert [link for link in links if not (root / link).exists()] == []
 
 
-@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "docs/how-to/limit-what-traders-may-do.md"])
+@pytest.mark.parametrize(
+    "document", ["ARCHITECTURE.md", "docs/how-to/limit-what-traders-may-do.md", "docs/how-to/what-happens-when.md"]
+)
 def test_the_tests_that_prove_what_is_guaranteed_exist(document: str) -> None:
     root = REFERENCE.parents[1]
     named = set(re.findall(r"`(test_\w+)`", (root / document).read_text()))

@@ -9,10 +9,10 @@ from psycopg import Connection, Error, IntegrityError
 from psycopg.errors import PipelineAborted, UniqueViolation
 from psycopg.rows import TupleRow
 
-from application.ports import Key
+from application.ports import Key, OutcomeUnknownError
 from infrastructure.batch import Batch, Head, Write, chain, judge
 from infrastructure.postgres import arrays
-from infrastructure.postgres.connecting import Session
+from infrastructure.postgres.connecting import UNAVAILABLE, Session
 from infrastructure.postgres.partitions import CurrentPartition, extend
 
 CHANNEL = "orderlog_events"
@@ -97,16 +97,16 @@ def append(
 
     Raises:
         psycopg.IntegrityError: the tracking is not above what is recorded.
-        psycopg.Error: one of UNAVAILABLE when the database cannot be reached. Then it is not known whether the writes
-            were recorded.
+        psycopg.Error: one of UNAVAILABLE when the database cannot be reached; nothing was recorded.
+        OutcomeUnknownError: it cannot be reached any more, and nobody knows whether the writes were recorded.
     """
     try:
-        return session.run(_Work(current, writes, known_position, tracking).attempt)
+        return _Work(current, writes, known_position, tracking).carry_out(session)
     except UniqueViolation:
         if known_position is None:
             raise
         # What the caller took for right was not: look closely.
-        return session.run(_Work(current, writes, None, tracking).attempt)
+        return _Work(current, writes, None, tracking).carry_out(session)
 
 
 class _Work:
@@ -125,7 +125,15 @@ class _Work:
         self._tracking = tracking
         self._sent: tuple[Sequence[bool], Batch] | None = None
 
-    def attempt(self, connection: Connection[TupleRow]) -> tuple[Sequence[bool], Batch]:
+    def carry_out(self, session: Session) -> tuple[Sequence[bool], Batch]:
+        try:
+            return session.run(self._attempt)
+        except UNAVAILABLE as error:
+            if self._sent is None:
+                raise
+            raise OutcomeUnknownError(str(error)) from error
+
+    def _attempt(self, connection: Connection[TupleRow]) -> tuple[Sequence[bool], Batch]:
         head, tracked = self._begin(connection)
         # An answer was lost. The lock that is held now has waited for that transaction to end: either its last event
         # is where it was going to be, with the hash that covers all of it, or nothing of it is there.
@@ -134,6 +142,7 @@ class _Work:
             # commit, which comes after it, waits for both.
             connection.execute("COMMIT")
             return self._sent
+        self._sent = None
         if not tracked:
             connection.execute("ROLLBACK")
             raise IntegrityError(f"{self._tracking} is not above what is recorded")
@@ -151,7 +160,12 @@ class _Work:
         if begins is None:
             extend(connection, last)
         self._sent = holding, batch
-        _commit(connection, batch)
+        try:
+            _commit(connection, batch)
+        except Error as error:
+            if error.diag.severity_nonlocalized == "ERROR":
+                self._sent = None  # the server says no, and stays: all of it is undone
+            raise
         return holding, batch
 
     def _begin(self, connection: Connection[TupleRow]) -> tuple[Head, bool]:

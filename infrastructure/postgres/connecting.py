@@ -1,9 +1,10 @@
 """How this program connects to PostgreSQL: the one place for timeouts, prepared statements and second attempts."""
 
+import asyncio
 import os
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from threading import Lock
 from time import monotonic, sleep
 from typing import Any, TypeVar
@@ -60,6 +61,17 @@ def hang_up(connection: Connection[Any] | AsyncConnection[Any]) -> None:
     """End the connection under whoever waits for its answer, who sees it as lost. Any thread may call it."""
     with suppress(OSError, OperationalError), socket.socket(fileno=os.dup(connection.fileno())) as wire:
         wire.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def answered_within(connection: AsyncConnection[Any], seconds: float | None) -> Iterator[None]:
+    """Hang up if the block takes longer, whatever TCP makes of the connection; None never does."""
+    watch = None if seconds is None else asyncio.get_running_loop().call_later(seconds, hang_up, connection)
+    try:
+        yield
+    finally:
+        if watch is not None:
+            watch.cancel()
 
 
 class Session:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, Error
 from psycopg.rows import TupleRow
 
 from application.ports import (
@@ -17,6 +17,7 @@ from application.ports import (
     Key,
     KeyUse,
     Loaded,
+    OutcomeUnknownError,
     StoreUnavailableError,
     Transaction,
     UnreadableEventError,
@@ -28,17 +29,15 @@ from infrastructure.codec import Codec, RawEvent
 from infrastructure.postgres import arrays
 from infrastructure.postgres.appending import VERSIONS, append, key_columns
 from infrastructure.postgres.archived import HERE_FROM, see_that_positions_are_here, see_that_streams_are_here
-from infrastructure.postgres.connecting import UNAVAILABLE, Session, hang_up
+from infrastructure.postgres.connecting import UNAVAILABLE, Session, answered_within
 from infrastructure.postgres.connections import Connections
+from infrastructure.postgres.outage import UNWATCHED, DatabaseAwayError, Outage
 from infrastructure.postgres.partitions import CurrentPartition
 from infrastructure.postgres.patience import patiently
 from infrastructure.postgres.snapshots import KEPT, read_snapshots
 from infrastructure.state_codec import shape_of
 
 T = TypeVar("T")
-
-_ANSWER_SECONDS = 30.0
-"""After this long without an answer the connection is given up, whatever TCP makes of it."""
 
 _POSITION = "SELECT position FROM log_head"
 
@@ -134,14 +133,25 @@ class PostgresEventStore:
         url: of the database, migrated.
         patience_seconds: how long to go on trying.
         codec: between events and what is stored of them.
+        answer_seconds: after this long without an answer the connection is given up, whatever TCP makes of it.
+        outage: told when the database is away. Only ``read`` goes on trying then, everything else raises at once.
         pooled: the URL leads through a pooler that gives each transaction another connection.
     """
 
     def __init__(
-        self, url: str, patience_seconds: float = 10.0, codec: Codec | None = None, *, pooled: bool = False
+        self,
+        url: str,
+        patience_seconds: float = 10.0,
+        codec: Codec | None = None,
+        *,
+        answer_seconds: float = 30.0,
+        outage: Outage = UNWATCHED,
+        pooled: bool = False,
     ) -> None:
         self._codec = codec or Codec()
         self._patience_seconds = patience_seconds
+        self._answer_seconds = answer_seconds
+        self._outage = outage
         self._session = Session(url, patience_seconds, pooled=pooled)
         self._current = CurrentPartition()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="event-writer")
@@ -161,18 +171,24 @@ class PostgresEventStore:
         """Record, in one commit, every transaction whose reads hold and whose keys are free; see the port.
 
         Raises:
-            StoreUnavailableError: the store cannot be reached, or its answer was lost and cannot be looked up.
+            StoreUnavailableError: the store cannot be reached; nothing was recorded.
+            OutcomeUnknownError: its answer was lost, and cannot be looked up in time.
             UnwritableEventError: an event is not what its class says; nothing was recorded.
             ValueError: an event's version does not follow its transaction's reads; nothing was recorded.
         """
         if not any(transaction.events for transaction in transactions):
             return await self._check(transactions, known_position)
         loop = asyncio.get_running_loop()
-        watch = loop.call_later(_ANSWER_SECONDS, self._session.interrupt)
+        watch = loop.call_later(self._answer_seconds, self._session.interrupt)
         try:
+            self._outage.refuse()
             return await loop.run_in_executor(self._thread, self._append, transactions, known_position)
         except UNAVAILABLE as error:
+            self._note(error)
             raise StoreUnavailableError(str(error)) from error
+        except OutcomeUnknownError as error:
+            self._outage.begin(error)
+            raise
         finally:
             watch.cancel()
 
@@ -238,7 +254,7 @@ class PostgresEventStore:
             UnreadableEventError: the first of them is not one that this program knows.
             EventsArchivedError: the first of them are archived.
         """
-        rows = await self._rows(_READ, (after, limit))
+        rows = await self._rows(_READ, (after, limit), tries_on=True)
         if rows:
             see_that_positions_are_here(after + 1, rows[0][0])
         events: list[RecordedEvent] = []
@@ -363,29 +379,43 @@ class PostgresEventStore:
     def _recorded(self, row: TupleRow) -> RecordedEvent:
         return self._codec.to_recorded_event(raw_event(row))
 
-    async def _rows(self, statement: str, parameters: Any) -> list[TupleRow]:  # noqa: ANN401 - as psycopg has it
+    async def _rows(
+        self,
+        statement: str,
+        parameters: Any,  # noqa: ANN401 - as psycopg has it
+        *,
+        tries_on: bool = False,
+    ) -> list[TupleRow]:
         async def query(connection: AsyncConnection[TupleRow]) -> list[TupleRow]:
             # Not prepared: the plan depends on which filters are given.
             cursor = await connection.cursor(binary=True).execute(statement, parameters, prepare=statement is not _RAW)
             return await cursor.fetchall()
 
-        return await self._ask(query)
+        return await self._ask(query, tries_on=tries_on)
 
-    async def _ask(self, query: Callable[[AsyncConnection[TupleRow]], Awaitable[T]]) -> T:
-        """The answer to a query that changes nothing."""
+    async def _ask(self, query: Callable[[AsyncConnection[TupleRow]], Awaitable[T]], *, tries_on: bool = False) -> T:
+        """The answer to a query that changes nothing; during an outage only one that ``tries_on`` is asked, and once."""
 
         async def attempt() -> T:
+            if not tries_on:
+                self._outage.refuse()
             async with self._connections.connection() as connection:
-                watch = asyncio.get_running_loop().call_later(_ANSWER_SECONDS, hang_up, connection)
-                try:
+                with answered_within(connection, self._answer_seconds):
                     return await query(connection)
-                finally:
-                    watch.cancel()
 
         try:
-            return await patiently(attempt, self._patience_seconds)
+            found = await patiently(attempt, 0.0 if self._outage.is_on else self._patience_seconds)
         except UNAVAILABLE as error:
+            self._note(error)
             raise StoreUnavailableError(str(error)) from error
+        if tries_on:
+            self._outage.end()
+        return found
+
+    def _note(self, error: Error) -> None:
+        """Begin an outage, unless the server itself says what is wrong: then it is there."""
+        if not isinstance(error, DatabaseAwayError) and error.diag.severity_nonlocalized != "ERROR":
+            self._outage.begin(error)
 
 
 def raw_event(row: TupleRow) -> RawEvent:

@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 from application.venue import Instrument
 from domain.instruments import SymbolRules
 from domain.values import Symbol
-from infrastructure.postgres.patience import Pool
+from infrastructure.postgres.patience import LONG_SECONDS, Pool
 from infrastructure.postgres.rows import array
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,11 @@ async def save_instruments(pool: Pool, instruments: Sequence[Instrument]) -> Non
         array([each.rules.max_quantity for each in instruments], "numeric"),
         array([each.rules.fractional_day_only for each in instruments], "boolean"),
     ]
-    async with pool.connection() as connection, connection.pipeline(), connection.transaction():
+    async with (
+        pool.connection(answer_seconds=LONG_SECONDS) as connection,
+        connection.pipeline(),
+        connection.transaction(),
+    ):
         await connection.execute(_LOCK)
         await connection.execute(_DELETE, [symbols])
         await connection.execute(_SAVE, columns)
@@ -93,6 +97,7 @@ class CachedInstruments:
         self._pool = pool
         self._instruments: Mapping[Symbol, Instrument] = {}
         self._state: object = None
+        self._is_old = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -130,11 +135,14 @@ class CachedInstruments:
         try:
             async with self._pool.connection() as connection:
                 state = await (await connection.execute(_STATE)).fetchone()
+                self._is_old = False
                 if state == self._state:
                     return
                 found = await (await connection.cursor(binary=True).execute(_ALL)).fetchall()
         except psycopg.Error as error:
-            log.warning("instruments cannot be read, going on with those of before: %s", error)
+            if not self._is_old:
+                log.warning("instruments cannot be read, going on with those of before: %s", error)
+            self._is_old = True
             return
         instruments = map(_instrument, found)
         self._instruments = {instrument.symbol: instrument for instrument in instruments}

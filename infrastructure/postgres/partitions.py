@@ -3,7 +3,7 @@
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from infrastructure.postgres.patience import Pool
+from infrastructure.postgres.patience import LONG_SECONDS, Pool
 
 SIZE = 10_000_000
 """Positions in a new partition."""
@@ -42,5 +42,5 @@ async def extend_ahead(pool: Pool) -> None:
     Raises:
         psycopg.Error: the database cannot be reached, or something else changes the table just now.
     """
-    async with pool.connection() as connection:
+    async with pool.connection(answer_seconds=LONG_SECONDS) as connection:
         await connection.execute(_EXTEND_AHEAD, {"size": SIZE})

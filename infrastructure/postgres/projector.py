@@ -20,7 +20,7 @@ from application.pacing import paced
 from application.ports import Feed
 from domain.events import RecordedEvent
 from infrastructure.postgres.past import past_of
-from infrastructure.postgres.patience import Pool, patiently
+from infrastructure.postgres.patience import LONG_SECONDS, Pool, patiently
 from infrastructure.postgres.rows import Table, array
 from infrastructure.postgres.skips import Skips, skips_of, unskipped
 from projections.projection import Batch, Projection
@@ -193,7 +193,11 @@ class Projector:
 
         One more for a projection that has to fold a row anew.
         """
-        async with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
+        async with (
+            self._pool.connection(answer_seconds=LONG_SECONDS) as connection,
+            connection.pipeline(),
+            connection.transaction(),
+        ):
             await connection.execute(_SETTINGS)
             locked = await connection.execute(_LOCK, (array([each.name for each in lane], "text"),))
             # Rows are asked for before it is known which events are new; the lock comes first, so they are current.

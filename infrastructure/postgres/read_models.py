@@ -103,7 +103,7 @@ class ReadModels:
     All raise StoreUnavailableError when the database cannot be reached for ``patience_seconds``.
     """
 
-    def __init__(self, pool: Pool, patience_seconds: float = 2.0) -> None:
+    def __init__(self, pool: Pool, patience_seconds: float = 1.0) -> None:
         self._pool = pool
         self._patience_seconds = patience_seconds
 

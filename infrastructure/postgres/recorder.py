@@ -24,6 +24,7 @@ from eventsourcing.persistence import (
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from application.ports import OutcomeUnknownError
 from infrastructure.batch import Write
 from infrastructure.postgres import arrays
 from infrastructure.postgres.appending import CHANNEL, TRACK, append
@@ -66,6 +67,8 @@ def _persistence_errors() -> Iterator[None]:
     """What psycopg raises, as the contracts name it."""
     try:
         yield
+    except OutcomeUnknownError as error:
+        raise persistence.OperationalError(str(error)) from error
     except psycopg.Error as error:
         raise next(_ERRORS[cls] for cls in type(error).__mro__ if cls in _ERRORS)(str(error)) from error
 

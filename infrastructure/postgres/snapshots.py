@@ -19,7 +19,7 @@ from domain.events import StreamId
 from domain.values import exactly
 from infrastructure.codec import Codec, RawEvent
 from infrastructure.postgres.archived import events_away
-from infrastructure.postgres.patience import Pool
+from infrastructure.postgres.patience import LONG_SECONDS, Pool
 from infrastructure.postgres.rows import array
 from infrastructure.state_codec import decode, encode, shape_of, shapes
 
@@ -87,7 +87,7 @@ async def keep_snapshots(pool: Pool) -> None:
     """
     away: list[StreamId] = []
     while True:
-        async with pool.connection() as connection:
+        async with pool.connection(answer_seconds=LONG_SECONDS) as connection:
             parameters = array(away, "text"), array(shapes(), "text"), _STREAMS_AT_ONCE
             grown = await (await connection.execute(_GROWN, parameters)).fetchall()
             if not grown:

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from application.ports import StoreUnavailableError
 from infrastructure.postgres.event_store import PostgresEventStore
-from infrastructure.postgres.patience import pool_of
+from infrastructure.postgres.outage import UNWATCHED
+from infrastructure.postgres.patience import watched_pool_of
 from infrastructure.postgres.read_models import ReadModels
 
 log = logging.getLogger(__name__)
@@ -33,17 +34,19 @@ class Standby:
 
 
 @asynccontextmanager
-async def open_standby(url: str | None, connections_max: int, *, pooled: bool) -> AsyncIterator[Standby | None]:
+async def open_standby(
+    url: str | None, connections_max: int, answer_seconds: float = 5.0, *, pooled: bool
+) -> AsyncIterator[Standby | None]:
     """The standby at the URL, which may be away, for the length of the block; None where there is no URL.
 
-    ``pooled``: there may be a pooler in between that gives each transaction another connection.
+    A standby that does not answer within ``answer_seconds`` counts as away. ``pooled``: there may be a pooler in between that gives each transaction another connection.
     """
     if url is None:
         yield None
         return
     async with (
-        PostgresEventStore(url, _PATIENCE_SECONDS, pooled=pooled) as store,
-        pool_of(url, connections_max, pooled=pooled) as pool,
+        PostgresEventStore(url, _PATIENCE_SECONDS, pooled=pooled, answer_seconds=answer_seconds) as store,
+        watched_pool_of(url, connections_max, UNWATCHED, answer_seconds, pooled=pooled) as pool,
     ):
         yield Standby(store, ReadModels(pool, _PATIENCE_SECONDS))
 

@@ -3,10 +3,8 @@ import re
 
 import pytest
 
-from api.features import _is_in_ramp
 from api.schemas import AccountView, OrderView
 from domain.commands import RecordCancellation
-from domain.values import TraderId
 from tests.api.clients import Client, World, pointers_of, problem_of
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -220,14 +218,3 @@ async def test_a_bad_amount_is_refused(ops: Client, amount: object) -> None:
 
 async def test_cash_of_nobody_cannot_be_moved(ops: Client) -> None:
     problem_of(await ops.post("/api/v1/accounts/%20/deposits", {"amount": "1"}), 404, "NOT_FOUND")
-
-
-def test_the_ramp_lets_in_the_same_traders_at_every_start_and_all_of_them_in_the_end() -> None:
-    traders = [TraderId(f"trader-{number}") for number in range(1000)]
-    let_in = {percent: {each for each in traders if _is_in_ramp(each, percent)} for percent in (0, 10, 50, 100)}
-    assert let_in[0] == set()
-    assert let_in[10] < let_in[50] < let_in[100]
-    assert let_in[100] == set(traders)
-    assert 60 < len(let_in[10]) < 140
-    # A hash that changed would throw out traders who were in.
-    assert [_is_in_ramp(TraderId("alice"), percent) for percent in (7, 8)] == [False, True]

@@ -9,7 +9,7 @@ from httpx2 import ASGITransport, AsyncClient
 from api.asgi import build_app
 from api.problems import STATUS_OF, Problem, pointer, problem_of
 from api.schemas import ProblemView
-from application.ports import StoreUnavailableError
+from application.ports import OutcomeUnknownError, StoreUnavailableError
 from application.sequencer import SequencerBusyError
 from domain.refusals import Refusal
 from infrastructure.composition import Engine
@@ -36,7 +36,10 @@ def test_a_pointer_escapes_what_pointers_are_made_of() -> None:
     assert pointer("a", 0, "b/c~d") == "/a/0/b~1c~0d"
 
 
-@pytest.mark.parametrize("error", [StoreUnavailableError("10.0.0.7 is gone"), SequencerBusyError()])
+@pytest.mark.parametrize(
+    "error",
+    [StoreUnavailableError("10.0.0.7 is gone"), OutcomeUnknownError("10.0.0.7 is silent"), SequencerBusyError()],
+)
 def test_what_may_work_in_a_moment_says_when_to_come_back(error: Exception) -> None:
     problem = problem_of(error, lambda: "id")
     assert problem.status == 503

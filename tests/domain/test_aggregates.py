@@ -4,10 +4,12 @@ from domain.account import Account
 from domain.aggregates import SkippedEvents, VenueBook, evolve, initial
 from domain.events import (
     HALTS_STREAM,
+    ROLLOUT_STREAM,
     TOPICS,
     Event,
     FundsDeposited,
     ProjectionEventSkipped,
+    RolloutChanged,
     StreamId,
     TradingResumed,
     UnknownOrderReported,
@@ -19,6 +21,7 @@ from domain.events import (
 )
 from domain.halts import Halts
 from domain.order import BrokenHistoryError
+from domain.rollout import Rollout
 from domain.values import ZERO, Currency, Money
 from tests.domain.orders import ALICE, ORDER_ID, placed, units
 
@@ -42,6 +45,7 @@ def test_all_but_an_order_exists_from_the_start() -> None:
     assert initial(venue_stream("paper")) == VenueBook()
     assert initial(projection_stream("orders")) == SkippedEvents()
     assert initial(HALTS_STREAM) == Halts()
+    assert initial(ROLLOUT_STREAM) == Rollout()
     assert initial(order_stream(ORDER_ID)) is None
 
 
@@ -56,6 +60,10 @@ def test_events_belong_to_their_own_kind_of_stream() -> None:
         evolve(SkippedEvents(), placed())
     with pytest.raises(BrokenHistoryError, match="OrderPlaced in the stream of halts"):
         evolve(Halts(), placed())
+    with pytest.raises(BrokenHistoryError, match="OrderPlaced in the stream of the rollout"):
+        evolve(Rollout(), placed())
+    changed = RolloutChanged(enabled=None, ramp_percent=5, reason="a start")
+    assert evolve(Rollout(enabled=False), changed) == Rollout(None, 5)
     resumed = evolve(Halts(), TradingResumed(scope="all", reason=None))
     assert resumed == Halts(version=1)
     assert evolve(Account(), DEPOSITED) == Account()

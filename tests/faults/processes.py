@@ -102,11 +102,24 @@ class Server:
     def kill(self) -> None:
         """The server and all its children, at once: none of them has time to notice."""
         assert self._process is not None
-        family = [self._process.pid, *_children(self._process.pid)]
-        for process in family:
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        self._send(signal.SIGKILL)
         self._process.wait(_END_SECONDS)
+
+    def hang(self) -> None:
+        """The server and all its children stop where they are; their connections stand."""
+        self._send(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After ``hang``."""
+        self._send(signal.SIGCONT)
+
+    def _send(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            return
+        for process in (self._process.pid, *_children(self._process.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
 
     def end(self) -> None:
         if self._process is not None and self._process.poll() is None:

@@ -227,6 +227,7 @@ EVERY_EVENT: tuple[Event, ...] = (
     events.TradingHalted(scope="symbol:AAPL", reason="news pending", cancel_open=True),
     events.OpenOrdersCancelRequested(scope="symbol:AAPL", halt_version=1),
     events.TradingResumed(scope="symbol:AAPL", reason=None),
+    events.RolloutChanged(enabled=True, ramp_percent=25, reason="the second step"),
     events.UnknownOrderReported(
         venue_order_id="v-9",
         client_order_id="somebody else's",

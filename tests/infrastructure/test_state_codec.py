@@ -15,6 +15,7 @@ from domain.aggregates import SkippedEvents, State, VenueBook
 from domain.events import RecordedEvent, StreamId, TradingHalted
 from domain.halts import Halts
 from domain.order import Order
+from domain.rollout import Rollout
 from infrastructure import state_codec
 from infrastructure.state_codec import KINDS, decode, encode, kind_of, shape_of, shapes
 from tests.projections.histories import History, histories
@@ -51,6 +52,7 @@ def test_any_state_comes_back_as_it_was(history: History) -> None:
         ),
         ("projection-fills", SkippedEvents(frozenset({3, 12}))),
         ("venue-paper", VenueBook()),
+        ("rollout", Rollout(enabled=False, ramp_percent=5)),
     ],
 )
 def test_so_does_what_no_history_here_has(name: str, state: State) -> None:

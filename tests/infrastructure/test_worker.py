@@ -131,7 +131,9 @@ async def test_a_worker_that_does_not_know_an_event_steps_aside_for_a_newer_one(
     monkeypatch.setattr(
         composition,
         "PostgresEventStore",
-        lambda url: PostgresEventStore(url, codec=NEWER if "application_name=newer" in url else None),
+        lambda url, patience, **more: PostgresEventStore(
+            url, patience, NEWER if "application_name=newer" in url else None, **more
+        ),
     )
     monkeypatch.setattr(worker, "_ASIDE_SECONDS", 0.05)
     with running_venue() as venue:

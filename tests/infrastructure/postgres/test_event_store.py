@@ -8,12 +8,13 @@ import psycopg
 import pytest
 from psycopg.errors import IdleInTransactionSessionTimeout
 
-from application.ports import StoreUnavailableError, Transaction
+from application.ports import OutcomeUnknownError, StoreUnavailableError, Transaction
 from infrastructure.batch import Batch, Head, Write, chain
 from infrastructure.codec import UnreadableEventError
-from infrastructure.postgres import appending, event_store
+from infrastructure.postgres import appending
 from infrastructure.postgres.event_store import PostgresEventStore
-from tests.conftest import tamper
+from infrastructure.postgres.outage import Outage
+from tests.conftest import execute, tamper
 from tests.infrastructure.postgres.wire import Break, Wire
 from tests.infrastructure.samples import key, sent, stream, writes
 
@@ -159,15 +160,64 @@ async def test_a_short_absence_of_the_database_goes_unnoticed(wire: Wire) -> Non
 
 
 async def test_a_database_that_falls_silent_is_not_waited_for_for_ever(
-    wire: Wire, monkeypatch: pytest.MonkeyPatch
+    wire: Wire,
 ) -> None:
-    monkeypatch.setattr(event_store, "_ANSWER_SECONDS", 0.3)
-    async with PostgresEventStore(f"{wire.url}&connect_timeout=2", patience_seconds=0.05) as store:
+    url = f"{wire.url}&connect_timeout=2"
+    async with PostgresEventStore(url, patience_seconds=0.05, answer_seconds=0.3) as store:
         await store.append([writes("z", 0)], 0)
         await store.position()
         wire.silent = True
         answers = await asyncio.gather(*_asked(store), return_exceptions=True)
         assert {type(answer) for answer in answers} == {StoreUnavailableError}
+
+
+@pytest.mark.parametrize("breaking", [Break.ANSWER_LOST, Break.NEVER_ARRIVED])
+async def test_what_was_sent_and_cannot_be_looked_up_may_have_been_recorded(wire: Wire, breaking: Break) -> None:
+    async with PostgresEventStore(wire.url, patience_seconds=0.05) as store:
+        wire.breaking, wire.for_long = breaking, True
+        with pytest.raises(OutcomeUnknownError):
+            await store.append([writes("a", 0)], 0)
+        # Whoever comes next does not know either, and finds out.
+        wire.mended.set()
+        appended = await store.append([writes("a", 0)], 0)
+        assert [events is None for events in appended.recorded] == [breaking is Break.ANSWER_LOST]
+        assert await store.position() == 1
+
+
+async def test_what_the_server_itself_refuses_was_not_recorded(database_url: str) -> None:
+    execute(
+        database_url,
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END$$",
+    )
+    execute(database_url, "CREATE TRIGGER full_disk BEFORE UPDATE ON log_head EXECUTE FUNCTION full_disk()")
+    outage = Outage()
+    async with PostgresEventStore(database_url, patience_seconds=0.05, outage=outage) as store_of_engine:
+        with pytest.raises(StoreUnavailableError, match="No space left on device") as refused:
+            await store_of_engine.append([writes("a", 0)], 0)
+        assert not isinstance(refused.value, OutcomeUnknownError)
+        assert not outage.is_on
+        execute(database_url, "DROP TRIGGER full_disk ON log_head")
+        assert (await store_of_engine.append([writes("a", 0)], 0)).position == 1
+
+
+async def test_during_an_outage_nobody_waits_but_the_one_who_reads_on(wire: Wire) -> None:
+    outage = Outage()
+    async with PostgresEventStore(wire.url, patience_seconds=0.05, outage=outage) as store:
+        await store.append([writes("z", 0)], 0)
+        wire.mended.clear()
+        wire.hang_up()
+        with pytest.raises(StoreUnavailableError):
+            await store.append([writes("z", 1)], 1)
+        assert outage.is_on
+        wire.mended.set()
+        # It is back by now, but nobody has asked yet who may.
+        for asked in (store.append([writes("z", 1)], 1), store.position()):
+            with pytest.raises(StoreUnavailableError, match="did not answer a moment ago"):
+                await asked
+        assert len(await store.read(0, 10)) == 1
+        assert not outage.is_on
+        assert (await store.append([writes("z", 1)], 1)).position == 2
 
 
 async def test_an_event_that_this_program_does_not_know_is_named(store: PostgresEventStore, database_url: str) -> None:

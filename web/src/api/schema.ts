@@ -462,10 +462,14 @@ export interface paths {
         };
         /**
          * What is switched on for you
-         * @description Needs the role trader.
+         * @description Needs the role ops or trader.
          */
         get: operations["get_features"];
-        put?: never;
+        /**
+         * Say whose orders are taken
+         * @description Needs the role ops.
+         */
+        put: operations["put_features"];
         post?: never;
         delete?: never;
         options?: never;
@@ -841,11 +845,12 @@ export interface components {
         };
         /**
          * FeaturesView
-         * @description What is switched on for the trader who asks.
+         * @description What is switched on for whoever asks; operators also see the rollout.
          */
         FeaturesView: {
             order_execution: components["schemas"]["OrderExecutionView"];
             analytics: components["schemas"]["AnalyticsView"];
+            rollout: components["schemas"]["RolloutView"] | null;
         };
         /**
          * FillView
@@ -1236,10 +1241,16 @@ export interface components {
         /**
          * OperationsView
          * @description Orders that work and those in doubt (the oldest 50 by name), what came, how fast it was; `streams` of this process.
+         *
+         *     `waiting_orders`: those that the exchange has not acknowledged; from `waiting_orders_max` on no more are taken.
          */
         OperationsView: {
             /** Open Orders */
             open_orders: number;
+            /** Waiting Orders */
+            waiting_orders: number;
+            /** Waiting Orders Max */
+            waiting_orders_max: number;
             /** Unresolved Orders */
             unresolved_orders: number;
             /** Unresolved */
@@ -1595,6 +1606,44 @@ export interface components {
             stop_price: string | number | null;
         };
         /**
+         * RolloutBody
+         * @description Whether new orders are taken, from how many percent of traders, and why; what is left out stays.
+         */
+        RolloutBody: {
+            /**
+             * Enabled
+             * @default null
+             */
+            enabled: boolean | null;
+            /**
+             * Ramp Percent
+             * @default null
+             */
+            ramp_percent: number | null;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * RolloutView
+         * @description What holds in the process that answers: what is `set`, within what its `environment` says; and who set it last.
+         */
+        RolloutView: {
+            /** Enabled */
+            enabled: boolean;
+            /** Ramp Percent */
+            ramp_percent: number;
+            set: components["schemas"]["SwitchesView"];
+            environment: components["schemas"]["SwitchesView"];
+            /** Changed By */
+            changed_by: string | null;
+            /** Changed At */
+            changed_at: string | null;
+            /** Reason */
+            reason: string | null;
+            /** Position */
+            position: number;
+        };
+        /**
          * SecondView
          * @description How many orders were recorded in the second that began then.
          */
@@ -1691,6 +1740,16 @@ export interface components {
              * @example 2026-01-31T23:59:59.000000Z
              */
             tried_at: string;
+        };
+        /**
+         * SwitchesView
+         * @description Whether new orders are taken, and from how many percent of traders; null where nothing is set.
+         */
+        SwitchesView: {
+            /** Enabled */
+            enabled: boolean | null;
+            /** Ramp Percent */
+            ramp_percent: number | null;
         };
         /**
          * TicketView
@@ -1930,7 +1989,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY, ORDER_EXECUTION_DISABLED */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, OUTCOME_UNKNOWN, BUSY, ORDER_EXECUTION_DISABLED, VENUE_QUEUE_FULL */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2029,7 +2088,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, OUTCOME_UNKNOWN, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2159,7 +2218,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, OUTCOME_UNKNOWN, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2278,7 +2337,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, OUTCOME_UNKNOWN, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2397,7 +2456,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, OUTCOME_UNKNOWN, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2589,7 +2648,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, OUTCOME_UNKNOWN, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2759,7 +2818,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, OUTCOME_UNKNOWN, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2846,7 +2905,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, BUSY */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, OUTCOME_UNKNOWN, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3694,7 +3753,7 @@ export interface operations {
                 /** @description events at higher positions */
                 after?: number;
                 limit?: number;
-                type?: "OrderPlaced" | "OrderSent" | "OrderRecovered" | "OrderUnresolved" | "OrderAccepted" | "OrderFilled" | "OrderRejected" | "OrderCancelRequested" | "OrderCancelRefused" | "OrderCancelled" | "OrderExpired" | "OrderFillBusted" | "OrderFillCorrected" | "OrderReplaceRequested" | "OrderReplaced" | "OrderReplaceRefused" | "OrderReconciled" | "OrderCounterpartFilled" | "OrderUnprotected" | "FundsDeposited" | "FundsWithdrawn" | "FundsReserved" | "FundsReleased" | "SharesReserved" | "SharesReleased" | "ReservationChanged" | "TradeBooked" | "TradeCorrected" | "LimitsChanged" | "TradingHalted" | "OpenOrdersCancelRequested" | "TradingResumed" | "UnknownOrderReported" | "ProjectionEventSkipped";
+                type?: "OrderPlaced" | "OrderSent" | "OrderRecovered" | "OrderUnresolved" | "OrderAccepted" | "OrderFilled" | "OrderRejected" | "OrderCancelRequested" | "OrderCancelRefused" | "OrderCancelled" | "OrderExpired" | "OrderFillBusted" | "OrderFillCorrected" | "OrderReplaceRequested" | "OrderReplaced" | "OrderReplaceRefused" | "OrderReconciled" | "OrderCounterpartFilled" | "OrderUnprotected" | "FundsDeposited" | "FundsWithdrawn" | "FundsReserved" | "FundsReleased" | "SharesReserved" | "SharesReleased" | "ReservationChanged" | "TradeBooked" | "TradeCorrected" | "LimitsChanged" | "TradingHalted" | "OpenOrdersCancelRequested" | "TradingResumed" | "RolloutChanged" | "UnknownOrderReported" | "ProjectionEventSkipped";
                 trader_id?: string;
                 order_id?: string;
                 since?: string;
@@ -4009,6 +4068,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
+            /** @description EVENTS_ARCHIVED */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
             /** @description INTERNAL_ERROR */
             500: {
                 headers: {
@@ -4018,7 +4086,103 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description KEYS_UNAVAILABLE */
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    put_features: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RolloutBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutView"];
+                };
+            };
+            /** @description INVALID_REQUEST */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description UNAUTHENTICATED */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description FORBIDDEN */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description EVENTS_ARCHIVED */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description PAYLOAD_TOO_LARGE */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description UNSUPPORTED_MEDIA_TYPE */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description INTERNAL_ERROR */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description KEYS_UNAVAILABLE, STORE_UNAVAILABLE, EVENT_UNREADABLE, OUTCOME_UNKNOWN, BUSY */
             503: {
                 headers: {
                     [name: string]: unknown;
