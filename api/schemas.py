@@ -132,6 +132,8 @@ class HaltBody(Asked):
 class RolloutBody(Asked):
     """Whether new orders are taken, from how many percent of traders, and why; what is left out stays."""
 
+    model_config = _example(ramp_percent=25, reason="the second step")
+
     enabled: bool | None = None
     ramp_percent: AskedRamp | None = None
     reason: AskedReason

@@ -26,11 +26,17 @@ class RunningEngine:
     home: Path
     process: subprocess.Popen[str]
     venue_url: str
+    program: Path = ROOT
 
     def cli(self, *arguments: str) -> str:
         """What `orderlog ARGUMENTS` says on standard output, for the home of this engine."""
         done = subprocess.run(
-            [*_orderlog(), *arguments], env=_environment(self.home, {}), capture_output=True, text=True, check=False
+            [*_orderlog(), *arguments],
+            cwd=self.program,
+            env=_environment(self.home, {}, self.program),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -65,17 +71,21 @@ class RunningEngine:
 
 
 @contextmanager
-def running_engine(home: Path, *arguments: str, **settings: str) -> Iterator[RunningEngine]:
-    """`orderlog serve` on any free port, ready to take orders; stopped at the end if it still runs."""
+def running_engine(home: Path, *arguments: str, program: Path = ROOT, **settings: str) -> Iterator[RunningEngine]:
+    """`orderlog serve` on any free port, ready to take orders; stopped at the end if it still runs.
+
+    ``program`` is the directory of its source, which may be that of another release.
+    """
     process = subprocess.Popen(
         [*_orderlog(), "serve", *arguments],
-        env=_environment(home, settings),
+        cwd=program,
+        env=_environment(home, settings, program),
         stdout=subprocess.PIPE,
         text=True,
     )
     try:
         places = _ready(process, settings)
-        yield RunningEngine(places["API"], home, process, places["venue"])
+        yield RunningEngine(places["API"], home, process, places["venue"], program)
     finally:
         if process.poll() is None:
             process.terminate()
@@ -123,10 +133,12 @@ def _orderlog() -> list[str]:
     return [sys.executable, "-c", "from cli.main import main; main()"]
 
 
-def _environment(home: Path, settings: Mapping[str, str]) -> dict[str, str]:
+def _environment(home: Path, settings: Mapping[str, str], program: Path) -> dict[str, str]:
     inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("ORDER", "DATABASE_URL", "REDIS_URL", "ALPACA", "APCA"))
     }
+    if program != ROOT:
+        inherited["PYTHONPATH"] = str(program)
     return {**inherited, "ORDERLOG_HOME": str(home), "ORDERLOG_PORT": "0", **settings}

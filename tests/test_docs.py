@@ -131,7 +131,13 @@ def test_links_lead_somewhere(document: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["ARCHITECTURE.md", "docs/how-to/limit-what-traders-may-do.md", "docs/how-to/what-happens-when.md"]
+    "document",
+    [
+        "ARCHITECTURE.md",
+        "docs/how-to/limit-what-traders-may-do.md",
+        "docs/how-to/what-happens-when.md",
+        "docs/rollback.md",
+    ],
 )
 def test_the_tests_that_prove_what_is_guaranteed_exist(document: str) -> None:
     root = REFERENCE.parents[1]

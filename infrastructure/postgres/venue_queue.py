@@ -43,19 +43,19 @@ class VenueQueue:
         self._told = 0
         self._told_at: object = None
         self._taken = 0
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         """Listen in the background."""
         await self._refresh()
-        self._task = asyncio.create_task(self._keep_fresh(), name="venue-queue")
+        self._tasks.append(asyncio.create_task(self._keep_fresh(), name="venue-queue"))
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Stop listening."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def waiting(self) -> int:

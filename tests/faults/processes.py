@@ -99,6 +99,10 @@ class Server:
         assert self._process is not None
         return self._definition.address(self._home, self._process.pid, "")
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """The server and all its children, at once: none of them has time to notice."""
         assert self._process is not None

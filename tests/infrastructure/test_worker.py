@@ -1,7 +1,7 @@
 """The worker in this process, on a real database and a real paper venue, while things around it break."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -10,10 +10,12 @@ import psycopg
 import pytest
 
 from application.trading import Caller, OrderRequest
+from application.venue import Instrument, VenueBusyError
 from domain.commands import Deposit
 from domain.values import Money, OrderType, Price, Quantity, Side, Symbol, TraderId
 from infrastructure import composition, worker
 from infrastructure.composition import Engine, open_engine
+from infrastructure.exchanges.alpaca import AlpacaVenue
 from infrastructure.postgres.event_store import PostgresEventStore
 from infrastructure.postgres.heartbeats import heartbeats
 from infrastructure.settings import Settings, load_settings
@@ -105,6 +107,27 @@ async def test_a_job_that_ends_is_started_again_and_the_others_go_on(
             await until(lambda: engine.instruments.ready)
             await place_and_wait(engine)
     assert "instruments ended and is started again" in caplog.text
+
+
+async def test_a_venue_that_answers_anything_at_all_is_sent_orders(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, busy = AlpacaVenue.instruments, False
+
+    async def instruments(venue: AlpacaVenue) -> Sequence[Instrument]:
+        if busy:
+            raise VenueBusyError(60.0)
+        return await usual(venue)
+
+    monkeypatch.setattr(AlpacaVenue, "instruments", instruments)
+    monkeypatch.setattr(worker, "_REFRESH_SECONDS", 0.02)
+    with running_venue() as venue:
+        async with working(settings_for(database_url, venue.url, tmp_path / "home")) as engine:
+            await until(lambda: engine.instruments.ready)
+            busy = True
+            while (await heartbeats(engine.pool))["exchange"].is_ok:
+                await asyncio.sleep(0.02)
+            await place_and_wait(engine)
 
 
 async def test_every_process_learns_that_the_exchange_is_away(database_url: str, tmp_path: Path) -> None:

@@ -190,3 +190,11 @@ def test_the_framework_stores_and_gets_our_events_by_our_codec(recorder: Postgre
     store.put([new])  # type: ignore[list-item] # the codec's override takes events that do not know their stream
     found: list[object] = list(store.get("order-1"))
     assert found == [new.event]
+
+
+async def test_a_save_whose_outcome_nobody_knows_is_an_error_of_operation(wire: Wire) -> None:
+    recorder = PostgresRecorder(wire.url, patience_seconds=0.05)
+    wire.breaking, wire.for_long = Break.NEVER_ARRIVED, True
+    with pytest.raises(persistence.OperationalError):
+        await asyncio.to_thread(recorder.insert_events, [StoredEvent("a", 0, "OrderSent", b"{}")])
+    recorder.close()

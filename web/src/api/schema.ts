@@ -1608,6 +1608,10 @@ export interface components {
         /**
          * RolloutBody
          * @description Whether new orders are taken, from how many percent of traders, and why; what is left out stays.
+         * @example {
+         *       "ramp_percent": 25,
+         *       "reason": "the second step"
+         *     }
          */
         RolloutBody: {
             /**
