@@ -55,7 +55,7 @@ def parse_ramp(value: object) -> int:
     Raises:
         InvalidRequest: it is none.
     """
-    if isinstance(value, Decimal) and value in range(RAMP_PERCENT_MAX + 1):
+    if isinstance(value, int | Decimal) and not isinstance(value, bool) and value in range(RAMP_PERCENT_MAX + 1):
         return int(value)
     raise InvalidRequest("ramp_percent", problem=f"must be a whole number from 0 to {RAMP_PERCENT_MAX}")
 

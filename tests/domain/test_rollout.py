@@ -89,4 +89,4 @@ def test_a_share_that_is_none_is_refused(wrong: object) -> None:
 
 
 def test_a_share_may_be_written_in_any_way() -> None:
-    assert parse_ramp(Decimal("25.0")) == parse_ramp(Decimal("2.5e1")) == 25
+    assert parse_ramp(Decimal("25.0")) == parse_ramp(Decimal("2.5e1")) == parse_ramp(25) == 25

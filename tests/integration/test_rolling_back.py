@@ -1,11 +1,10 @@
-"""The way back, as docs/rollback.md says: this program trades, the one before it trades, and this one again.
+"""The way back, as docs/rollback.md says: the next release trades, this one trades, and the next one again.
 
-The release before is the program as it was before the newest migration, taken from the repository's own history.
+The release that is rolled back is the one after this one: a copy of this program with a migration of its own.
 """
 
-import io
-import subprocess
-import tarfile
+import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,36 +15,44 @@ import pytest
 from api.auth import make_token
 from domain.values import parse_trader_id
 from infrastructure.clock import SystemClock
-from infrastructure.postgres.migrating import MIGRATIONS, head
+from infrastructure.postgres.migrating import head
 from tests.engine_process import ROOT, RunningEngine, place, running_engine, wait_for_order
 
 pytestmark = pytest.mark.timeout(300)
 
+PACKAGES = ("domain", "application", "projections", "infrastructure", "api", "cli", "migrations")
+NEXT = f"{int(head()) + 1:04}"
+
+_NEXT = f'''"""What the next release needs: it only adds."""
+
+from alembic import op
+
+revision = "{NEXT}"
+down_revision = "{head()}"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE heartbeats ADD COLUMN release text NOT NULL DEFAULT 'next'")
+    op.execute("CREATE TABLE releases (name text PRIMARY KEY)")
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE releases")
+    op.execute("ALTER TABLE heartbeats DROP COLUMN release")
+'''
+
 MARKET = {"symbol": "AAPL", "side": "BUY", "quantity": "1", "order_type": "MARKET"}
 
 
-def git(*arguments: str) -> bytes:
-    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True).stdout
-
-
 @pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The source of the release before this one."""
-    (newest,) = (MIGRATIONS / "versions").glob(f"{head()}_*.py")
-    try:
-        added = git("log", "-1", "--format=%H", "--diff-filter=A", "--", str(newest.relative_to(ROOT)))
-        source = git("archive", f"{added.decode().strip()}^")
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"the release before this one is in the history of the repository, which is not here: {error}")
-    directory = tmp_path_factory.mktemp("before")
-    with tarfile.open(fileobj=io.BytesIO(source)) as archive:
-        archive.extractall(directory, filter="data")
+def next_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source of the release that comes after this one: it has a migration of its own, and is this one otherwise."""
+    directory = tmp_path_factory.mktemp("next")
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, directory / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", directory)
+    (directory / "migrations" / "versions" / f"{NEXT}_next.py").write_text(_NEXT)
     return directory
-
-
-def revision_before() -> str:
-    revisions = sorted(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
-    return revisions[-2]
 
 
 @contextmanager
@@ -87,45 +94,48 @@ def listed(alice: httpx2.Client) -> list[dict[str, object]]:
     return found
 
 
-def test_three_commands_lead_back_to_the_release_before_and_one_leads_forward_again(
-    before: Path, tmp_path: Path
+def test_three_commands_lead_back_from_the_next_release_and_one_leads_forward_again(
+    next_release: Path, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     orders: dict[str, str] = {}
-    with running_engine(home) as now:
-        fund(now)
-        orders["new"] = trade(now, "new")
-        now.cli("halt", "all", "--reason", "rolling back")
-        with client(now, "alice") as alice:
+    with running_engine(home, program=next_release) as newer:
+        fund(newer)
+        orders["newer"] = trade(newer, "newer")
+        newer.cli("halt", "all", "--reason", "rolling back")
+        with client(newer, "alice") as alice:
             assert alice.post("/api/v1/orders", json=MARKET).json()["code"] == "TRADING_HALTED"
-        now.stop()
-        now.cli("db", "downgrade", revision_before())
-    with running_engine(home, program=before) as then:
-        still_knows(then, orders)
-        then.cli("resume", "all", "--reason", "rolled back")
-        orders["old"] = trade(then, "old")
-    with running_engine(home) as again:
+        newer.stop()
+        newer.cli("db", "downgrade", head())
+    with running_engine(home) as this:
+        still_knows(this, orders)
+        with client(this, "alice") as alice:
+            assert alice.post("/api/v1/orders", json=MARKET).json()["code"] == "TRADING_HALTED"
+        this.cli("resume", "all", "--reason", "rolled back")
+        orders["this"] = trade(this, "this")
+    with running_engine(home, program=next_release) as again:
         orders["again"] = trade(again, "again")
         still_knows(again, orders)
         again.stop()
+        assert json.loads(again.cli("db", "status"))["revision"] == NEXT
         again.cli("events", "verify")
 
 
 def test_two_releases_trade_side_by_side_on_one_database_during_a_rolling_deployment(
-    before: Path, tmp_path: Path
+    next_release: Path, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     orders: dict[str, str] = {}
-    with running_engine(home, program=before) as old:
-        fund(old)
-        orders["old alone"] = trade(old, "old alone")
+    with running_engine(home) as this:
+        fund(this)
+        orders["this alone"] = trade(this, "this alone")
         # The newer one migrates the database under the older one, and both take orders.
-        with running_engine(home) as new:
-            for name, engine in (("new", new), ("old", old), ("new again", new), ("old again", old)):
+        with running_engine(home, program=next_release) as newer:
+            for name, engine in (("newer", newer), ("this", this)):
                 orders[name] = trade(engine, name)
-                still_knows(new, orders)
-                still_knows(old, orders)
+            still_knows(newer, orders)
+            still_knows(this, orders)
             # The older one goes, and nothing of it is missing.
-            old.stop()
-            orders["new alone"] = trade(new, "new alone")
-            still_knows(new, orders)
+            this.stop()
+            orders["newer alone"] = trade(newer, "newer alone")
+            still_knows(newer, orders)
