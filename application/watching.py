@@ -59,9 +59,14 @@ class OpenOrders:
         return list(self._orders)
 
     def expect_legs(self) -> bool:
-        """Whether the venue may have a leg of ours whose name for it has not reached us yet."""
-        orders = (snapshot.state for snapshot in self.all())
-        return any(order.is_leg and order.attempts > 0 and not order.is_acknowledged for order in orders)
+        """Whether the venue may have a leg of ours whose name for it has not reached us yet.
+
+        It may have been sent already when that has not been followed, and what is not loaded yet may be one.
+        """
+        return any(
+            snapshot is None or (snapshot.state.is_leg and not snapshot.state.is_acknowledged)
+            for snapshot in self._orders.values()
+        )
 
     def all(self) -> Iterator[Snapshot[Order]]:
         """All open orders that are loaded, in the order in which they became known."""
