@@ -149,11 +149,11 @@ class Follower:
         moved.set()
 
     async def _woken(self) -> None:
+        alarm = asyncio.get_running_loop().call_later(self._poll_seconds, self._wake.set)
         try:
-            async with asyncio.timeout(self._poll_seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
+            await self._wake.wait()
+        finally:
+            alarm.cancel()
 
     async def _listen(self, url: str) -> None:
         pause = 0.0

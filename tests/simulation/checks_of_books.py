@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from domain.account import Account
-from domain.aggregates import evolve
 from domain.events import (
     FundsDeposited,
     FundsReserved,
@@ -133,14 +132,11 @@ def no_decision_spends_what_is_not_there(evidence: Evidence) -> Iterator[str]:
     """
     with exactly():
         for trader in evidence.world.traders:
-            account = Account()
             for recorded in evidence.of_stream[account_stream(trader.trader_id)]:
-                event, before = recorded.event, account
-                state = evolve(account, event)
-                assert isinstance(state, Account)
-                account = state
+                event = recorded.event
                 if not recorded.metadata.actor.startswith("trader:"):
                     continue
+                before, account = evidence.accounts_at(recorded)
                 takes = isinstance(event, FundsReserved | FundsWithdrawn | ReservationChanged)
                 if takes and account.available < min(before.available, ZERO):
                     yield f"{trader.trader_id} has {account.available} left after position {recorded.position}"

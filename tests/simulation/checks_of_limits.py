@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 from domain.account import Account
-from domain.aggregates import evolve
 from domain.events import (
     FundsReserved,
     OrderPlaced,
@@ -49,11 +48,9 @@ class _Walk:
 
     def findings(self) -> Iterator[str]:
         for recorded in self._events:
-            before, event = self._account, recorded.event
-            state = evolve(before, event)
-            assert isinstance(state, Account)
-            self._account = state
+            event = recorded.event
             if isinstance(event, Asked) and event.asked_at is not None:
+                before, self._account = self._evidence.accounts_at(recorded)
                 limits = DEFAULTS.with_own(before.limits)
                 for name, found in self._passed(recorded, event, before, limits):
                     yield (

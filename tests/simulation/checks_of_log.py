@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 from math import inf
 
-from msgspec import Struct, json
-
 from application.status import MESSAGE_NAMES
 from domain.events import (
     FundsDeposited,
@@ -25,16 +23,9 @@ from infrastructure.postgres.chain import GENESIS, leaf, link, timestamp
 from projections.orders import OrderRow
 from projections.registry import PROJECTIONS
 from tests.simulation.evidence import Evidence
+from tests.simulation.reports import read_message
 from tests.simulation.tables import Tables
 
-
-class _Message(Struct):
-    """What is looked at in a status message."""
-
-    position: int
-
-
-_read_message = json.Decoder(_Message).decode
 _NOT_OURS = "the venue reports an order that is not ours"
 
 
@@ -176,7 +167,7 @@ def what_was_published_is_what_happened(evidence: Evidence) -> Iterator[str]:
     """Each worker publishes in order, without a gap and without a repeat, as long as it leads."""
     messages = [recorded.position for recorded in evidence.log if type(recorded.event) in MESSAGE_NAMES]
     for number, published in evidence.world.published.items():
-        positions = [_read_message(message).position for _, message in published]
+        positions = [read_message(message).position for _, message in published]
         begin = messages.index(positions[0]) if positions[0] in messages else 0
         if positions != messages[begin : begin + len(positions)]:
             yield f"process {number} did not publish what happened, in order, from position {positions[0]}"

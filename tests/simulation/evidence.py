@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from domain.account import Account
 from domain.aggregates import State, evolve, initial
 from domain.events import RecordedEvent, StreamId, UnknownOrderReported, order_of, order_stream
 from domain.order import Order
@@ -27,6 +28,8 @@ class Evidence:
         raw: Every event as it is stored.
         of_stream: The events of each stream.
         states: What they lead to.
+        before: What each event came upon in its stream, by its position.
+        after: What it made of that.
         orders: Our orders, as the log has them.
         orders_of: The same by the trader whose they are.
         at_venue: What the exchange made of each of them: the order and its replacements that ever worked.
@@ -40,12 +43,15 @@ class Evidence:
         self.raw: Sequence[RawEvent] = world.database.log._raw
         self.of_stream: defaultdict[StreamId, list[RecordedEvent]] = defaultdict(list)
         self.states: dict[StreamId, State] = {}
+        self.before: dict[int, State] = {}
+        self.after: dict[int, State] = {}
         self.requests: dict[OrderId, list[Request]] = world.journal.requests
         with exactly():
             for recorded in self.log:
-                stream = recorded.stream_id
+                stream, position = recorded.stream_id, recorded.position
                 self.of_stream[stream].append(recorded)
-                self.states[stream] = evolve(self.states.get(stream) or initial(stream), recorded.event)
+                before = self.before[position] = self.states.get(stream) or initial(stream)
+                self.after[position] = self.states[stream] = evolve(before, recorded.event)
         self.orders: dict[OrderId, Order] = {}
         self.orders_of: defaultdict[TraderId, list[Order]] = defaultdict(list)
         for stream, state in self.states.items():
@@ -56,6 +62,13 @@ class Evidence:
         self.at_venue: defaultdict[OrderId, list[venue.Order]] = defaultdict(list)
         self.executions: defaultdict[OrderId, list[Execution]] = defaultdict(list)
         self._sort_the_exchanges_orders()
+
+    def accounts_at(self, recorded: RecordedEvent) -> tuple[Account, Account]:
+        """An account before this event of it, and after."""
+        before, after = self.before[recorded.position], self.after[recorded.position]
+        assert isinstance(before, Account)
+        assert isinstance(after, Account)
+        return before, after
 
     def of_order(self, order_id: OrderId) -> list[RecordedEvent]:
         """The events of an order."""

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Protocol
 
+from msgspec import Struct, json
+
 from application.venue import Sought, VenueFill, VenueReport, VenueTerms, WorkingOrder
 from domain.values import FillId, Money, OrderId, Price, Quantity, Side, tidy
 from infrastructure.exchanges.alpaca_executions import Execution
@@ -18,6 +20,16 @@ _EXECUTIONS = {
     Event.TRADE_CORRECT: "corrected",
 }
 _ENDS = {Event.CANCELED: "cancelled", Event.EXPIRED: "expired"}
+
+
+class StatusMessage(Struct):
+    """What a subscriber looks at in a message, or in a heartbeat."""
+
+    event: str
+    position: int
+
+
+read_message = json.Decoder(StatusMessage).decode
 
 
 class Records(Protocol):

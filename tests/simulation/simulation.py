@@ -4,6 +4,7 @@ import gc
 import hashlib
 import logging
 import re
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -116,6 +117,8 @@ def _run(world: World, loop: VirtualLoop, orders: int) -> list[tuple[str, str]]:
         run_virtually(loop, world.run(orders))
     except StuckError as error:
         return [("nothing_hangs", str(error))]
+    except Exception:  # noqa: BLE001 - whatever it is, it is this seed's failure
+        return [("the_world_goes_on", traceback.format_exc())]
     finally:
         root.removeHandler(world.heard)
         root.setLevel(level)

@@ -18,13 +18,13 @@ from infrastructure.exchanges.paper.exchange import Exchange
 from tests.simulation.chances import Chances
 from tests.simulation.engine import Api, DisconnectedError
 from tests.simulation.faults import Fault, Faults
+from tests.simulation.reports import read_message
 
 T = TypeVar("T")
 
 SYMBOLS = tuple(Symbol(name) for name in ("AAPL", "MSFT", "BTC/USD"))
 
 _CENT = Decimal("0.01")
-_HEARTBEAT = '{"event":"heartbeat"'
 _PATIENCE_SECONDS = (0.5, 5.0)
 _PAUSE_SECONDS = (0.1, 1.0)
 _TYPES = (OrderType.MARKET, OrderType.LIMIT, OrderType.LIMIT, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
@@ -113,10 +113,18 @@ class Trader:
 
     async def _hear(self, api: Api) -> None:
         reached = self.told.heard[-1] if self.told.heard else 0
+        stream = Stream(api.fan_out, self.trader_id)
+        stream.write = self._take
         with suppress(StoreUnavailableError):
-            async for message in Stream(api.fan_out, self.trader_id).messages(reached):
-                if not message.text.startswith(_HEARTBEAT):
-                    self.told.heard.append(message.position)
+            async for message in stream.messages(reached):
+                self._take(message.frame)
+
+    def _take(self, frame: bytes) -> bool:
+        """A frame arrives, from the server's own fast way or from the stream; a heartbeat is no news."""
+        message = read_message(frame[frame.index(b"{") :])
+        if message.event != "heartbeat":
+            self.told.heard.append(message.position)
+        return True
 
     async def _place(self) -> None:
         request = self._last if self._last and self._chances.happens(0.05) else self._request()
