@@ -64,6 +64,10 @@ def evolve(state: State, event: Event) -> State:
     Raises:
         BrokenHistoryError: the event belongs to another kind of stream, or cannot have followed the ones before it.
     """
+    if state is None or isinstance(state, Order):
+        if not isinstance(event, OrderEvent):
+            raise BrokenHistoryError(f"{type(event).__name__} in an order's stream")
+        return orders.evolve(state, event)
     if isinstance(state, Account):
         if not isinstance(event, AccountEvent):
             raise BrokenHistoryError(f"{type(event).__name__} in an account's stream")
@@ -80,10 +84,6 @@ def evolve(state: State, event: Event) -> State:
         if not isinstance(event, UnknownOrderReported):
             raise BrokenHistoryError(f"{type(event).__name__} in a venue's stream")
         return VenueBook(MappingProxyType({**state.unknown, event.venue_order_id: event}))
-    if isinstance(state, SkippedEvents):
-        if not isinstance(event, ProjectionEvent):
-            raise BrokenHistoryError(f"{type(event).__name__} in a projection's stream")
-        return SkippedEvents(state.positions | {event.position})
-    if not isinstance(event, OrderEvent):
-        raise BrokenHistoryError(f"{type(event).__name__} in an order's stream")
-    return orders.evolve(state, event)
+    if not isinstance(event, ProjectionEvent):
+        raise BrokenHistoryError(f"{type(event).__name__} in a projection's stream")
+    return SkippedEvents(state.positions | {event.position})

@@ -24,12 +24,12 @@ def a_halt_holds_from_its_commit_on(evidence: Evidence) -> Iterator[str]:
     """Whichever process decides: no new order and no other terms where trading is halted. Exits are placed all the same."""
     halted: set[str] = set()
     for recorded in evidence.log:
-        event, order_id = recorded.event, order_of(recorded.stream_id)
+        event = recorded.event
         if isinstance(event, TradingHalted):
             halted.add(event.scope)
         elif isinstance(event, TradingResumed):
             halted.remove(event.scope)
-        elif order_id is not None and _is_wish(recorded):
+        elif _is_wish(recorded) and (order_id := order_of(recorded.stream_id)) is not None:
             terms = evidence.orders[order_id].terms
             if scopes := halted.intersection(scopes_of(terms.trader_id, terms.symbol)):
                 yield f"order {order_id} was asked for at position {recorded.position} while {sorted(scopes)} was halted"

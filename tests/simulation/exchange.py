@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from application.venue import VenueOrder, VenueRefusedError, VenueReplacement
+from application.venue import VenueOrder, VenueRefusedError, VenueReplacement, WorkingOrder
 from domain.values import Money, OrderId, OrderType, Price, Side, Symbol, TimeInForce
 from infrastructure.exchanges.alpaca_executions import Execution
 from infrastructure.exchanges.alpaca_orders import named, replacement_name
@@ -17,7 +17,7 @@ from infrastructure.exchanges.paper.exchange import Exchange
 from infrastructure.exchanges.paper.orders import Order, Update, end_of_day
 from infrastructure.exchanges.paper.refusals import ClientOrderIdTaken, Refusal
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.reports import execution_in
+from tests.simulation.reports import execution_in, working
 from tests.simulation.surroundings import CountingIds
 
 _TICK = timedelta(microseconds=1)
@@ -58,6 +58,7 @@ class LiveExchange:
         self.legs: dict[str, OrderId] = {}
         self.listeners: list[Callable[[Update, Execution | None], None]] = []
         self._histories: dict[str, list[Update]] = {}
+        self._listed: dict[str, tuple[Order, WorkingOrder]] = {}
         self._executions_of: dict[str, list[Execution]] = {}
         self._loop = loop
         self._began_at = began_at
@@ -181,6 +182,12 @@ class LiveExchange:
     def leg_of(self, order: Order) -> Order | None:
         """The leg of a main order."""
         return self.exchange.orders.leg_of(order)
+
+    def working(self, order: Order) -> WorkingOrder:
+        """An order in the list of those that work; most are as they were in the list before."""
+        if (known := self._listed.get(order.id)) is None or known[0] is not order:
+            known = self._listed[order.id] = order, working(order)
+        return known[1]
 
     def executions_of(self, venue_order_id: str, until: datetime | None = None) -> list[Execution]:
         """What was executed of an order and what was made of that later, up to a moment."""

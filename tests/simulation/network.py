@@ -27,7 +27,7 @@ from tests.simulation.exchange import AlreadyThereError, LiveExchange
 from tests.simulation.faults import Fault, Faults
 from tests.simulation.journal import Journal, Request
 from tests.simulation.process import Process
-from tests.simulation.reports import told_by_query, told_by_stream, working
+from tests.simulation.reports import told_by_query, told_by_stream
 
 TIMEOUT_SECONDS = 5.0
 STALE_SECONDS_MAX = 1.5
@@ -149,7 +149,7 @@ class VenueConnection:
     def _list(self) -> Sequence[WorkingOrder]:
         until = self._moment_shown()
         shown = [self._exchange.order(order.id, until) for order in self._exchange.exchange.orders.open()]
-        return [working(order) for order in shown if order is not None]
+        return [self._exchange.working(order) for order in shown if order is not None]
 
     def _list_executions(self, after: datetime) -> Reports:
         until = self._moment_shown()
