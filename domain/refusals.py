@@ -11,11 +11,16 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not an error o
     """The request was refused"""
 
     code: ClassVar[str] = "INVALID_REQUEST"
+    sentence: ClassVar[str] = "The request was refused"
+
+    def __init_subclass__(cls) -> None:
+        """Take the docstring for the sentence."""
+        cls.sentence = cleandoc(cls.__doc__ or "")
 
     def __init__(self, field: str | None = None, **facts: object) -> None:
         """``field`` is the request field at fault, when one is; ``facts`` fill the sentence."""
         self.field = field or self.default_field
-        self.message = cleandoc(type(self).__doc__ or "").format(field=self.field, **facts)
+        self.message = self.sentence.format(field=self.field, **facts)
         super().__init__(self.message)
 
     default_field: ClassVar[str | None] = None

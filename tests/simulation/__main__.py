@@ -9,6 +9,7 @@ import gc
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -18,7 +19,6 @@ from tests.simulation.simulation import Result, simulate
 
 _FAILURES_SHOWN = 10
 _LINES_SHOWN = 40
-_SEEDS_AT_ONCE = 4
 _SECONDS_BETWEEN_NEWS = 2.0
 
 
@@ -68,28 +68,32 @@ def _results(seeds: range, orders: int | None, *, is_load: bool) -> Iterator[Res
     if len(seeds) == 1:
         yield run(seeds[0])
         return
-    at_once = 1 if is_load else _SEEDS_AT_ONCE
-    chunks = [seeds[begin : begin + at_once] for begin in range(0, len(seeds), at_once)]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         try:
-            for results in pool.map(partial(_apart, run), chunks):
-                yield from results
+            yield from pool.map(partial(_apart, run), seeds)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _apart(run: Callable[[int], Result], seeds: range) -> list[Result]:
-    """In a process of their own: worlds that end with their process need not be taken apart first."""
+def _apart(run: Callable[[int], Result], seed: int) -> Result:
+    """In a process of its own: a world that ends with its process need not be taken apart first."""
     receiver, sender = Pipe(duplex=False)
     with receiver:
         if (pid := os.fork()) == 0:
             gc.disable()
-            sender.send(list(map(run, seeds)))
-            os._exit(0)
+            try:
+                sender.send(run(seed))
+            except BaseException:  # noqa: BLE001 - this process must not go on as its parent would
+                traceback.print_exc()
+            finally:
+                os._exit(0)
         sender.close()
         try:
-            results: list[Result] = receiver.recv()
-            return results
+            result: Result = receiver.recv()
+        except EOFError:
+            raise RuntimeError(f"seed {seed} broke off, see above") from None
+        else:
+            return result
         finally:
             os.waitpid(pid, 0)
 

@@ -37,15 +37,16 @@ def nothing_was_logged_as_an_error(evidence: Evidence) -> Iterator[str]:
 def the_log_is_whole(evidence: Evidence) -> Iterator[str]:
     """Positions and versions without gaps, times that never fall, the hash chain, and what is stored can be read."""
     codec, last, versions = Codec(), GENESIS, Counter[str]()
-    previous = None
+    previous, at = None, b""
     for position, (recorded, raw) in enumerate(zip(evidence.log, evidence.raw, strict=True), start=1):
         versions[raw.stream_id] += 1
         if raw.position != position or raw.version != versions[raw.stream_id]:
             yield f"at position {position} stands position {raw.position}, version {raw.version} of {raw.stream_id}"
         if previous is not None and raw.recorded_at < previous:
             yield f"the time of the log falls at position {position}"
-        previous = raw.recorded_at
-        data, metadata, at = raw.data.encode(), raw.metadata.encode(), timestamp(raw.recorded_at)
+        if raw.recorded_at is not previous:  # those of one commit share it
+            previous, at = raw.recorded_at, timestamp(raw.recorded_at)
+        data, metadata = raw.data.encode(), raw.metadata.encode()
         last = link(last, leaf(position, raw.stream_id, raw.version, raw.type, data, metadata, at))
         if raw.hash != last:
             yield f"the hash chain breaks at position {position}"
