@@ -12,6 +12,8 @@ import typer
 import typer.main
 
 from api.asyncapi import close_codes
+from api.endpoints import Endpoint
+from api.messages import STATUS_MESSAGES
 from api.problems import STATUS_OF
 from api.routes import ENDPOINTS
 from application.status import MESSAGE_NAMES
@@ -20,9 +22,28 @@ from cli.main import COMMANDS, app
 from domain.events import TOPICS
 from domain.lifecycle import Flag, Status
 from infrastructure.settings import Settings
+from infrastructure.version import VERSION
 from projections.execution_log import ACTIONS
 
-REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs" / "reference"
+
+HEADERS = (
+    "Authorization",
+    "Idempotency-Key",
+    "If-Match",
+    "If-None-Match",
+    "Last-Event-ID",
+    "Accept",
+    "Idempotent-Replayed",
+    "Retry-After",
+    "WWW-Authenticate",
+    "Allow",
+)
+"""What the code reads and answers by name; those that the table of endpoints names come on top."""
+
+ELSEWHERE = {"settings": {"ORDERLOG_TOKEN"}}
+"""What the command line reads by itself."""
 
 
 def text(name: str) -> str:
@@ -122,27 +143,80 @@ def test_an_endpoint_is_described(endpoint: str) -> None:
     assert row("endpoints", endpoint)
 
 
-@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md"])
-def test_links_lead_somewhere(document: str) -> None:
-    root = REFERENCE.parents[1]
-    links = re.findall(r"\]\(([^)#:]+)\)", (root / document).read_text())
-    assert links
-    assert [link for link in links if not (root / link).exists()] == []
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")
+def test_what_an_endpoint_reads_is_described(endpoint: Endpoint) -> None:
+    models = [model for model in (endpoint.query, endpoint.body) if model is not None]
+    names = [field.alias or name for model in models for name, field in model.model_fields.items()]
+    assert [name for name in names if f"`{name}`" not in text("endpoints")] == []
+
+
+def test_the_headers_that_are_read_and_answered_are_described() -> None:
+    headers = set(HEADERS) | {name for endpoint in ENDPOINTS for name in endpoint.headers}
+    section = text("endpoints").partition("## Headers")[2].partition("\n## ")[0]
+    assert [name for name in sorted(headers) if not re.search(rf"^\| `{name}` \| ", section, re.MULTILINE)] == []
+
+
+def test_every_field_of_a_status_message_is_described() -> None:
+    section = text("endpoints").partition("## Status messages")[2]
+    fields_of_all = {field for model in STATUS_MESSAGES.values() for field in model.model_fields}
+    assert [name for name in sorted(fields_of_all) if f"`{name}`" not in section and f'"{name}"' not in section] == []
 
 
 @pytest.mark.parametrize(
-    "document",
+    ("name", "pattern", "there"),
     [
-        "ARCHITECTURE.md",
-        "docs/how-to/limit-what-traders-may-do.md",
-        "docs/how-to/what-happens-when.md",
-        "docs/rollback.md",
+        ("settings", "[A-Z][A-Z0-9_]+", {str(field.validation_alias) for field in Settings.model_fields.values()}),
+        ("errors", "[A-Z][A-Z_]+", set(STATUS_OF)),
+        ("events", "[A-Z][a-z]+[A-Z][A-Za-z]+", set(TOPICS)),
+        (
+            "endpoints",
+            r"(?:GET|POST|PUT|DELETE|WS) /(?:api|ws)/[^`]+",
+            {f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS} | {"WS /ws/orders/events"},
+        ),
     ],
 )
+def test_nothing_is_described_that_does_not_exist(name: str, pattern: str, there: set[str]) -> None:
+    described = set(re.findall(rf"^\| `({pattern})` \|", text(name), re.MULTILINE))
+    assert described - there == ELSEWHERE.get(name, set())
+
+
+DOCUMENTS = [
+    str(file.relative_to(ROOT))
+    for file in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    if file.name != "NOTES.md"
+]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    """Every relative link leads to a file, and one with an anchor to a heading of it."""
+    dead = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(ROOT / document)):
+        path, _, anchor = link.partition("#")
+        target = (ROOT / document).parent / path if path else ROOT / document
+        if not re.match("[a-z]+:", link) and not (target.exists() and (not anchor or anchor in anchors(target))):
+            dead.append(link)
+    assert dead == []
+
+
+def prose(file: Path) -> str:
+    """The text without its code."""
+    return re.sub(r"^```.*?^```$|`[^`\n]*`", "", file.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(file: Path) -> set[str]:
+    """What its headings are called in a link."""
+    headings = re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", [each for each in DOCUMENTS if "`test_" in (ROOT / each).read_text()])
 def test_the_tests_that_prove_what_is_guaranteed_exist(document: str) -> None:
-    root = REFERENCE.parents[1]
-    named = set(re.findall(r"`(test_\w+)`", (root / document).read_text()))
-    sources = "\n".join(file.read_text() for file in (root / "tests").rglob("test_*.py"))
-    there = set(re.findall(r"def (test_\w+)\(", sources))
-    assert named
-    assert named - there == set()
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / document).read_text()))
+    sources = "\n".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    assert named - set(re.findall(r"def (test_\w+)\(", sources)) == set()
+
+
+def test_the_changelog_has_the_version() -> None:
+    sections = re.findall(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert sections[:2] == ["Unreleased", VERSION]

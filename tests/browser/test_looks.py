@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import SCREENSHOTS, Trader, open_page, serious, watched
+from tests.browser.conftest import SCREENSHOTS, Trader, open_page, serious, trader_of, watched
 
 Shot = Callable[[Page, str], None]
 
@@ -65,6 +65,44 @@ def test_nothing_sticks_out_at_any_width(browser: Browser, trader: Trader, shot:
         page.locator("[data-row]").first.click()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         shot(page, f"width-{width}-drawer")
+
+
+@pytest.mark.parametrize("path", ["ops", "audit"])
+def test_operators_and_auditors_find_everything_on_a_phone_in_the_dark(
+    browser: Browser, trader: Trader, shot: Shot, path: str
+) -> None:
+    role, loaded = {"ops": ("ops", "Read models"), "audit": ("auditor", "Verification")}[path]
+    placed = trader.place(order_type="MARKET", price="")
+    somebody = trader_of(trader.engine, role, money="")
+    with watched(browser, color_scheme="dark") as context:
+        page = context.new_page()
+        page.set_viewport_size({"width": 360, "height": 800})
+        page.goto(f"{trader.engine.url}/{path}#token={somebody.token}")
+        expect(page.get_by_role("heading", name=loaded)).to_be_visible()
+        if path == "audit":
+            page.get_by_label("Order id").fill(placed["id"])
+            page.get_by_role("button", name="Search").click()
+            page.get_by_role("button", name=placed["id"][:8]).first.click()
+            expect(page.locator(".state-at")).to_be_visible()
+        else:
+            expect(page.locator("[data-projection]")).to_have_count(5)
+        shot(page, f"{path}-360-dark")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        assert serious(page) == []
+
+
+def test_the_form_says_what_the_venue_takes(page: Page, shot: Shot) -> None:
+    page.get_by_label("Symbol").fill("AAPL")
+    expect(page.get_by_text("ticks of 0.01")).to_be_visible()
+    page.get_by_label("Quantity").fill("1")
+    page.get_by_label("Order type").select_option("LIMIT")
+    page.get_by_label("Price", exact=True).fill("190.011")
+    page.get_by_role("button", name="Place order").click()
+    expect(page.get_by_text("Must be a multiple of 0.01")).to_be_visible()
+    shot(page, "grid")
+    page.get_by_label("Price", exact=True).fill("19.01")
+    page.get_by_role("button", name="Place order").click()
+    expect(page.locator("tr[data-order]")).to_have_count(1)
 
 
 def test_five_hundred_rows_take_fifty_updates_a_second(browser: Browser, trader: Trader) -> None:

@@ -43,6 +43,12 @@ export function compare(left: Decimal, right: Decimal): number {
   return units < 0n ? -1 : Number(units > 0n);
 }
 
+/** Whether the number is so many steps. */
+export function isMultiple(value: Decimal, step: Decimal): boolean {
+  const scale = Math.max(value.scale, step.scale);
+  return unitsAt(value, scale) % unitsAt(step, scale) === 0n;
+}
+
 /** How many decimals the number needs. */
 export function decimalsOf(value: Decimal): number {
   return tidy(value).scale;

@@ -33,13 +33,13 @@ export function EventTable({ events, onOrder }: Props) {
             const orderId = ORDER.exec(event.stream_id)?.[1];
             return (
               <tr key={event.position}>
-                <td className="number">{event.position}</td>
-                <td className="muted number">{moment(event.recorded_at)}</td>
-                <td>{event.type}</td>
+                <td className="number c-position">{event.position}</td>
+                <td className="muted number c-recorded">{moment(event.recorded_at)}</td>
+                <td className="c-event">{event.type}</td>
                 <td>{event.metadata.trader_id}</td>
                 <td className="muted">{event.metadata.actor}</td>
                 <td>{detailOf(event)}</td>
-                <td>
+                <td className="c-stream">
                   {orderId ? (
                     <button type="button" className="link" onClick={() => onOrder(orderId)} title="The order's history">
                       {orderId.slice(0, 8)} · {event.version}

@@ -3,6 +3,7 @@ import { useId, useState, type KeyboardEvent } from "react";
 import type { Instrument } from "../../api/types";
 import { Field } from "../parts/Field";
 import { price } from "../format";
+import { gridText } from "./grid";
 
 const SHOWN_MAX = 8;
 
@@ -46,7 +47,7 @@ export function SymbolField({ value, instruments, error, onChange, onBlur }: Pro
         label="Symbol"
         error={error}
         // There is always something in this line: a click that leaves the field must find the button where it was.
-        hint={chosen ? `${chosen.name}${chosen.reference_price ? ` · last ${price(chosen.reference_price)}` : ""}` : "By symbol or name"}
+        hint={chosen ? saidOf(chosen) : "By symbol or name"}
       >
         {(ids) => (
           <input
@@ -94,6 +95,12 @@ export function SymbolField({ value, instruments, error, onChange, onBlur }: Pro
       </div>
     </div>
   );
+}
+
+/** `Apple Inc. · last 190.00 · ticks of 0.01` */
+function saidOf(instrument: Instrument): string {
+  const last = instrument.reference_price && `last ${price(instrument.reference_price)}`;
+  return [instrument.name, last, gridText(instrument)].filter(Boolean).join(" · ");
 }
 
 /** Symbols that begin like it come first, then names that contain it. */

@@ -1,5 +1,6 @@
 import type { Instrument, OrderBody, OrderType, Side, TimeInForce } from "../../api/types";
 import { compare, decimal, decimalsOf, exactly, ZERO, type Decimal } from "../../decimal";
+import { priceOffGrid, quantityOffGrid } from "./grid";
 
 /** An order as it is being written: what stands in the fields. */
 export interface Draft {
@@ -40,9 +41,9 @@ export function errorsOf(draft: Draft, instruments: readonly Instrument[] | unde
   const instrument = instruments?.find(({ symbol }) => symbol === draft.symbol);
   const found: Partial<Record<DraftField, string | null>> = {
     symbol: symbolError(draft.symbol, instruments, instrument),
-    quantity: numberError("quantity", draft.quantity) ?? wholeError(draft.quantity, instrument),
-    price: hasPrice(draft.order_type) ? numberError("price", draft.price) : null,
-    stop_price: hasStopPrice(draft.order_type) ? numberError("stop price", draft.stop_price) : null,
+    quantity: numberError("quantity", draft.quantity) ?? quantityOffGrid(draft.quantity, instrument),
+    price: hasPrice(draft.order_type) ? priceError("price", draft.price, instrument) : null,
+    stop_price: hasStopPrice(draft.order_type) ? priceError("stop price", draft.stop_price, instrument) : null,
     ...(draft.side === "BUY" ? exitErrors(draft, instrument) : {}),
   };
   return Object.fromEntries(Object.entries(found).filter(([, error]) => error)) as DraftErrors;
@@ -86,11 +87,8 @@ function valueError(text: string): string | null {
   return decimalsOf(value) > DECIMALS_MAX ? `May have at most ${DECIMALS_MAX} decimals` : null;
 }
 
-function wholeError(text: string, instrument: Instrument | undefined): string | null {
-  const value = decimal(text);
-  return value && instrument && !instrument.fractionable && decimalsOf(value) > 0
-    ? `${instrument.symbol} trades in whole units only`
-    : null;
+function priceError(name: string, text: string, instrument: Instrument | undefined): string | null {
+  return numberError(name, text) ?? priceOffGrid(text, instrument);
 }
 
 /** Exits lie on both sides of what the order costs: the stop loss below, the take profit above. */
@@ -98,7 +96,7 @@ function exitErrors(draft: Draft, instrument: Instrument | undefined): Partial<R
   const price = priceOf(draft, instrument);
   const exit = (text: string, isRight: (compared: number) => boolean, side: string) => {
     if (text.trim() === "") return null;
-    const error = valueError(text);
+    const error = valueError(text) ?? priceOffGrid(text, instrument);
     if (error || !price) return error;
     return isRight(compare(exactly(text), price)) ? null : `Must be ${side} the price`;
   };

@@ -38,7 +38,7 @@ export function Projections({ client }: { readonly client: OrdersClient }) {
                     Seconds
                   </th>
                   <th scope="col" className="number">
-                    Events a second
+                    Events/s
                   </th>
                 </tr>
               </thead>
