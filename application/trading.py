@@ -191,7 +191,8 @@ class Trading:
             if value is not None
         )
         tradable = instrument is not None and instrument.tradable
-        fingerprint, metadata = request.fingerprint(), caller.metadata(trader_id)
+        fingerprint = request.fingerprint() if keys else ""
+        fingerprint, metadata = fingerprint, caller.metadata(trader_id)
         admission = tradable, environment, is_queue_full
         command = Place(metadata, order, self.validator, keys, fingerprint, *admission)
         outcome = await self.sequencer.execute(command)

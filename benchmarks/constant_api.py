@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from infrastructure.collector import keep_what_is_there
 from infrastructure.logs import configure_logs
 
 _ANSWER = {"id": "00000000-0000-4000-8000-000000000001", "status": "PENDING"}
@@ -28,8 +29,17 @@ async def _live(_request: Request) -> JSONResponse:
 def main(descriptor: int) -> None:
     """Serve until SIGTERM or SIGINT."""
     configure_logs("api")
+    keep_what_is_there()
     app = Starlette(routes=[Route("/api/v1/orders", _answer, methods=["POST"]), Route("/livez", _live)])
-    config = uvicorn.Config(app, http="httptools", ws="none", log_config=None, proxy_headers=False, server_header=False)
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+    )
     with suppress(KeyboardInterrupt):
         uvloop.run(uvicorn.Server(config).serve(sockets=[socket.socket(fileno=descriptor)]))
 

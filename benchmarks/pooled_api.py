@@ -16,6 +16,7 @@ import uvloop
 
 from api.asgi import build_app, server_of
 from application.sequencer import Command, Outcome, Sequencer
+from infrastructure.collector import keep_what_is_there
 from infrastructure.composition import Engine, open_engine
 from infrastructure.logs import configure_logs
 from infrastructure.postgres.event_store import PostgresEventStore
@@ -59,6 +60,7 @@ def main(descriptor: int) -> None:
     """Serve until SIGTERM or SIGINT."""
     configure_logs("api")
     server = server_of(build_app(open_pooled_engine))
+    keep_what_is_there()
     with suppress(KeyboardInterrupt):
         uvloop.run(server.serve(sockets=[socket.socket(fileno=descriptor)]))
 
