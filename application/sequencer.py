@@ -8,7 +8,7 @@ are decided in turn; commands that met a stream another process had written are 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, Protocol, Self
@@ -120,8 +120,10 @@ class _Cached(NamedTuple):
 class Sequencer:
     """Decides and records commands, one batch at a time. Use as an async context manager."""
 
-    def __init__(self, store: EventStore) -> None:
+    def __init__(self, store: EventStore, tell: Callable[[Sequence[RecordedEvent]], None] = lambda _: None) -> None:
+        """``tell`` hears of all events of each commit, in their order in the log."""
         self._store = store
+        self._tell = tell
         self._queue: list[_Pending] = []
         self._wake = asyncio.Event()
         self._cache: OrderedDict[StreamId, _Cached] = OrderedDict()
@@ -221,8 +223,10 @@ class Sequencer:
         if not decided:
             return []
         appended = await self._store.append([each.transaction for each in decided], self._known(decided))
-        ours = sum(len(events) for events in appended.recorded if events)
-        if appended.position != self._end + ours:
+        recorded = [event for events in appended.recorded if events for event in events]
+        if recorded:
+            self._tell(recorded)
+        if appended.position != self._end + len(recorded):
             self._base = appended.position
         self._end = appended.position
         again = []

@@ -97,7 +97,7 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
         bus = RedisBus(settings.redis_url) if settings.redis_url not in {None, "none"} else PostgresBus(session_url)
         await stack.enter_async_context(bus)
         follower = await stack.enter_async_context(Follower(store, session_url))
-        sequencer = await stack.enter_async_context(Sequencer(store))
+        sequencer = await stack.enter_async_context(Sequencer(store, follower.take))
         observer = asyncio.create_task(_observe(follower, sequencer, await store.position()), name="observer")
         stack.callback(observer.cancel)
         clock = SystemClock()

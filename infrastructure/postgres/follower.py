@@ -70,6 +70,13 @@ class Follower:
         """Look at once: something was just recorded."""
         self._wake.set()
 
+    def take(self, events: Sequence[RecordedEvent]) -> None:
+        """These were just recorded, by this process: they need not be read, unless something before them has to be."""
+        if events[0].position == self._position + 1 and not self._ended:
+            self._remember(events)
+        else:
+            self.wake()
+
     async def stuck(self) -> UnreadableEventError:
         """Wait until the follower, or a consumer of it, stands before an event that this program does not know: which."""
         return await asyncio.shield(self._stuck)
@@ -131,8 +138,9 @@ class Follower:
                     events = await self._read(self._position, _READ_LIMIT)
                 except StoreUnavailableError:
                     events = ()
-                if events:
-                    self._remember(events)
+                # Meanwhile some of them may have been taken from whoever recorded them.
+                if news := [event for event in events if event.position > self._position]:
+                    self._remember(news)
                 if len(events) < _READ_LIMIT:
                     await self._woken()
         finally:

@@ -11,7 +11,7 @@ from application.snapshots import Snapshot, advanced, empty
 from application.trading import Trading
 from domain.account import Account
 from domain.aggregates import State
-from domain.events import FundsDeposited, FundsWithdrawn, Metadata, StreamId, account_stream
+from domain.events import FundsDeposited, FundsWithdrawn, Metadata, RecordedEvent, StreamId, account_stream
 from domain.order import BrokenHistoryError
 from domain.refusals import InsufficientFunds, InsufficientFundsToWithdraw
 from domain.values import Currency, Money, exactly
@@ -103,6 +103,20 @@ async def test_commands_that_wait_go_into_one_commit_and_see_each_other() -> Non
     assert [cash(outcome) for outcome in outcomes] == [1, 2, 3, 4, 5, 6]
     assert [outcome.events[0].position for outcome in outcomes] == [1, 2, 3, 4, 5, 6]
     assert store.loads == [{STREAM: 0}]
+
+
+async def test_whoever_wants_to_hear_of_it_is_told_each_commit_as_it_is_in_the_log() -> None:
+    store, told = GatedStore(), list[Sequence[RecordedEvent]]()
+    async with Sequencer(store, told.append) as sequencer:
+        store.gate.clear()
+        first = asyncio.create_task(sequencer.execute(Deposits()))
+        await asyncio.sleep(0.01)
+        others = [asyncio.create_task(sequencer.execute(Deposits())) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        store.gate.set()
+        await asyncio.gather(first, *others)
+    log = await store.read(0, 10)
+    assert [list(events) for events in told] == [log[:1], log[1:]]
 
 
 async def test_an_answer_says_where_and_when_the_state_stands() -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 import psycopg
 import pytest
 
-from application.ports import EventStore, StoreUnavailableError
+from application.ports import Appended, EventStore, StoreUnavailableError
 from domain.events import RecordedEvent
 from infrastructure.clock import SystemClock
 from infrastructure.codec import UnreadableEventError
@@ -37,6 +37,23 @@ async def record(store: EventStore, count: int = 1) -> int:
     for _ in range(count):
         position = (await store.append([writes(f"s{position}", 0)], position)).position
     return position
+
+
+class CountedStore(InMemoryEventStore):
+    """A store that counts how often it is read, and answers when it may."""
+
+    reads = 0
+    answers: asyncio.Event | None = None
+
+    async def read(self, after: int, limit: int) -> Sequence[RecordedEvent]:
+        self.reads += 1
+        if self.answers is not None:
+            await self.answers.wait()
+        return await super().read(after, limit)
+
+
+def recorded_in(appended: Appended) -> list[RecordedEvent]:
+    return [event for events in appended.recorded if events for event in events]
 
 
 async def take(events: AsyncIterator[Sequence[RecordedEvent]], until: int) -> list[int]:
@@ -98,6 +115,44 @@ async def test_much_at_once_is_read_without_a_pause(store: PostgresEventStore, m
         await record(store, 5)
         follower.wake()
         assert await follower.wait_for(5, 5)
+
+
+async def test_what_this_process_records_is_not_read_again() -> None:
+    store = CountedStore(SystemClock())
+    async with Follower(store, None, LONG) as follower:
+        await asyncio.sleep(0)  # it has looked for the first time
+        for number in range(3):
+            appended = await store.append([writes(f"s{number}", 0)], number)
+            follower.take(recorded_in(appended))
+        assert await take(follower.follow(0), 3) == [1, 2, 3]
+        assert store.reads == 1
+
+
+async def test_what_others_recorded_before_is_read_first() -> None:
+    store = CountedStore(SystemClock())
+    async with Follower(store, None, LONG) as follower:
+        await asyncio.sleep(0)
+        await record(store, 2)
+        appended = await store.append([writes("ours", 0)], 2)
+        follower.take(recorded_in(appended))
+        assert await take(follower.follow(0), 3) == [1, 2, 3]
+        assert store.reads == 2
+
+
+async def test_what_is_taken_while_it_is_being_read_comes_once() -> None:
+    store = CountedStore(SystemClock())
+    async with Follower(store, None, LONG) as follower:
+        await asyncio.sleep(0)
+        store.answers = asyncio.Event()
+        first = recorded_in(await store.append([writes("first", 0)], 0))
+        follower.wake()
+        await asyncio.sleep(0)
+        follower.take(first)
+        second = await store.append([writes("second", 0)], 1)
+        store.answers.set()
+        assert await take(follower.follow(0), 1) == [1]
+        follower.take(recorded_in(second))
+        assert await take(follower.follow(0), 2) == [1, 2]
 
 
 async def test_without_notifications_polling_is_enough(store: PostgresEventStore) -> None:
