@@ -146,12 +146,12 @@ async def test_what_is_taken_while_it_is_being_read_comes_once() -> None:
         store.answers = asyncio.Event()
         first = recorded_in(await store.append([writes("first", 0)], 0))
         follower.wake()
-        await asyncio.sleep(0)
+        while store.reads < 2:
+            await asyncio.sleep(0)
         follower.take(first)
-        second = await store.append([writes("second", 0)], 1)
+        await store.append([writes("second", 0)], 1)
         store.answers.set()
-        assert await take(follower.follow(0), 1) == [1]
-        follower.take(recorded_in(second))
+        assert await follower.wait_for(2, 5)
         assert await take(follower.follow(0), 2) == [1, 2]
 
 
