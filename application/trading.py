@@ -192,7 +192,7 @@ class Trading:
         )
         tradable = instrument is not None and instrument.tradable
         fingerprint = request.fingerprint() if keys else ""
-        fingerprint, metadata = fingerprint, caller.metadata(trader_id)
+        metadata = caller.metadata(trader_id)
         admission = tradable, environment, is_queue_full
         command = Place(metadata, order, self.validator, keys, fingerprint, *admission)
         outcome = await self.sequencer.execute(command)
