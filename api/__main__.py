@@ -9,6 +9,8 @@ import uvloop
 
 from api.asgi import build_app, server_of
 from api.features import posthog_origin
+from api.http_protocol import ConnectionLimits
+from api.listening import raise_file_limit
 from infrastructure.collector import keep_what_is_there
 from infrastructure.composition import open_engine
 from infrastructure.errors import report_errors, sinks_of
@@ -22,9 +24,12 @@ def main(descriptor: int) -> None:
     settings = load_settings(os.environ)
     report_errors("api", sinks_of(settings))
     app = build_app(
-        lambda: open_engine(settings), page_reaches=[origin] if (origin := posthog_origin(settings)) else []
+        lambda: open_engine(settings),
+        page_reaches=[origin] if (origin := posthog_origin(settings)) else [],
+        edge=settings,
     )
-    server = server_of(app)
+    server = server_of(app, ConnectionLimits(settings.connections))
+    raise_file_limit()
     keep_what_is_there()
     with suppress(KeyboardInterrupt):  # the server has stopped by then, and passes on what it was told
         uvloop.run(server.serve(sockets=[socket.socket(fileno=descriptor)]))

@@ -1,10 +1,11 @@
 """Answers as they go out: bytes with few headers, never cached, never sniffed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.problems import Problem
 from api.views import order_view
@@ -19,7 +20,16 @@ EVENT_STREAM = "text/event-stream"
 SAFE_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 """On every answer: it is what its content type says, and it is for the one who asked, now."""
 
+_DATA = frozenset({JSON, PROBLEM_JSON})
+_DATA_HEADERS = {
+    **SAFE_HEADERS,
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+}
+"""On data: whatever a browser takes it for, it does nothing, stands in no frame, and tells nobody where it was."""
+
 _RAW_SAFE_HEADERS = [(name.encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
+_RAW_DATA_HEADERS = [(name.encode(), value.encode()) for name, value in _DATA_HEADERS.items()]
 _encode = msgspec.json.Encoder().encode
 
 
@@ -33,7 +43,8 @@ class Answer:
     ) -> None:
         self.status = status
         self.body = body
-        self.headers = [*_RAW_SAFE_HEADERS, (b"content-length", b"%d" % len(body))]
+        safe = _RAW_DATA_HEADERS if media_type in _DATA else _RAW_SAFE_HEADERS
+        self.headers = [*safe, (b"content-length", b"%d" % len(body))]
         if media_type:
             self.headers.append((b"content-type", media_type.encode()))
         if headers:
@@ -43,6 +54,14 @@ class Answer:
         """Send it."""
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": self.body})
+
+
+def add_headers(answer: ASGIApp, headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Have the answer say this, too."""
+    if isinstance(answer, Answer):
+        answer.headers += headers
+    elif isinstance(answer, Response):  # pragma: no branch - there is no third kind
+        answer.raw_headers += headers
 
 
 def json_answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:  # noqa: ANN401 - whatever msgspec encodes

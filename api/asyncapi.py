@@ -43,6 +43,7 @@ _REFUSALS: Mapping[str, str] = {
     "UNAUTHENTICATED": "The token or ticket is not good",
     "FORBIDDEN": "The token lacks the role `trader`",
     "KEYS_UNAVAILABLE": "The key of the token cannot be asked for at the moment: try again",
+    "RATE_LIMITED": "Too many requests, or too many streams of this trader or at this process: come back later",
     "EVENTS_ARCHIVED": "What comes after `after` is archived; a stream without `after` goes on",
 }
 """Why a socket is closed before it says anything, by the code of the problem; it closes with its status and 4000."""

@@ -18,6 +18,7 @@ from api.fan_out import PAGE, ClosingError
 from api.queries import own_order
 from api.requests import parse_last_event_id
 from api.schemas import EventsQuery
+from api.seats import SeatedEvents
 from api.views import View, time_text
 from application.ports import AsOf
 from domain.events import StreamId, order_stream
@@ -69,8 +70,8 @@ async def list_events(call: Call) -> ASGIApp:
         last = parse_last_event_id(call.headers)
         after = query.after if last is None else last
         await call.engine.store.see_that_all_is_here(after, _stream_id(query))
-        events = _sse(call, query, after)
-        return StreamingResponse(events, headers=SAFE_HEADERS, media_type=EVENT_STREAM)
+        call.running.seats.check(call.trader_id)
+        return SeatedEvents(_sse(call, query, after), call.running.seats, call.trader_id)
     if accepted == NDJSON:
         await call.engine.store.see_that_all_is_here(query.after, _stream_id(query))
         # The end is that of now, so that a download ends while the log grows.
@@ -134,6 +135,8 @@ async def _sse(call: Call, query: EventsQuery, after: int) -> AsyncIterator[byte
         except TimeoutError:
             yield _HEARTBEAT
         except ClosingError:
+            return
+        if call.engine.clock.now().timestamp() >= call.caller.expires_at:
             return
 
 

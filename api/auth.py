@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jwt
 
+from api.admission import Admission
 from api.problems import Problem
 from application.ports import Clock
 from domain.refusals import Refusal
@@ -21,8 +22,6 @@ _CACHE_LIMIT = 10_000
 _TOKEN_CHARACTERS_MAX = 8192
 _SKEW_SECONDS = 5.0
 _RETRY_AFTER_SECONDS = "5"
-
-_FOREIGN = "The token is not one of ours"
 
 # Only what PyJWT can judge without a clock of its own is left to it: time is an argument here.
 _OPTIONS: Any = {
@@ -72,58 +71,74 @@ class Gate:
     Args:
         keys: what tokens are signed with.
         clock: tells whether they are for now.
+        admission: counts attempts that fail.
         issuer: what ``iss`` has to be, None: anything.
         audience: what ``aud`` has to name, None: tokens for a named audience are not for us.
     """
 
-    def __init__(self, keys: TokenKeys, clock: Clock, issuer: str | None = None, audience: str | None = None) -> None:
+    def __init__(
+        self,
+        keys: TokenKeys,
+        clock: Clock,
+        admission: Admission,
+        issuer: str | None = None,
+        audience: str | None = None,
+    ) -> None:
         self._keys = keys
         self._clock = clock
+        self._admission = admission
         self._issuer = issuer
         self._audience = audience
         self._verified: dict[str, Identity] = {}
         keys.on_loss = self._verified.clear
 
-    async def bearer(self, headers: Mapping[bytes, bytes]) -> Identity:
-        """Who the header ``Authorization`` belongs to.
+    async def bearer(self, headers: Mapping[bytes, bytes], address: str) -> Identity:
+        """Who the header ``Authorization`` of a request from the address belongs to.
 
         Raises:
             Problem: there is none, or its token is not good, or nobody can say.
         """
         scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer" or not token:
-            raise unauthenticated("This needs a header `Authorization: Bearer TOKEN`", error="")
-        return await self.identify(token.strip().decode("latin-1"))
+            problem = unauthenticated("This needs a header `Authorization: Bearer TOKEN`", error="")
+            raise await self._admission.failed(address, problem)
+        return await self.identify(token.strip().decode("latin-1"), address)
 
-    async def identify(self, token: str) -> Identity:
-        """Who the token belongs to.
+    async def identify(self, token: str, address: str) -> Identity:
+        """Who the token belongs to that came from the address.
 
         Raises:
-            Problem: it is not signed by us, not for now, or not for anyone; or the key server cannot be asked.
+            Problem: it is not signed by us, not for now, or not for anyone; or the key server cannot be asked. Or too
+                many such tokens came from there: then only those are let in that are remembered.
         """
         identity = self._verified.get(token)
         if identity is None:
+            self._admission.check(address)
             identity = await self._verify(token)
+            if identity is None:
+                raise await self._admission.failed(address, unauthenticated("The token is not one of ours"))
             if len(self._verified) >= _CACHE_LIMIT:
                 self._verified.pop(next(iter(self._verified)))
             self._verified[token] = identity
         now = self._clock.now().timestamp()
         if now >= identity.expires_at:
             self._verified.pop(token, None)
-            raise unauthenticated("The token has expired")
+            raise await self._admission.failed(address, unauthenticated("The token has expired"))
         if now < identity.not_before:
-            raise unauthenticated("The token is not good yet")
+            raise await self._admission.failed(address, unauthenticated("The token is not good yet"))
         return identity
 
-    async def _verify(self, token: str) -> Identity:
+    async def _verify(self, token: str) -> Identity | None:
+        """Who the token belongs to, None if it is not one of ours; what exactly is wrong with it is nobody's business."""
         if len(token) > _TOKEN_CHARACTERS_MAX:
-            raise unauthenticated(_FOREIGN)
+            return None
         try:
             header = jwt.get_unverified_header(token)
-            kid, algorithm = header.get("kid"), str(header.get("alg"))
-            key = await self._keys.find(kid, algorithm)
+            algorithm = str(header.get("alg"))
+            key = await self._keys.find(header.get("kid"), algorithm)
             if key is None:
-                raise self._without_key()
+                self._see_that_it_is_unknown()
+                return None
             # The key was found for this algorithm, so that what the token says of itself decides nothing.
             claims = jwt.decode(
                 token, key, algorithms=[algorithm], options=_OPTIONS, issuer=self._issuer, audience=self._audience
@@ -135,14 +150,13 @@ class Gate:
                 _seconds(claims["exp"]),
             )
         except (jwt.InvalidTokenError, Refusal, ValueError, OverflowError):
-            # What exactly is wrong with a forged token is nobody's business.
-            raise unauthenticated(_FOREIGN) from None
+            return None
 
-    def _without_key(self) -> Problem:
-        if self._keys.is_down:  # then nobody knows whether the key is good
+    def _see_that_it_is_unknown(self) -> None:
+        """A key that was not found is not good, unless nobody could be asked for it."""
+        if self._keys.is_down:
             detail = "The key server cannot be reached, and the token's key is not known here: try again"
-            return Problem("KEYS_UNAVAILABLE", detail, headers={"retry-after": _RETRY_AFTER_SECONDS})
-        return unauthenticated(_FOREIGN)
+            raise Problem("KEYS_UNAVAILABLE", detail, headers={"retry-after": _RETRY_AFTER_SECONDS})
 
 
 def require_role(identity: Identity, roles: frozenset[str]) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.types import ASGIApp
 
+from api.admission import Admission, Standing
 from api.auth import Gate, Identity
 from api.fan_out import FanOut
 from api.fields import parse_order_id
 from api.schemas import NoQuery
+from api.seats import Seats
 from application.story import TOLD
 from application.trading import Caller
 from domain.refusals import AccountNotFound, OrderNotFound, Refusal
@@ -26,6 +28,8 @@ class Running:
 
     engine: Engine
     gate: Gate
+    admission: Admission
+    seats: Seats
     fan_out: FanOut
     tickets: StreamTickets
     log_tree: LogTree
@@ -35,15 +39,19 @@ class Running:
 class Call:
     """One request, checked: ``query`` and ``body`` are of the endpoint's models, and ``identity`` has its role.
 
+    ``address`` is where it comes from, and ``standing`` how much of a quota it leaves.
+
     An endpoint without roles is called without an identity, one without a body model without a body.
     """
 
     running: Running
     headers: Mapping[bytes, bytes]
     path: Mapping[str, str]
+    address: str = ""
     query: Any = None
     body: Any = None
     identity: Identity | None = None
+    standing: Standing | None = None
 
     @property
     def engine(self) -> Engine:
@@ -100,9 +108,10 @@ class Endpoint:
     """One method of one path: what it takes, what it answers, and who may ask.
 
     ``answer`` is the model of the body under ``status``; ``also`` are other statuses with the same body, or without any
-    where it is a 304; ``own_check`` are the roles
-    that the handler itself asks for, because not only a header may say who asks; ``errors`` the codes beyond those that every endpoint can have; ``media`` what else than JSON it
-    can answer; ``headers`` those of the answer that are worth knowing.
+    where it is a 304; ``own_check`` are the roles that the handler itself asks for, because not only a header may say who
+    asks; ``errors`` the codes beyond those that every endpoint can have; ``media`` what else than JSON it can answer;
+    ``headers`` those of the answer that are worth knowing. Unless it ``is_counted``, it may be asked however often: whoever
+    restarts what does not answer must not be refused.
     """
 
     method: str
@@ -118,6 +127,7 @@ class Endpoint:
     query: type[BaseModel] = NoQuery
     takes_idempotency_key: bool = False
     takes_if_match: bool = False
+    is_counted: bool = True
     errors: tuple[str, ...] = ()
     media: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -46,6 +46,10 @@ class TooSlowError(Exception):
     """The client does not take messages as fast as they come; it can resume after the last one it has."""
 
 
+class ExpiredError(Exception):
+    """The time is over for which the client may follow; it can resume when it may again."""
+
+
 class ClosingError(Exception):
     """The process is going away; the client can resume at another one."""
 
@@ -164,6 +168,7 @@ class Stream:
         self._reached = 0
         self._is_idle = False
         self.is_too_slow = False
+        self._is_expired = False
 
     def put(self, message: Message) -> None:
         """Give the message to the client if it waits for one, else let the message wait."""
@@ -186,11 +191,17 @@ class Stream:
         self._is_idle = False
         self._awake.set()
 
+    def expire(self) -> None:
+        """The client may not follow any more."""
+        self._is_expired = True
+        self.wake()
+
     async def messages(self, after: int) -> AsyncGenerator[Message, None]:
         """Every message above the position, in order, none missing and none twice; heartbeats when there are none.
 
         Raises:
             TooSlowError: more messages are waiting than may wait.
+            ExpiredError: the client may not follow any more.
             ClosingError: the process is going away.
             StoreUnavailableError: the past cannot be read.
         """
@@ -243,6 +254,8 @@ class Stream:
     def _check(self) -> None:
         if self.is_too_slow:
             raise TooSlowError
+        if self._is_expired:
+            raise ExpiredError
         if self._fan_out.is_closing:
             raise ClosingError
 

@@ -1,5 +1,6 @@
 """The socket that the API listens on. Apart from the rest, because whoever starts API processes needs nothing else."""
 
+import resource
 import socket
 
 _UNREAD_MILLISECONDS_MAX = 30_000
@@ -16,3 +17,9 @@ def listen(host: str, port: int) -> socket.socket:
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # pragma: no branch - Linux has it, and every connection inherits it
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MILLISECONDS_MAX)
     return listening
+
+
+def raise_file_limit() -> None:
+    """Let this process have as many connections open as the machine lets it; each is a file, and the usual limit is low."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

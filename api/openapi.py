@@ -20,6 +20,7 @@ Schema = dict[str, Any]
 _REF = "#/components/schemas/{model}"
 _PARAMETER = re.compile(r"{(\w+)}")
 _ALWAYS = ("INVALID_REQUEST", "INTERNAL_ERROR")
+_COUNTED = ("RATE_LIMITED",)
 _WITH_ROLES = ("UNAUTHENTICATED", "FORBIDDEN", "KEYS_UNAVAILABLE")
 
 _PATH_SCHEMAS: Mapping[str, Schema] = {
@@ -140,7 +141,14 @@ def _responses(endpoint: Endpoint) -> Schema:
 
 
 def _problems(endpoint: Endpoint, taken: set[str]) -> Schema:
-    codes = dict.fromkeys((*_ALWAYS, *(_WITH_ROLES if endpoint.roles else ()), *endpoint.errors))
+    codes = dict.fromkeys(
+        (
+            *_ALWAYS,
+            *(_COUNTED if endpoint.is_counted else ()),
+            *(_WITH_ROLES if endpoint.roles else ()),
+            *endpoint.errors,
+        )
+    )
     by_status: dict[str, list[str]] = {}
     for code in codes:
         by_status.setdefault(str(STATUS_OF[code].value), []).append(code)

@@ -20,7 +20,7 @@ from api import (
     statements,
     streams,
 )
-from api.answers import EVENT_STREAM, NDJSON, Answer, problem_answer
+from api.answers import EVENT_STREAM, NDJSON, Answer, add_headers, problem_answer
 from api.auth import AUDITOR, OPS, TRADER, require_role
 from api.endpoints import Call, Endpoint, Running
 from api.problems import Problem, problem_of
@@ -118,7 +118,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="GET", path="/api/v1/orders/stream", summary="Your orders' status messages as they happen",
         handler=streams.stream_orders, own_check=_TRADERS, query=schemas.StreamQuery, answer=None, media=(EVENT_STREAM,),
-        errors=("UNAUTHENTICATED", "FORBIDDEN", "KEYS_UNAVAILABLE", *_STORE),
+        errors=("UNAUTHENTICATED", "FORBIDDEN", "KEYS_UNAVAILABLE", "TOO_MANY_STREAMS", *_STORE),
     ),
     Endpoint(
         method="GET", path="/api/v1/orders/{order_id}", summary="An order, as it is or as it was",
@@ -172,7 +172,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         method="GET", path="/api/v1/events", summary="The log: a page, a download, or a stream that goes on live",
         handler=audit.list_events, roles=_AUDITORS, query=schemas.EventsQuery, answer=schemas.EventsPage,
-        media=(NDJSON, EVENT_STREAM), errors=_STORE,
+        media=(NDJSON, EVENT_STREAM), errors=("TOO_MANY_STREAMS", *_STORE),
     ),
     Endpoint(
         method="GET", path="/api/v1/audit/checkpoint", summary="A signed checkpoint of the log as it is",
@@ -216,11 +216,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         method="GET", path="/livez", summary="Whether the process lives", handler=health.get_livez,
-        answer=schemas.StatusView,
+        answer=schemas.StatusView, is_counted=False,
     ),
     Endpoint(
         method="GET", path="/readyz", summary="Whether the process is ready", handler=health.get_readyz,
-        answer=schemas.StatusView, also={503: "It is not"},
+        answer=schemas.StatusView, also={503: "It is not"}, is_counted=False,
     ),
 )
 # fmt: on
@@ -240,23 +240,29 @@ class Resource:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request, whatever it is."""
         running: Running = scope["app"].state.running
+        call = Call(running, dict(scope["headers"]), scope["path_params"], running.admission.address_of(scope))
         try:
-            answer = await self._answer(running, scope, receive)
+            answer = await self._answer(call, scope, receive)
         except ClientLeftError:
             return
         except Exception as error:  # noqa: BLE001 - every error is a problem document
             answer = problem_answer(problem_of(error, running.engine.trading.ids.new))
+        if call.standing is not None:
+            add_headers(answer, call.standing.headers())
         await answer(scope, receive, send)
 
-    async def _answer(self, running: Running, scope: Scope, receive: Receive) -> ASGIApp:
+    async def _answer(self, call: Call, scope: Scope, receive: Receive) -> ASGIApp:
+        running = call.running
         endpoint = self._by_method.get(scope["method"])
         if endpoint is None:
             raise method_not_allowed(scope["method"], self._allow)
-        call = Call(running, dict(scope["headers"]), scope["path_params"])
         if endpoint.roles:
-            call.identity = await running.gate.bearer(call.headers)
+            call.identity = await running.gate.bearer(call.headers, call.address)
             TOLD.set(TOLD.get()._replace(trader_id=call.identity.trader_id, order_id=call.path.get("order_id", "")))
+            call.standing = await running.admission.admit(call.address, call.identity.trader_id)
             require_role(call.identity, endpoint.roles)
+        elif endpoint.is_counted:
+            call.standing = await running.admission.admit(call.address, None)
         if endpoint.query is not schemas.NoQuery or scope["query_string"]:
             call.query = parse_query(endpoint.query, scope["query_string"])
         if endpoint.body is not None:

@@ -2,22 +2,24 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
 from datetime import timedelta
 from typing import NamedTuple
 
-from starlette.responses import StreamingResponse
+import msgspec
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from api.answers import EVENT_STREAM, SAFE_HEADERS, Answer, json_answer
+from api.answers import Answer, json_answer
 from api.auth import TRADER, require_role, unauthenticated
 from api.endpoints import Call, Running
-from api.fan_out import ClosingError, Message, Stream, TooSlowError
+from api.fan_out import ClosingError, ExpiredError, Message, Stream, TooSlowError
 from api.problems import STATUS_OF, Problem
 from api.requests import parse_last_event_id, parse_query
 from api.schemas import StreamQuery
+from api.seats import SeatedEvents
 from api.views import time_text
 from application.ports import EventsArchivedError, StoreUnavailableError
 from domain.values import TraderId
@@ -25,6 +27,8 @@ from domain.values import TraderId
 log = logging.getLogger(__name__)
 
 TICKET_SECONDS = 60
+_END_MAX = 10**15 - 1
+_END_OF_TICKET = re.compile(r"\.([0-9]{1,15})\Z")
 
 FRAMES = "orderlog.frames"
 """The extension of our own server: ``write`` takes a whole frame; see ``Stream.write``."""
@@ -46,6 +50,7 @@ BAD_DATA = Close(1008, "Too many messages: this socket only speaks")
 FAILED = Close(1011, "Something went wrong on our side")
 GOING_AWAY = Close(1012, "The service restarts; resume with `after`")
 TRY_AGAIN = Close(1013, "The order log cannot be reached; resume with `after`")
+EXPIRED = Close(4401, "The token has expired; resume with `after` and another one")
 TOO_SLOW = Close(4408, "Too slow to follow; resume with `after`")
 
 
@@ -53,8 +58,9 @@ async def issue_ticket(call: Call) -> Answer:
     """A ticket that opens one stream of the trader."""
     now = call.engine.clock.now()
     expires_at = now + timedelta(seconds=TICKET_SECONDS)
-    # A fresh identifier is 122 random bits, which is what a secret needs.
-    ticket = call.engine.trading.ids.new()
+    # A fresh identifier is 122 random bits, which is what a secret needs. The stream ends when the token would: nobody
+    # can change when that is, because a ticket is known by a digest of its whole text.
+    ticket = f"{call.engine.trading.ids.new()}.{min(int(call.caller.expires_at), _END_MAX)}"
     await call.running.tickets.issue(ticket, call.trader_id, now, expires_at)
     return json_answer({"ticket": ticket, "expires_at": time_text(expires_at)}, 201)
 
@@ -63,10 +69,14 @@ async def stream_orders(call: Call) -> ASGIApp:
     """The trader's status messages as server-sent events; ``id`` is the position."""
     query: StreamQuery = call.query
     last = parse_last_event_id(call.headers)
-    trader_id = await _trader_of(call.running, query, call.headers)
-    after = await _beginning(call.running, query.after if last is None else last)
-    stream = Stream(call.running.fan_out, trader_id)
-    return StreamingResponse(_sse(stream, after), headers=SAFE_HEADERS, media_type=EVENT_STREAM)
+    running = call.running
+    follower = await _follower_of(running, query, call.headers, call.address)
+    call.standing = await running.admission.admit(None, follower.trader_id)
+    running.seats.check(follower.trader_id)
+    after = await _beginning(running, query.after if last is None else last)
+    stream = Stream(running.fan_out, follower.trader_id)
+    seconds = follower.until - running.engine.clock.now().timestamp()
+    return SeatedEvents(_sse(stream, after, seconds), running.seats, follower.trader_id)
 
 
 async def order_events(socket: WebSocket) -> None:
@@ -75,28 +85,42 @@ async def order_events(socket: WebSocket) -> None:
     close: Close | None
     try:
         query = parse_query(StreamQuery, socket.scope["query_string"])
-        trader_id = await _trader_of(running, query, dict(socket.scope["headers"]))
+        address = running.admission.address_of(socket.scope)
+        follower = await _follower_of(running, query, dict(socket.scope["headers"]), address)
+        await running.admission.admit(address, follower.trader_id)
+        running.seats.check(follower.trader_id)
         after = await _beginning(running, query.after)
     except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
         # A browser learns the code only of a socket that was open.
         await socket.accept()
         close = _why(error)
     else:
-        await socket.accept()
-        close = await _serve(socket, running, trader_id, after)
+        with running.seats.taken(follower.trader_id):
+            await socket.accept()
+            close = await _serve(socket, running, follower, after)
     await _close(socket, close)
 
 
-async def _trader_of(running: Running, query: StreamQuery, headers: Mapping[bytes, bytes]) -> TraderId:
+class _Follower(NamedTuple):
+    """Whose messages a stream tells, and until when, in seconds since 1970."""
+
+    trader_id: TraderId
+    until: float
+
+
+async def _follower_of(running: Running, query: StreamQuery, headers: Mapping[bytes, bytes], address: str) -> _Follower:
     if query.ticket is not None:
+        running.admission.check(address)
         trader_id = await running.tickets.redeem(query.ticket, running.engine.clock.now())
-        if trader_id is None:
-            raise unauthenticated("The ticket was used before, has expired, or is not one of ours")
-        return trader_id
+        until = _END_OF_TICKET.search(query.ticket)
+        if trader_id is None or until is None:
+            problem = unauthenticated("The ticket was used before, has expired, or is not one of ours")
+            raise await running.admission.failed(address, problem)
+        return _Follower(trader_id, float(until[1]))
     gate = running.gate
-    identity = await (gate.identify(query.token) if query.token is not None else gate.bearer(headers))
+    identity = await (gate.identify(query.token, address) if query.token is not None else gate.bearer(headers, address))
     require_role(identity, frozenset({TRADER}))
-    return identity.trader_id
+    return _Follower(identity.trader_id, identity.expires_at)
 
 
 async def _beginning(running: Running, after: int | None) -> int:
@@ -111,25 +135,32 @@ async def _beginning(running: Running, after: int | None) -> int:
     return after
 
 
-async def _sse(stream: Stream, after: int) -> AsyncIterator[bytes]:
+async def _sse(stream: Stream, after: int, seconds: float) -> AsyncIterator[bytes]:
+    expiring = asyncio.get_running_loop().call_later(max(0.0, seconds), stream.expire)
     try:
         async with aclosing(stream.messages(after)) as messages:
             async for message in messages:
                 yield f"id: {message.position}\ndata: {message.text}\n\n".encode()
-    except (TooSlowError, ClosingError, StoreUnavailableError):
-        return  # the browser comes back by itself, with the id of the last event it has
+    except (TooSlowError, ExpiredError, ClosingError, StoreUnavailableError) as error:
+        # The browser comes back by itself, with the id of the last event it has; others are told why and how.
+        yield b"event: close\ndata: %b\n\n" % msgspec.json.encode(_why(error)._asdict())
+    finally:
+        expiring.cancel()
 
 
-async def _serve(socket: WebSocket, running: Running, trader_id: TraderId, after: int) -> Close | None:
+async def _serve(socket: WebSocket, running: Running, follower: _Follower, after: int) -> Close | None:
     """Send until something ends it; None: the client left."""
-    stream = Stream(running.fan_out, trader_id)
+    stream = Stream(running.fan_out, follower.trader_id)
     stream.write = socket.scope.get("extensions", {}).get(FRAMES, {}).get("write")
     sending = asyncio.create_task(_send(socket, stream.messages(after)), name="socket-send")
     stream.on_overflow = sending.cancel
     reading = asyncio.create_task(_ignore(socket), name="socket-read")
+    seconds = max(0.0, follower.until - running.engine.clock.now().timestamp())
+    expiring = asyncio.get_running_loop().call_later(seconds, stream.expire)
     try:
         await asyncio.wait({sending, reading}, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        expiring.cancel()
         sending.cancel()
         reading.cancel()
         await asyncio.gather(sending, reading, return_exceptions=True)
@@ -160,6 +191,8 @@ def _why(error: Exception) -> Close:
             return Close(4000 + error.status, error.detail)
         case TooSlowError() | TimeoutError():
             return TOO_SLOW
+        case ExpiredError():
+            return EXPIRED
         case ClosingError():
             return GOING_AWAY
         case StoreUnavailableError():

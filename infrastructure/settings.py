@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -23,6 +22,7 @@ from pydantic_core import ErrorDetails
 from domain.limits import DEFAULTS, NAMES, Limits, parse_limit
 from domain.refusals import Refusal
 from domain.values import Money, Quantity, Symbol
+from infrastructure.edge_settings import EdgeSettings, split_at_commas
 from infrastructure.embedded.home import open_home
 
 _JWT_SECRET_BYTES_MIN = 32
@@ -61,10 +61,6 @@ def _long_enough(value: str) -> str:
     return value
 
 
-def _split_at_commas(value: Any) -> Any:  # noqa: ANN401 - pydantic hands over whatever it was given
-    return value.split(",") if isinstance(value, str) else value
-
-
 def _absolute(value: Path) -> Path:
     return value.expanduser().absolute()
 
@@ -97,7 +93,7 @@ HttpUrl = Annotated[str, _url("http", "https")]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Settings(BaseModel):
+class Settings(EdgeSettings):
     """All settings. A field that is not shown in the representation is a secret, and its value is in no message either."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -199,7 +195,7 @@ class Settings(BaseModel):
         validation_alias="ORDERLOG_VENUE_TIMEOUT",
         description="a number of seconds greater than 0",
     )
-    retry_backoff: Annotated[tuple[Seconds, ...], BeforeValidator(_split_at_commas)] = Field(
+    retry_backoff: Annotated[tuple[Seconds, ...], BeforeValidator(split_at_commas)] = Field(
         default=(1.0, 2.0, 4.0),
         validation_alias="ORDERLOG_RETRY_BACKOFF",
         description="numbers of seconds separated by commas, one for each attempt, like 1,2,4",
@@ -264,7 +260,7 @@ class Settings(BaseModel):
         description="a whole number of seconds from 0 to 3600",
     )
     restricted_symbols: Annotated[
-        tuple[Symbol, ...], _limit("restricted_symbols"), BeforeValidator(_split_at_commas)
+        tuple[Symbol, ...], _limit("restricted_symbols"), BeforeValidator(split_at_commas)
     ] = Field(
         default=DEFAULTS.restricted_symbols,
         validation_alias="ORDERLOG_RESTRICTED_SYMBOLS",

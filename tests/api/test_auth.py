@@ -10,12 +10,17 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from api import auth
+from api.admission import Admission
 from api.auth import AUDITOR, TRADER, Gate, make_token
 from api.problems import Problem
 from domain.values import TraderId
+from infrastructure.edge_settings import EdgeSettings
+from infrastructure.quotas import OwnBuckets, Quotas
 from infrastructure.token_keys import SharedSecret
 from tests.api.clients import SECRET, Client, World, problem_of, token_of
 
+HERE = "203.0.113.7"
+ADMISSION = Admission(Quotas(OwnBuckets()), EdgeSettings())
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 GOOD = {"sub": "alice", "exp": NOW.timestamp() + 60}
 
@@ -38,7 +43,7 @@ def clock() -> StoppedClock:
 
 @pytest.fixture
 def gate(clock: StoppedClock) -> Gate:
-    return Gate(SharedSecret(SECRET), clock)
+    return Gate(SharedSecret(SECRET), clock, ADMISSION)
 
 
 def signed(**claims: Any) -> str:
@@ -47,7 +52,7 @@ def signed(**claims: Any) -> str:
 
 async def test_a_token_says_whose_it_is_what_they_may_do_and_for_how_long(gate: Gate, clock: StoppedClock) -> None:
     token = make_token(SECRET.encode(), TraderId("alice"), frozenset({TRADER, AUDITOR}), 60, NOW)
-    identity = await gate.identify(token)
+    identity = await gate.identify(token, HERE)
     assert identity.trader_id == "alice"
     assert identity.roles == {TRADER, AUDITOR}
     assert identity.expires_at == NOW.timestamp() + 60
@@ -59,36 +64,36 @@ async def test_a_token_says_whose_it_is_what_they_may_do_and_for_how_long(gate: 
         "exp": NOW.timestamp() + 60,
     }
     clock.time += timedelta(seconds=59)
-    assert await gate.identify(token) == identity
+    assert await gate.identify(token, HERE) == identity
 
 
 async def test_a_remembered_token_expires_all_the_same(gate: Gate, clock: StoppedClock) -> None:
     token = signed()
-    await gate.identify(token)
+    await gate.identify(token, HERE)
     clock.time += timedelta(seconds=60)
     for _ in range(2):
         with pytest.raises(Problem, match="expired"):
-            await gate.identify(token)
+            await gate.identify(token, HERE)
 
 
 async def test_a_token_without_roles_is_a_traders_and_unknown_roles_are_nothing(gate: Gate) -> None:
-    assert (await gate.identify(signed())).roles == {TRADER}
-    assert (await gate.identify(signed(roles=["emperor", "ops"]))).roles == {"ops"}
-    assert (await gate.identify(signed(roles=[]))).roles == set()
+    assert (await gate.identify(signed(), HERE)).roles == {TRADER}
+    assert (await gate.identify(signed(roles=["emperor", "ops"]), HERE)).roles == {"ops"}
+    assert (await gate.identify(signed(roles=[]), HERE)).roles == set()
 
 
 async def test_a_verified_token_is_not_verified_again(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = [signed(number=number) for number in range(3)]
-    await gate.identify(tokens[0])
+    await gate.identify(tokens[0], HERE)
     monkeypatch.setattr(jwt, "decode", lambda *_, **__: pytest.fail("verified twice"))
-    assert (await gate.identify(tokens[0])).trader_id == "alice"
+    assert (await gate.identify(tokens[0], HERE)).trader_id == "alice"
 
 
 async def test_only_so_many_tokens_are_remembered(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auth, "_CACHE_LIMIT", 2)
     tokens = [signed(number=number) for number in range(5)]
     for token in tokens:
-        await gate.identify(token)
+        await gate.identify(token, HERE)
     assert list(gate._verified) == tokens[-2:]
 
 
@@ -142,7 +147,7 @@ BAD_TOKENS: dict[str, Callable[[], str]] = {
 @pytest.mark.parametrize("kind", BAD_TOKENS)
 async def test_a_token_that_is_not_ours_opens_nothing(gate: Gate, kind: str) -> None:
     with pytest.raises(Problem) as problem:
-        await gate.identify(BAD_TOKENS[kind]())
+        await gate.identify(BAD_TOKENS[kind](), HERE)
     assert problem.value.code == "UNAUTHENTICATED"
     assert problem.value.detail == "The token is not one of ours"
 
@@ -150,24 +155,24 @@ async def test_a_token_that_is_not_ours_opens_nothing(gate: Gate, kind: str) -> 
 async def test_a_token_for_later_waits(gate: Gate, clock: StoppedClock) -> None:
     token = signed(nbf=NOW.timestamp() + 10)
     with pytest.raises(Problem, match="not good yet"):
-        await gate.identify(token)
+        await gate.identify(token, HERE)
     clock.time += timedelta(seconds=10)
-    assert (await gate.identify(token)).trader_id == "alice"
+    assert (await gate.identify(token, HERE)).trader_id == "alice"
 
 
 async def test_a_token_that_says_it_comes_from_the_future_waits_too(gate: Gate, clock: StoppedClock) -> None:
     token = signed(iat=NOW.timestamp() + 10)
     with pytest.raises(Problem, match="not good yet"):
-        await gate.identify(token)
+        await gate.identify(token, HERE)
     clock.time += timedelta(seconds=5)  # clocks may differ a little
-    assert (await gate.identify(token)).trader_id == "alice"
+    assert (await gate.identify(token, HERE)).trader_id == "alice"
     with pytest.raises(Problem, match="not one of ours"):
-        await gate.identify(signed(iat="now"))
+        await gate.identify(signed(iat="now"), HERE)
 
 
 async def test_a_set_issuer_and_audience_are_asked_for(clock: StoppedClock) -> None:
-    gate = Gate(SharedSecret(SECRET), clock, issuer="https://id.example", audience="orderlog")
-    assert (await gate.identify(signed(iss="https://id.example", aud=["mail", "orderlog"]))).trader_id == "alice"
+    gate = Gate(SharedSecret(SECRET), clock, ADMISSION, issuer="https://id.example", audience="orderlog")
+    assert (await gate.identify(signed(iss="https://id.example", aud=["mail", "orderlog"]), HERE)).trader_id == "alice"
     for claims in (
         {},
         {"iss": "https://id.example"},
@@ -175,7 +180,7 @@ async def test_a_set_issuer_and_audience_are_asked_for(clock: StoppedClock) -> N
         {"iss": "https://evil.example", "aud": "orderlog"},
     ):
         with pytest.raises(Problem, match="not one of ours"):
-            await gate.identify(signed(**claims))
+            await gate.identify(signed(**claims), HERE)
 
 
 async def test_a_request_without_a_good_token_is_told_how_to_come_back(world: World) -> None:

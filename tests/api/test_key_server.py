@@ -14,11 +14,14 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from httpx2 import ASGITransport, AsyncClient, Response
 
+from api.admission import Admission
 from api.asgi import build_app
 from api.auth import Gate
 from api.problems import Problem
 from infrastructure.clock import SystemClock
 from infrastructure.composition import Engine
+from infrastructure.edge_settings import EdgeSettings
+from infrastructure.quotas import OwnBuckets, Quotas
 from infrastructure.token_keys import ASK_AGAIN_SECONDS, KeySet
 from tests.api.clients import problem_of, token_of
 from tests.key_server import KeyServer, Signer, key_server
@@ -117,6 +120,7 @@ async def test_while_the_key_server_is_down_known_keys_go_on_and_of_others_nobod
 
 
 async def test_an_engine_whose_key_server_is_down_from_the_start_says_so() -> None:
-    gate = Gate(KeySet("http://127.0.0.1:1/jwks"), SystemClock())
+    admission = Admission(Quotas(OwnBuckets()), EdgeSettings())
+    gate = Gate(KeySet("http://127.0.0.1:1/jwks"), SystemClock(), admission)
     with pytest.raises(Problem, match="cannot be reached"):
-        await gate.identify(ES.token())
+        await gate.identify(ES.token(), "203.0.113.7")
