@@ -107,6 +107,10 @@ class _Portion:
         self.good_until = good_until
         self.empty_until = empty_until
 
+    def lacks(self, now: float) -> bool:
+        """Whether nothing of it is here."""
+        return self.here <= 0 or now >= self.good_until
+
 
 class Quotas:
     """Passes requests as long as there is quota for them.
@@ -164,14 +168,17 @@ class Quotas:
         missing = []
         for account in accounts:
             portion = self._portions.get(account)
-            if portion is None or portion.here <= 0 or now >= portion.good_until:
+            if portion is None or portion.lacks(now):
                 if portion is not None and now < portion.empty_until:
                     raise OverQuotaError(account[0], portion.empty_until - now)
                 missing.append(account)
         return missing
 
     async def _take(self) -> None:
-        accounts = tuple(self._wanted)
+        """Take what is wanted and not here by now."""
+        now = self._clock()
+        known = self._portions
+        accounts = [each for each in self._wanted if each not in known or known[each].lacks(now)]
         self._wanted.clear()
         answers = await self._buckets.take(accounts)
         now = self._clock()

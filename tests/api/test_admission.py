@@ -12,7 +12,7 @@ from api.addresses import address_of, is_https
 from api.asgi import build_app
 from infrastructure.composition import Engine
 from infrastructure.edge_settings import EdgeSettings
-from tests.api.clients import Client, World, problem_of
+from tests.api.clients import Client, problem_of
 from tests.api.serving import closed, serving
 
 
@@ -32,14 +32,14 @@ def edge_of(**settings: Any) -> EdgeSettings:
 
 
 async def test_answers_say_how_much_is_left(engine: Engine, alice: Client) -> None:
-    async with api_of(engine, TRADER_REQUESTS_PER_SECOND=20) as http:
+    async with api_of(engine, TRADER_REQUESTS_PER_SECOND=1000) as http:
         mine = Client(http, alice.trader_id, ["trader"])
-        for left in (99, 98):
+        for left in (4999, 4998):
             response = await mine.get("/api/v1/account")
-            assert response.headers["ratelimit-policy"] == '"trader";q=100;w=5'
+            assert response.headers["ratelimit-policy"] == '"trader";q=5000;w=5'
             assert response.headers["ratelimit"] == f'"trader";r={left};t=1'
         refused = await mine.place(quantity="0")  # also where an order is refused
-        assert (refused.status_code, refused.headers["ratelimit"]) == (400, '"trader";r=97;t=1')
+        assert (refused.status_code, refused.headers["ratelimit"]) == (400, '"trader";r=4997;t=1')
         public = await http.get("/api/v1/health/orders")
         assert public.headers["ratelimit-policy"] == '"address";q=250000;w=5'
 
@@ -151,7 +151,7 @@ def test_without_trusted_proxies_nobody_s_word_is_taken() -> None:
     assert is_https(scope | {"scheme": "https"}, ())
 
 
-async def test_addresses_behind_a_proxy_have_quotas_of_their_own(engine: Engine, world: World) -> None:
+async def test_addresses_behind_a_proxy_have_quotas_of_their_own(engine: Engine) -> None:
     settings = {"ADDRESS_REQUESTS_PER_SECOND": 1, "TRUSTED_PROXIES": "10.0.0.1"}
     async with api_of(engine, "10.0.0.1", **settings) as http:
         for number in range(20):

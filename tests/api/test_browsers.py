@@ -79,7 +79,8 @@ async def test_every_answer_says_that_it_is_only_what_it_is(engine: Engine, alic
 
 
 async def test_a_trusted_proxy_may_pass_sockets_on(engine: Engine, alice: Client) -> None:
-    app = build_app(lambda: nullcontext(engine), edge=edge_of(TRUSTED_PROXIES="127.0.0.1", CORS_ORIGINS=ORIGIN))
+    edge = edge_of(TRUSTED_PROXIES="127.0.0.1", CORS_ORIGINS=ORIGIN)
+    app = build_app(lambda: nullcontext(engine), heartbeat_seconds=0.1, edge=edge)
     async with serving(app) as proxied:
         headers = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.1", "Origin": ORIGIN}
         socket: ClientConnection

@@ -251,7 +251,8 @@ async def test_a_stream_whose_past_cannot_be_read_says_try_again(
     async with served.socket(f"?token={alice.token}&after=0") as connection:
         assert (await closed(connection))[0] == 1013
     async with served.stream(alice, "/api/v1/orders/stream?after=0") as response:
-        assert [event async for event in sse(response)] == []
+        (close,) = [event async for event in sse(response)]
+        assert (close["event"], json.loads(close["data"])["code"]) == ("close", 1013)
     monkeypatch.setattr(running_of(served).fan_out.store.__class__, "position", away)
     async with served.socket(f"?token={alice.token}") as connection:
         assert (await closed(connection))[0] == 1013

@@ -91,7 +91,7 @@ async def test_where_one_is_used_up_none_is_spent(seconds: Seconds) -> None:
 async def test_a_portion_serves_many_requests_and_those_that_wait_share_a_round_trip(seconds: Seconds) -> None:
     counted = Counted(OwnBuckets(seconds))
     spender = Quotas(counted, seconds)
-    assert await passed(spender, (MANY, "there"), 10) == 10
+    assert await passed(spender, (MANY, "there"), 9) == 9
     assert len(counted.asked) == 1
     await asyncio.gather(*(spender.spend([(MANY, f"there {number}")]) for number in range(50)))
     assert len(counted.asked) <= 3  # one that was under way, and one for all who waited meanwhile
@@ -156,11 +156,12 @@ async def test_what_one_process_uses_up_is_used_up_in_another_until_it_comes_bac
     quick = (Quota("trader", 10, 1), "alice")
     one, other = Quotas(shared[0]), Quotas(shared[1])
     assert await passed(one, quick, 20) >= 10
+    while await passed(other, quick, 1):  # what has come back meanwhile
+        pass
     with pytest.raises(OverQuotaError) as refused:
-        for _ in range(100):
-            await other.spend([quick])
+        other.check(quick)
     await asyncio.sleep(refused.value.retry_after_seconds)
-    assert isinstance(await other.spend([quick]), int)
+    assert await passed(other, quick, 1) == 1
 
 
 async def test_what_is_full_again_is_forgotten(shared: list[SharedBuckets], valkey_url: str) -> None:
@@ -175,13 +176,13 @@ async def test_what_is_full_again_is_forgotten(shared: list[SharedBuckets], valk
 async def test_when_redis_dies_each_process_counts_by_itself_until_it_is_back(
     valkey_url: str, seconds: Seconds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with SharedBuckets("redis://127.0.0.1:1", seconds) as buckets:
+    async with SharedBuckets("redis://127.0.0.1:1", seconds) as buckets, SharedBuckets(valkey_url) as alive:
         spender = Quotas(buckets, seconds)
         with capture_logs() as said:
             assert await passed(spender, ALICE, 20) == 10
             seconds.now += REST_SECONDS
             assert await passed(spender, ALICE, 20) == 10  # still down, which is not said again
-            monkeypatch.setattr(buckets, "_script", SharedBuckets(valkey_url)._script)
+            monkeypatch.setattr(buckets, "_script", alive._script)
             seconds.now += REST_SECONDS
             assert await passed(spender, ALICE, 20) == 10
         assert [line["event"] for line in said] == ["quotas_not_shared", "quotas_shared_again"]

@@ -2,6 +2,7 @@ import os
 import stat
 import subprocess
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,12 @@ def test_redis_can_be_declined() -> None:
         ("ORDERLOG_WORKERS", "0", "is '0', but has to be a whole number of API processes from 1 to 64"),
         ("ORDERLOG_JWT_SECRET", "hush", "has a wrong value (secret, not shown), but has to be at least 32 bytes long"),
         ("ORDERLOG_JWKS_URL", "keys.json", "is 'keys.json', but has to be an http or https URL"),
+        ("ORDERLOG_TRUSTED_PROXIES", "10.0.0.7/8", "is '10.0.0.7/8', but has to be addresses or networks separated by"),
+        ("ORDERLOG_TRUSTED_PROXIES", "lb", "is 'lb', but has to be addresses or networks separated by commas"),
+        ("ORDERLOG_CORS_ORIGINS", "*", "is '*', but has to be origins separated by commas, like https://desk.example"),
+        ("ORDERLOG_CORS_ORIGINS", "https://a.example/x", "is 'https://a.example/x', but has to be origins"),
+        ("ORDERLOG_CORS_ORIGINS", "https://a.example:x", "is 'https://a.example:x', but has to be origins"),
+        ("ORDERLOG_TRADER_REQUESTS_PER_SECOND", "0", "is '0', but has to be a whole number from 1 to 1,000,000,000"),
         ("ORDERLOG_EXCHANGE", "nyse", "is 'nyse', but has to be `paper` or `alpaca`"),
         (
             "ALPACA_BASE_URL",
@@ -236,3 +243,16 @@ def test_what_outlives_a_transaction_goes_the_direct_way_if_there_is_one() -> No
         {"DATABASE_URL": "postgresql://pooler/d", "ORDERLOG_DIRECT_DATABASE_URL": "postgresql://h/d"}
     )
     assert settings.session_url == "postgresql://h/d"
+
+
+def test_proxies_and_origins_are_lists() -> None:
+    settings = load_settings(
+        {
+            "ORDERLOG_TRUSTED_PROXIES": "10.0.0.7, 10.1.0.0/16",
+            "ORDERLOG_CORS_ORIGINS": "https://Desk.example/,http://a:1",
+        }
+    )
+    assert settings.trusted_proxies == (ip_network("10.0.0.7/32"), ip_network("10.1.0.0/16"))
+    assert settings.cors_origins == ("https://desk.example", "http://a:1")
+    assert load_settings({}).cors_origins == ()
+    assert settings.model_validate({"ORDERLOG_TRUSTED_PROXIES": settings.trusted_proxies}).trusted_proxies
