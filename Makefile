@@ -33,7 +33,7 @@ test-faults: $(VENV)/.development  ## Kill every process at every boundary and a
 bench: $(VENV)/.development  ## Measure side by side; QUICK=1: all in a few minutes; NAME="orders posts": only these.
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(NAME)
 
-check: $(VENV)/.development $(WEB_PACKAGES)  ## Lint, format, types, and the dependency law.
+check: $(VENV)/.development $(WEB_PACKAGES)  ## Lint, format, types, the dependency law, and what is known against the dependencies.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -41,6 +41,7 @@ check: $(VENV)/.development $(WEB_PACKAGES)  ## Lint, format, types, and the dep
 	web/types --check
 	web/with-node npm run --silent types
 	web/with-node npm run --silent lint
+	$(BIN)/python -m tests.audit_dependencies
 
 lock:  ## Write the lock files anew; needs uv.
 	$(LOCK) pyproject.toml --extra build --output-file requirements.lock

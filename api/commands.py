@@ -20,6 +20,7 @@ from domain.order import Order
 from domain.values import OrderType
 
 _OUTCOME_SECONDS = 0.4
+_REPLAYED = {"idempotent-replayed": "true"}
 
 
 async def place_order(call: Call) -> Answer:
@@ -35,7 +36,7 @@ async def place_order(call: Call) -> Answer:
     )
     headers = {"location": f"/api/v1/orders/{placed.order.state.order_id}"}
     if placed.replayed:
-        return order_answer(placed.order, headers=headers | {"idempotent-replayed": "true"})
+        return order_answer(placed.order, headers=headers | _REPLAYED)
     engine.venue_queue.grow()
     return order_answer(placed.order, 201, headers)
 
@@ -77,11 +78,14 @@ async def withdraw(call: Call) -> Answer:
 
 
 async def _move_cash(call: Call, request: Deposit | Withdraw) -> Answer:
-    account = await call.engine.trading.move_cash(
+    moved = await call.engine.trading.move_cash(
         call.account, request, call.actor("ops"), parse_idempotency_key(call.headers)
     )
-    portfolio = await call.engine.trading.portfolio(call.account, account.version)
-    return json_answer(portfolio_view(call.account, portfolio, call.engine.instruments.get))
+    portfolio = await call.engine.trading.portfolio(call.account, moved.account.version)
+    return json_answer(
+        portfolio_view(call.account, portfolio, call.engine.instruments.get),
+        headers=_REPLAYED if moved.replayed else None,
+    )
 
 
 async def _outcome(call: Call, order: Snapshot[Order], pending: Status) -> None:

@@ -101,6 +101,14 @@ class Placed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """An account after cash moved; ``replayed`` when that had happened before, with the account as first answered."""
+
+    account: Snapshot[Account]
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Portfolio:
     """An account with the positions that its trades have led to, by symbol; of one moment."""
 
@@ -234,7 +242,7 @@ class Trading:
 
     async def move_cash(
         self, trader_id: TraderId, request: Deposit | Withdraw, caller: Caller, idempotency_key: str | None = None
-    ) -> Snapshot[Account]:
+    ) -> Moved:
         """Deposit or withdraw; the same idempotency key with the same request again moves nothing again.
 
         Raises:
@@ -244,8 +252,8 @@ class Trading:
         keys = (Key(trader_id, "cash", idempotency_key),) if idempotency_key is not None else ()
         outcome = await self.sequencer.execute(ChangeAccount(caller.metadata(trader_id), request, keys))
         if outcome.replay_of is not None:
-            return cast("Snapshot[Account]", await self._first_answer(outcome.replay_of))
-        return cast("Snapshot[Account]", outcome.snapshots[account_stream(trader_id)])
+            return Moved(cast("Snapshot[Account]", await self._first_answer(outcome.replay_of)), replayed=True)
+        return Moved(cast("Snapshot[Account]", outcome.snapshots[account_stream(trader_id)]), replayed=False)
 
     async def change_limits(self, trader_id: TraderId, request: ChangeLimits, caller: Caller) -> Snapshot[Account]:
         """Set limits of the trader, or give them back to the defaults; nothing happens when they are so already."""

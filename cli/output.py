@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
@@ -11,6 +12,9 @@ import typer
 
 _LAST_COLUMN_WIDTH_MIN = 28
 _WIDTH_MAX = 1000
+
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+_number = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def wants_json(asked: bool) -> bool:  # noqa: FBT001 - the value of the option --json
@@ -24,10 +28,19 @@ def write_json(value: object) -> None:
 
 
 def csv_line(values: Iterable[object]) -> str:
-    """One line of CSV (RFC 4180) without its end; what is None is empty."""
+    """One line of CSV (RFC 4180) without its end; what is None is empty.
+
+    A text that a spreadsheet would take for a formula begins with an apostrophe, which says that it is a text.
+    """
     text = StringIO()
-    csv.writer(text, lineterminator="").writerow(["" if value is None else value for value in values])
+    csv.writer(text, lineterminator="").writerow([_field(value) for value in values])
     return text.getvalue()
+
+
+def _field(value: object) -> object:
+    if isinstance(value, str) and value.startswith(_FORMULA_SIGNS) and not _number.fullmatch(value):
+        return f"'{value}"
+    return "" if value is None else value
 
 
 def write_line(text: str) -> None:

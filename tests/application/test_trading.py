@@ -117,7 +117,8 @@ async def test_a_deposit_with_a_key_is_made_once(engine: Engine) -> None:
     ten = Deposit(Money(Decimal(10)))
     first = await engine.trading.move_cash(BOB, ten, CALLER, "cash-1")
     again = await engine.trading.move_cash(BOB, ten, CALLER, "cash-1")
-    assert (first.state.cash, again) == (10, first)
+    assert (first.account.state.cash, first.replayed) == (10, False)
+    assert (again.account, again.replayed) == (first.account, True)
     with pytest.raises(IdempotencyKeyReused, match="Idempotency-Key cash-1"):
         await engine.trading.move_cash(BOB, Withdraw(Money(Decimal(10))), CALLER, "cash-1")
 
