@@ -244,7 +244,7 @@ def test_whatever_a_client_writes_ends_no_header_and_no_line_of_the_log(processe
         ]
         for name in ("X-Request-Id", "X-Correlation-Id", "Idempotency-Key", "traceparent", "If-Match", "Last-Event-ID"):
             answers += [
-                client.get("/api/v1/account", headers=[(name.encode(), value.encode())])
+                client.get("/api/v1/features", headers=[(name.encode(), value.encode())])
                 for value in ("a\u2028b", "a\x85b", "a\tb", '{"level": "forged"}', "é" * 50)
             ]
         process.terminate()
