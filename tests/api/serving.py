@@ -14,10 +14,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from api.asgi import server_of
+from api.http_protocol import ConnectionLimits
 from api.listening import listen
 from tests.api.clients import Client
 
 Message = dict[str, Any]
+
+MANY = ConnectionLimits(1000)
 
 
 class Served:
@@ -44,9 +47,11 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(app: Starlette, send_buffer: int | None = None) -> AsyncIterator[Served]:
+async def serving(
+    app: Starlette, send_buffer: int | None = None, limits: ConnectionLimits = MANY
+) -> AsyncIterator[Served]:
     """Serve the application, and stop as a signal would stop it."""
-    server = server_of(app)
+    server = server_of(app, limits)
     listening = listen("127.0.0.1", 0)
     if send_buffer is not None:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)

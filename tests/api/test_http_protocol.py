@@ -9,27 +9,18 @@ from typing import Any
 
 import pytest
 
-from api.asgi import build_app, server_of
+from api.asgi import build_app
 from api.http_protocol import HEAD_BYTES_MAX, HEADERS_MAX, ConnectionLimits
-from api.listening import listen, raise_file_limit
+from api.listening import raise_file_limit
 from infrastructure.composition import Engine
 from tests.api.clients import Client
-from tests.api.serving import Served
+from tests.api.serving import Served, serving
 
 
 @asynccontextmanager
 async def server_with(engine: Engine, limits: ConnectionLimits) -> AsyncIterator[Served]:
-    app = build_app(lambda: nullcontext(engine))
-    server = server_of(app, limits)
-    listening = listen("127.0.0.1", 0)
-    task = asyncio.create_task(server.serve(sockets=[listening]))
-    while not server.started and not task.done():
-        await asyncio.sleep(0.005)
-    try:
-        yield Served(app, listening.getsockname()[1])
-    finally:
-        server.should_exit = True
-        await task
+    async with serving(build_app(lambda: nullcontext(engine)), limits=limits) as served:
+        yield served
 
 
 class Wire:
