@@ -65,12 +65,17 @@ class Admission:
         Raises:
             Problem: there were too many.
         """
-        accounts: list[Account] = []
-        if address is not None:
-            accounts.append((self._address, address))
-        if trader_id is not None:
-            accounts.append((self._trader, trader_id))
-        return await self._spend(accounts)
+        accounts: Sequence[Account]
+        if trader_id is None:
+            accounts = ((self._address, address or ""),)
+        elif address is None:
+            accounts = ((self._trader, trader_id),)
+        else:
+            accounts = ((self._address, address), (self._trader, trader_id))
+        try:
+            return Standing(accounts[-1][0], await self._quotas.spend(accounts))
+        except OverQuotaError as error:
+            raise too_many(error) from None
 
     def check(self, address: str) -> None:
         """See that an attempt to say who one is may be made from there.
@@ -86,20 +91,14 @@ class Admission:
     async def failed(self, address: str, problem: Problem) -> Problem:
         """Count one request, and that it was not known whose it is; the problem, or that there were too many."""
         try:
-            await self._spend([(self._address, address), (self._failures, address)])
-        except Problem as refused:
-            return refused
+            await self._quotas.spend(((self._address, address), (self._failures, address)))
+        except OverQuotaError as error:
+            return too_many(error)
         return problem
 
     def address_of(self, scope: Scope) -> str:
         """Whose address quota a request is counted on."""
         return address_of(scope, self._trusted)
-
-    async def _spend(self, accounts: Sequence[Account]) -> Standing:
-        try:
-            return Standing(accounts[-1][0], await self._quotas.spend(accounts))
-        except OverQuotaError as error:
-            raise too_many(error) from None
 
 
 def too_many(error: OverQuotaError) -> Problem:

@@ -9,6 +9,7 @@ process has taken and does not use within the bucket's window is lost.
 import asyncio
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
 from typing import Final, NamedTuple, Protocol, Self
@@ -52,8 +53,12 @@ return answers
 log = structlog.get_logger(__name__)
 
 
-class Quota(NamedTuple):
-    """A bucket of ``limit`` requests, which fills from empty to full in ``window_seconds``."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Quota:
+    """A bucket of ``limit`` requests, which fills from empty to full in ``window_seconds``.
+
+    One is made for each kind, and is equal to itself alone: it is looked up with every request.
+    """
 
     name: str
     limit: int
@@ -101,7 +106,7 @@ class _Portion:
 
     __slots__ = ("empty_until", "good_until", "here", "left")
 
-    def __init__(self, here: int, left: float, good_until: float, empty_until: float) -> None:
+    def __init__(self, here: int, left: int, good_until: float, empty_until: float) -> None:
         self.here = here
         self.left = left
         self.good_until = good_until
@@ -133,6 +138,26 @@ class Quotas:
         Raises:
             OverQuotaError: one of them is used up. Then nothing is spent.
         """
+        now = self._clock()
+        portions = self._portions
+        spent = []
+        for account in accounts:
+            portion = portions.get(account)
+            if portion is None or portion.here <= 0 or now >= portion.good_until:
+                await self._fetch(accounts)
+                spent = [portions[each] for each in accounts]
+                break
+            spent.append(portion)
+        for portion in spent:
+            portion.here -= 1
+        return spent[-1].here + spent[-1].left
+
+    async def _fetch(self, accounts: Sequence[Account]) -> None:
+        """Have a portion of each here.
+
+        Raises:
+            OverQuotaError: nothing is left of one.
+        """
         if missing := self._missing(accounts):
             self._wanted.update(dict.fromkeys(missing))
             async with self._turn:
@@ -141,12 +166,6 @@ class Quotas:
                     self._wanted.update(dict.fromkeys(missing))
                     await self._take()
                     self._missing(accounts)
-        left = 0
-        for account in accounts:
-            portion = self._portions[account]
-            portion.here -= 1
-            left = portion.here + int(portion.left)
-        return left
 
     def check(self, account: Account) -> None:
         """Spend nothing.
@@ -187,7 +206,7 @@ class Quotas:
             wait = 0.0 if taken.granted else max(_WAIT_SECONDS_MIN, quota.seconds_until(1 - taken.left))
             if len(self._portions) >= _KNOWN_MAX:
                 self._portions.pop(next(iter(self._portions)))
-            self._portions[account] = _Portion(taken.granted, taken.left, now + quota.window_seconds, now + wait)
+            self._portions[account] = _Portion(taken.granted, int(taken.left), now + quota.window_seconds, now + wait)
 
 
 class OwnBuckets:
