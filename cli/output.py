@@ -13,6 +13,7 @@ import typer
 _LAST_COLUMN_WIDTH_MIN = 28
 _WIDTH_MAX = 1000
 
+_CSV_END = "\r\n"
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 _number = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
@@ -33,8 +34,9 @@ def csv_line(values: Iterable[object]) -> str:
     A text that a spreadsheet would take for a formula begins with an apostrophe, which says that it is a text.
     """
     text = StringIO()
-    csv.writer(text, lineterminator="").writerow([_field(value) for value in values])
-    return text.getvalue()
+    # With an end of the line, so that fields with a line break in them are put in quotes.
+    csv.writer(text, lineterminator=_CSV_END).writerow([_field(value) for value in values])
+    return text.getvalue().removesuffix(_CSV_END)
 
 
 def _field(value: object) -> object:

@@ -86,6 +86,9 @@ class EventSourceSubscriber(Subscriber):
             httpx2.AsyncClient(base_url=self._url, trust_env=False, timeout=httpx2.Timeout(30, connect=10)) as client,
             client.stream("GET", "/api/v1/orders/stream", headers=headers) as answer,
         ):
+            named = False
             async for line in answer.raise_for_status().aiter_lines():
-                if line.startswith("data: "):
+                # An event with a name is no message: it says why the stream ends.
+                named = bool(line) and (named or line.startswith("event: "))
+                if line.startswith("data: ") and not named:
                     self.hear(json.loads(line.removeprefix("data: ")))
