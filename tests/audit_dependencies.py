@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
 
-PYTHON_LOCK = ROOT / "requirements-dev.lock"
-"""What runs, what tests, and what builds: ``requirements.lock`` is in it."""
+PYTHON_LOCKS = (ROOT / "requirements.lock", ROOT / "requirements-dev.lock")
+"""What runs; and what tests, in which versions may be others."""
 
 NODE_LOCKS = (ROOT / "web" / "package-lock.json", ROOT / "tests" / "browser" / "chromium" / "package-lock.json")
 
@@ -38,12 +38,12 @@ class Findings(NamedTuple):
         return Findings(self.vulnerable + other.vulnerable, self.not_audited + other.not_audited)
 
 
-def python_packages(command: Sequence[str]) -> Findings:
-    """What pip-audit says of the lock file."""
+def python_packages(command: Sequence[str], lock: Path) -> Findings:
+    """What pip-audit says of a lock file."""
     said, problem = _said(command)
     packages = said.get("dependencies")
     if not isinstance(packages, list) or not packages:
-        return Findings([], [f"Python packages: {problem or 'pip-audit names none'}"])
+        return Findings([], [f"{lock.name}: {problem or 'pip-audit names none'}"])
     vulnerable = [
         f"{each['name']} {each['version']}: {vulnerability['id']}, fixed in {', '.join(vulnerability['fix_versions']) or 'no version'}"
         for each in packages
@@ -51,7 +51,7 @@ def python_packages(command: Sequence[str]) -> Findings:
     ]
     skipped = [each["name"] for each in packages if "skip_reason" in each]
     named = ", ".join(skipped[:_NAMED_MAX]) + (", ..." if len(skipped) > _NAMED_MAX else "")
-    missing = f"{len(skipped)} of {len(packages)} Python packages, which the database does not have: {named}"
+    missing = f"{len(skipped)} of {len(packages)} packages in {lock.name}, which the database does not have: {named}"
     return Findings(vulnerable, [missing] if skipped else [])
 
 
@@ -67,8 +67,10 @@ def node_packages(command: Sequence[str], lock: Path) -> Findings:
 
 def audit() -> Findings:
     """Ask for everything that is locked."""
-    python = [sys.executable, "-m", "pip_audit", "--requirement", str(PYTHON_LOCK), "--require-hashes", "--disable-pip"]
-    findings = python_packages([*python, "--progress-spinner", "off", "--timeout", "5", "--format", "json"])
+    findings = Findings([], [])
+    for lock in PYTHON_LOCKS:
+        python = [sys.executable, "-m", "pip_audit", "--requirement", str(lock), "--require-hashes", "--disable-pip"]
+        findings += python_packages([*python, "--progress-spinner", "off", "--timeout", "5", "--format", "json"], lock)
     for lock in NODE_LOCKS:
         npm = [str(ROOT / "web" / "with-node"), "npm", "audit", "--json", "--package-lock-only"]
         findings += node_packages([*npm, "--prefix", str(lock.parent)], lock)
@@ -120,7 +122,7 @@ def _said(command: Sequence[str]) -> tuple[Mapping[str, Any], str]:
 def main(file: Path = Path(sys.prefix) / ".audited") -> int:
     """Audit, unless that was done not long ago; the exit code."""
     now = time.time()  # noqa: TID251 - no part of the engine
-    digest = hashlib.sha256(b"".join(lock.read_bytes() for lock in (PYTHON_LOCK, *NODE_LOCKS))).hexdigest()
+    digest = hashlib.sha256(b"".join(lock.read_bytes() for lock in (*PYTHON_LOCKS, *NODE_LOCKS))).hexdigest()
     findings = remembered(file, digest, now)
     if findings is None:
         findings = audit()

@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ BAD = {
     "vulns": [{"id": "PYSEC-1", "fix_versions": ["2.1"]}, {"id": "X", "fix_versions": []}],
 }
 SKIPPED = {"name": "c", "skip_reason": "Dependency not found"}
-WEB = Path("web/package-lock.json")
+RUNS, WEB = Path("requirements.lock"), Path("web/package-lock.json")
 
 
 def saying(text: Any, code: int = 0, error: str = "") -> list[str]:
@@ -25,7 +26,7 @@ def saying(text: Any, code: int = 0, error: str = "") -> list[str]:
 
 
 def test_what_is_vulnerable_is_named_with_what_fixes_it() -> None:
-    found = python_packages(saying({"dependencies": [CLEAN, BAD], "fixes": []}, 1))
+    found = python_packages(saying({"dependencies": [CLEAN, BAD], "fixes": []}, 1), RUNS)
     assert found == Findings(["b 2: PYSEC-1, fixed in 2.1", "b 2: X, fixed in no version"], [])
     assert report(found) == 1
     found = node_packages(saying({"vulnerabilities": {"left-pad": {"severity": "high"}}}, 1), WEB)
@@ -33,22 +34,26 @@ def test_what_is_vulnerable_is_named_with_what_fixes_it() -> None:
 
 
 def test_what_is_clean_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
-    found = python_packages(saying({"dependencies": [CLEAN]})) + node_packages(saying({"vulnerabilities": {}}), WEB)
+    found = python_packages(saying({"dependencies": [CLEAN]}), RUNS) + node_packages(
+        saying({"vulnerabilities": {}}), WEB
+    )
     assert (report(found), capsys.readouterr().err) == (0, "")
 
 
 def test_a_package_that_the_database_does_not_have_is_not_taken_for_clean(capsys: pytest.CaptureFixture[str]) -> None:
-    found = python_packages(saying({"dependencies": [CLEAN, *[SKIPPED] * 6]}))
+    found = python_packages(saying({"dependencies": [CLEAN, *[SKIPPED] * 6]}), RUNS)
     assert report(found) == 0
-    said = "NOT audited: 6 of 7 Python packages, which the database does not have: c, c, c, c, c, ...\n"
+    said = "NOT audited: 6 of 7 packages in requirements.lock, which the database does not have: c, c, c, c, c, ...\n"
     assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("answer", ["", "[]", "{}", '{"dependencies": []}', "no route to host"])
 def test_who_cannot_be_asked_is_said_not_to_have_been(answer: str, capsys: pytest.CaptureFixture[str]) -> None:
-    found = python_packages(saying(answer, 1, "ConnectionError: no route")) + node_packages(saying(answer, 1), WEB)
+    found = python_packages(saying(answer, 1, "ConnectionError: no route"), RUNS) + node_packages(
+        saying(answer, 1), WEB
+    )
     assert report(found) == 0
-    assert "NOT audited: Python packages: ConnectionError: no route\n" in capsys.readouterr().err
+    assert "NOT audited: requirements.lock: ConnectionError: no route\n" in capsys.readouterr().err
     refused = node_packages(saying({"message": "405 Method Not Allowed", "error": {}}, 1), WEB)
     assert refused.not_audited == ["npm packages of web: 405 Method Not Allowed"]
 
@@ -94,14 +99,13 @@ def test_all_that_is_locked_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> Non
         return {}, "offline"
 
     monkeypatch.setattr(auditing, "_said", said)
-    assert len(auditing.audit().not_audited) == 3
+    assert len(auditing.audit().not_audited) == 4
     assert "--require-hashes --disable-pip" in asked[0]  # nothing is installed, or even resolved
-    assert all(lock.exists() for lock in (auditing.PYTHON_LOCK, *auditing.NODE_LOCKS))
+    assert all(lock.exists() for lock in (*auditing.PYTHON_LOCKS, *auditing.NODE_LOCKS))
 
 
-def test_what_runs_is_in_what_is_audited() -> None:
-    runs, audited = (
-        {line.split()[0] for line in (auditing.ROOT / name).read_text().splitlines() if line[:1].isalpha()}
-        for name in ("requirements.lock", "requirements-dev.lock")
-    )
-    assert runs - audited == set()
+@pytest.mark.parametrize("lock", [*auditing.PYTHON_LOCKS, auditing.ROOT / "web" / "requirements-node.lock"])
+def test_everything_that_is_installed_is_locked_with_its_hash(lock: Path) -> None:
+    packages = re.split(r"\n(?=[A-Za-z0-9])", lock.read_text())
+    assert [each for each in packages if each[:1] not in "#\n" and "--hash=sha256:" not in each] == []
+    assert "--require-hashes" in (auditing.ROOT / "Makefile").read_text()
