@@ -5,10 +5,12 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.archives import ArchiveDirectory, log_at
 from cli.engine import settings
 from cli.exits import CommandError, ExitCode
 from cli.options import Json, commands
@@ -83,26 +85,29 @@ def rebuild(
     batch: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="Events in a transaction.")] = _BATCH,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a rebuild that was interrupted.")] = False,
+    archive: ArchiveDirectory = None,
     as_json: Json = False,
 ) -> None:
     """Build read models anew from the log, while everything works on, check them, and swap them in."""
     if everything == bool(names):
         raise CommandError(f"Say which: --all, or some of {', '.join(_known())}", ExitCode.MISUSE)
+    if archive is not None and workers > 1:
+        raise CommandError("An archive is read by one process: leave out --workers", ExitCode.MISUSE)
     projections = _named(names)
     with _read_models() as url:
         if dry_run:
             _write_plan(asyncio.run(_plan(url, projections, workers, resume=resume)), as_json=as_json)
             return
-        done = asyncio.run(_rebuild(url, projections, workers, batch, resume=resume))
+        done = asyncio.run(_rebuild(url, projections, workers, batch, resume=resume, archive=archive))
     _write_rebuilt(done, as_json=as_json)
 
 
 @app.command()
-def verify(names: Names = None, *, as_json: Json = False) -> None:
+def verify(names: Names = None, *, archive: ArchiveDirectory = None, as_json: Json = False) -> None:
     """Fold the log afresh and compare every row; name the first that differs, and end with 3."""
     projections = _named(names)
     with _read_models() as url:
-        compared = asyncio.run(_verified(url, projections))
+        compared = asyncio.run(_verified(url, projections, archive))
     records = [
         {
             "name": each.projection,
@@ -185,10 +190,15 @@ async def _plan(url: str, projections: "Sequence[Projection[Any]]", workers: int
 
 
 async def _rebuild(
-    url: str, projections: "Sequence[Projection[Any]]", workers: int, batch: int, *, resume: bool
+    url: str,
+    projections: "Sequence[Projection[Any]]",
+    workers: int,
+    batch: int,
+    *,
+    resume: bool,
+    archive: Path | None,
 ) -> "list[Rebuilt]":
     from cli.progress import progress  # noqa: PLC0415 - see above
-    from infrastructure.postgres.event_store import PostgresEventStore  # noqa: PLC0415 - see above
     from infrastructure.postgres.rebuilding import (  # noqa: PLC0415 - see above
         AlreadyRebuildingError,
         RebuiltWronglyError,
@@ -196,7 +206,7 @@ async def _rebuild(
     )
 
     try:
-        async with PostgresEventStore(url) as store:
+        async with log_at(url, archive) as store:
             return await rebuild(url, store, projections, workers=workers, batch=batch, resume=resume, stage=progress)
     except AlreadyRebuildingError as error:
         raise CommandError(str(error), ExitCode.ALREADY_RUNNING) from error
@@ -204,12 +214,11 @@ async def _rebuild(
         raise CommandError(str(error), ExitCode.DIFFERENCE) from error
 
 
-async def _verified(url: str, projections: "Sequence[Projection[Any]]") -> Any:  # noqa: ANN401 - imported below
+async def _verified(url: str, projections: "Sequence[Projection[Any]]", archive: Path | None) -> Any:  # noqa: ANN401 - imported below
     from cli.progress import progress  # noqa: PLC0415 - see above
-    from infrastructure.postgres.event_store import PostgresEventStore  # noqa: PLC0415 - see above
     from infrastructure.postgres.verification import verify  # noqa: PLC0415 - see above
 
-    async with PostgresEventStore(url) as store:
+    async with log_at(url, archive) as store:
         with progress("Folding the log afresh, events", await store.position()) as advanced:
             return await verify(url, store, projections, advanced=advanced)
 

@@ -1,12 +1,12 @@
 """The whole log: what is archived, from files, and what comes after that, from the database."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
 import msgspec
 
-from application.ports import NOW, AsOf, History, UnreadableEventError
+from application.ports import NOW, AsOf, History, Key, Loaded, UnreadableEventError
 from domain.events import RecordedEvent, StreamId
 from domain.values import TraderId
 from infrastructure.archives.files import Archive
@@ -24,7 +24,7 @@ _metadata = msgspec.json.Decoder(_Metadata).decode
 
 
 class WholeLog(PostgresEventStore):
-    """The event store with its archived beginning: ``read``, ``raw`` and ``history`` answer as if nothing were archived.
+    """The event store with its archived beginning: ``read``, ``raw``, ``load`` and ``history`` answer as if nothing were archived.
 
     For whoever looks at the past: files are read while others in the process wait. Reading on where the last answer ended
     goes on in the file; anything else begins at the nearest place at which the file can be entered. What is in both is
@@ -93,6 +93,18 @@ class WholeLog(PostgresEventStore):
             as_of=as_of,
         )
         return [*found, *rest]
+
+    async def load(
+        self, streams: Mapping[StreamId, int], keys: Collection[Key] = (), *, from_snapshots: bool = False
+    ) -> Loaded:
+        """The events of each stream after the given version, of which no snapshot stands for any; see the port."""
+        found: dict[StreamId, list[RecordedEvent]] = {stream_id: [] for stream_id in streams}
+        history = await self.history(list(streams))
+        for event in history.events:
+            if event.version > streams[event.stream_id]:
+                found[event.stream_id].append(event)
+        uses = await super().load({}, keys, from_snapshots=from_snapshots)
+        return Loaded(history.position, found, uses.keys)
 
     async def history(self, streams: Sequence[StreamId], as_of: AsOf = NOW, version: int | None = None) -> History:
         """The events of the streams up to a moment, and up to a version if one is given; see the port."""

@@ -117,3 +117,27 @@ def test_a_directory_without_archives_is_named(run: Run, recorded_at: str, tmp_p
         result = run("events", *command, "--archive", str(tmp_path))
         assert (result.code, result.out) == (ExitCode.FAILED, "")
         assert f"no archives of events in {tmp_path}" in result.err
+
+
+def test_read_models_are_verified_and_rebuilt_from_a_log_whose_beginning_is_archived(
+    run: Run, recorded_at: str, tmp_path: Path
+) -> None:
+    assert recorded_at
+    before = run("projections", "verify")
+    assert run("events", "archive", "--before", "9", "--to", str(tmp_path)).code == ExitCode.DONE
+    without = run("projections", "verify")
+    assert without.code == ExitCode.FAILED
+    assert "give --archive DIR to a command that takes it" in without.err
+    archive = ("--archive", str(tmp_path))
+    assert run("projections", "verify", *archive).out == before.out
+    rebuilt = run("projections", "rebuild", "--all", *archive)
+    assert rebuilt.code == ExitCode.DONE
+    checksums = [[json.loads(line)["checksum"] for line in out.splitlines()] for out in (before.out, rebuilt.out)]
+    assert checksums[0] == checksums[1]
+
+
+def test_an_archive_is_read_by_one_process(run: Run, database_at: str, tmp_path: Path) -> None:
+    assert database_at
+    result = run("projections", "rebuild", "--all", "--workers", "2", "--archive", str(tmp_path))
+    assert (result.code, result.out) == (ExitCode.MISUSE, "")
+    assert "leave out --workers" in result.err

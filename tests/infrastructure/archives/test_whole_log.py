@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from application.ports import AsOf, UnreadableEventError
+from application.ports import AsOf, Key, UnreadableEventError
 from domain.events import RecordedEvent, account_stream, order_stream
 from infrastructure.archives import files
 from infrastructure.archives.files import Archive
@@ -103,3 +103,15 @@ async def test_events_end_before_one_that_is_not_known(store: WholeLog, monkeypa
     with pytest.raises(UnreadableEventError):
         await store.read(2, 5)
     assert [event.position for event in await store.read(3, 2)] == [4, 5]
+
+
+async def test_streams_are_loaded_from_both(store: WholeLog, log: list[RecordedEvent]) -> None:
+    for version in range(4):
+        loaded = await store.load(dict.fromkeys(STREAMS, version), [Key(BOB, "none", "none")])
+        assert loaded.position == 14
+        assert loaded.streams == {
+            stream: [event for event in log if event.stream_id == stream and event.version > version]
+            for stream in STREAMS
+        }
+        assert loaded.keys == {}
+    assert (await store.load({}, from_snapshots=True)).streams == {}
