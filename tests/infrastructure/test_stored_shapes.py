@@ -138,7 +138,7 @@ def test_the_same_events_fold_to_the_same_states_or_the_version_of_the_fold_is_a
         "The same events fold to other states: raise FOLD_VERSION in domain/aggregates.py, so that snapshots of before are "
         f"folded anew. The first: {next(there for here, there in zip(before['states'], now['states'], strict=False) if here != there)}"
     )
-    assert now == before, f"States are of another shape or version: `python -m {folding.__name__}` writes the file anew"
+    assert now == before, f"Events or shapes of states are new: `python -m {folding.__name__}` writes the file anew"
 
 
 def test_a_fold_that_makes_another_state_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
