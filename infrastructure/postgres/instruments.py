@@ -1,10 +1,8 @@
 """What the venue trades: written by the worker, known to every process."""
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC
-from typing import Self
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -13,6 +11,7 @@ from application.venue import Instrument
 from domain.instruments import SymbolRules
 from domain.values import Symbol
 from infrastructure.postgres.patience import LONG_SECONDS, Pool
+from infrastructure.postgres.refreshing import Refreshed
 from infrastructure.postgres.rows import array
 
 log = logging.getLogger(__name__)
@@ -87,30 +86,18 @@ async def save_instruments(pool: Pool, instruments: Sequence[Instrument]) -> Non
         await connection.execute(_SAVE, columns)
 
 
-class CachedInstruments:
+class CachedInstruments(Refreshed):
     """The instruments as last saved, at most about a second old while the database is there, then as last known.
 
     Use as an async context manager; that reads them a first time.
     """
 
     def __init__(self, pool: Pool) -> None:
+        super().__init__("instruments")
         self._pool = pool
         self._instruments: Mapping[Symbol, Instrument] = {}
         self._state: object = None
         self._is_old = False
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def __aenter__(self) -> Self:
-        """Read them, and go on reading them in the background."""
-        await self._refresh()
-        self._tasks.append(asyncio.create_task(self._keep_fresh(), name="instruments"))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop reading."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def ready(self) -> bool:
@@ -125,11 +112,9 @@ class CachedInstruments:
         """Every instrument, by symbol."""
         return list(self._instruments.values())
 
-    async def _keep_fresh(self) -> None:
-        while True:
-            # Nothing can be traded before the first are known, so those are not kept waiting for.
-            await asyncio.sleep(_REFRESH_SECONDS if self.ready else _FIRST_SECONDS)
-            await self._refresh()
+    def _pause_seconds(self) -> float:
+        # Nothing can be traded before the first are known, so those are not kept waiting for.
+        return _REFRESH_SECONDS if self.ready else _FIRST_SECONDS
 
     async def _refresh(self) -> None:
         try:

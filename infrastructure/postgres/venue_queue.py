@@ -1,13 +1,12 @@
 """How many orders wait for the venue: told by the worker that leads, and known to every process that takes orders."""
 
-import asyncio
 import logging
-from typing import Self
 
 import psycopg
 
 from infrastructure.postgres.heartbeats import beat
 from infrastructure.postgres.patience import Pool
+from infrastructure.postgres.refreshing import Refreshed
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +25,7 @@ async def tell_queue(pool: Pool, waiting: int) -> None:
     await beat(pool, _NAME, str(waiting), is_ok=True)
 
 
-class VenueQueue:
+class VenueQueue(Refreshed):
     """The orders that wait for the venue, as last told, and those that this process has taken since.
 
     So a limit holds also while nobody tells: with several API processes, each lets at most as many pass as the last word
@@ -38,24 +37,12 @@ class VenueQueue:
     """
 
     def __init__(self, pool: Pool, limit: int) -> None:
+        super().__init__("venue-queue")
         self.limit = limit
         self._pool = pool
         self._told = 0
         self._told_at: object = None
         self._taken = 0
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def __aenter__(self) -> Self:
-        """Listen in the background."""
-        await self._refresh()
-        self._tasks.append(asyncio.create_task(self._keep_fresh(), name="venue-queue"))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop listening."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def waiting(self) -> int:
@@ -71,10 +58,8 @@ class VenueQueue:
         """This process has taken an order."""
         self._taken += 1
 
-    async def _keep_fresh(self) -> None:
-        while True:
-            await asyncio.sleep(_REFRESH_SECONDS)
-            await self._refresh()
+    def _pause_seconds(self) -> float:
+        return _REFRESH_SECONDS
 
     async def _refresh(self) -> None:
         try:
