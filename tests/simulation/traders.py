@@ -121,7 +121,7 @@ class Trader:
 
     def _take(self, frame: bytes) -> bool:
         """A frame arrives, from the server's own fast way or from the stream; a heartbeat is no news."""
-        message = read_message(frame[frame.index(b"{") :])
+        message = read_message(frame[frame.index(b'{"') :])  # a brace alone may be the length in the frame's head
         if message.event != "heartbeat":
             self.told.heard.append(message.position)
         return True
