@@ -68,8 +68,10 @@ def export(
 
 async def _export(wanted: Chosen, form: Format, file: BinaryIO, archive: Path | None) -> dict[str, Any]:
     from cli.progress import progress  # noqa: PLC0415 - takes longer to import than --help
+    from infrastructure.collector import keep_what_is_there  # noqa: PLC0415 - see above
     from infrastructure.exports import exporting  # noqa: PLC0415 - see above
 
+    keep_what_is_there()
     count, first, last = 0, None, None
     async with opened_log(archive) as store:
         end = await store.position()

@@ -18,6 +18,8 @@ from struct import Struct
 GENESIS = bytes(32)
 """The hash before the first event."""
 
+_TIME = len("2026-11-22T09:30:00.000000")  # what follows in Python's text is the offset
+
 _length = Struct(">I").pack
 
 
