@@ -27,6 +27,9 @@ from tests.api.clients import SECRET, token_of
 from tests.api.conftest import list_instruments
 from tests.conftest import fresh_database
 
+PATIENCE_SECONDS = 90
+"""A process that starts on a busy machine takes its time, and whoever asks it first waits for it."""
+
 ORDER = {"symbol": "AAPL", "quantity": "1", "order_type": "LIMIT", "price": "100"}
 
 # An API process that ends, as by a power cut, when it is about to answer an order that it has recorded.
@@ -64,7 +67,7 @@ class Processes:
         finally:
             self.urls.remove(url)
             process.terminate()
-            process.wait(20)
+            process.wait(PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +97,13 @@ def processes(
 
 def post(url: str, path: str, trader: str, body: Any, roles: tuple[str, ...] = ("trader",), **headers: str) -> Response:
     headers = {"Authorization": f"Bearer {token_of(trader, roles)}", **headers}
-    return httpx2.post(url + path, json=body, headers=headers, trust_env=False, timeout=30)
+    return httpx2.post(url + path, json=body, headers=headers, trust_env=False, timeout=PATIENCE_SECONDS)
 
 
 async def at_once(urls: list[str], count: int, path: str, token: str, *, body: Any, key: str) -> list[Response]:
     """The same request so many times, to each process in turn."""
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
-    async with AsyncClient(trust_env=False, timeout=30, headers=headers) as client:
+    async with AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS, headers=headers) as client:
         asked = [client.post(urls[number % len(urls)] + path, json=body) for number in range(count)]
         return list(await asyncio.gather(*asked))
 
@@ -109,7 +112,7 @@ def orders_of(url: str, trader: str) -> list[Any]:
     """Their ids, from the log."""
     headers = {"Authorization": f"Bearer {token_of('auditor', ('auditor',))}", "Accept": "application/x-ndjson"}
     query = f"/api/v1/events?trader_id={trader}&type=OrderPlaced"
-    lines = httpx2.get(url + query, headers=headers, trust_env=False, timeout=30).text.splitlines()
+    lines = httpx2.get(url + query, headers=headers, trust_env=False, timeout=PATIENCE_SECONDS).text.splitlines()
     return [json.loads(line)["data"]["order_id"] for line in lines]
 
 
@@ -142,7 +145,7 @@ def test_an_order_whose_process_died_before_it_answered_is_replayed_and_not_plac
     with processes.started("-c", _DIES_BEFORE_IT_ANSWERS) as (process, url):
         with pytest.raises(httpx2.TransportError):
             post(url, "/api/v1/orders", "carol", ORDER, **{"Idempotency-Key": "lost"})
-        assert process.wait(20) == -signal.SIGKILL
+        assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
     again = [post(each, "/api/v1/orders", "carol", ORDER, **{"Idempotency-Key": "lost"}) for each in (one, other)]
     assert [(answer.status_code, answer.headers["idempotent-replayed"]) for answer in again] == [(200, "true")] * 2
     assert again[0].content == again[1].content
@@ -182,11 +185,11 @@ def test_a_trader_s_quota_holds_over_all_processes(processes: Processes) -> None
     few = {"ORDERLOG_TRADER_REQUESTS_PER_SECOND": "4"}
     with processes.started(**few) as (_, one), processes.started(**few) as (_, other):
         for url in (one, other):
-            httpx2.get(f"{url}/readyz", trust_env=False, timeout=30)
+            httpx2.get(f"{url}/readyz", trust_env=False, timeout=PATIENCE_SECONDS)
 
         async def ask() -> list[int]:
             headers = {"Authorization": f"Bearer {token_of('greedy')}"}
-            async with AsyncClient(trust_env=False, timeout=30, headers=headers) as client:
+            async with AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS, headers=headers) as client:
                 asked = [client.get(f"{(one, other)[number % 2]}/api/v1/features") for number in range(200)]
                 began = asyncio.get_running_loop().time()
                 statuses = [answer.status_code for answer in await asyncio.gather(*asked)]
@@ -208,7 +211,7 @@ STATEMENTS = ("'; DROP TABLE orders; --", "x' OR '1'='1", "%s", "%(limit)s", "{0
 def test_whatever_a_client_writes_is_a_value_and_never_a_statement(processes: Processes) -> None:
     url = processes.urls[0]
     auditor = {"Authorization": f"Bearer {token_of('eve', ('auditor', 'trader', 'ops'))}"}
-    with httpx2.Client(base_url=url, headers=auditor, trust_env=False, timeout=30) as client:
+    with httpx2.Client(base_url=url, headers=auditor, trust_env=False, timeout=PATIENCE_SECONDS) as client:
         before = client.get("/api/v1/events?limit=1").json()["events"]
         for text in STATEMENTS:
             for path, names in (
@@ -232,7 +235,10 @@ def test_whatever_a_client_writes_is_a_value_and_never_a_statement(processes: Pr
 
 def test_whatever_a_client_writes_ends_no_header_and_no_line_of_the_log(processes: Processes) -> None:
     ends = "\r\nSet-Cookie: a=b\r\n\r\n"
-    with processes.started() as (process, url), httpx2.Client(base_url=url, trust_env=False, timeout=30) as client:
+    with (
+        processes.started() as (process, url),
+        httpx2.Client(base_url=url, trust_env=False, timeout=PATIENCE_SECONDS) as client,
+    ):
         log = processes.logs / f"{len(processes.urls) - 1}.log"
         client.headers["Authorization"] = f"Bearer {token_of('alice')}"
         answers = [
@@ -248,7 +254,7 @@ def test_whatever_a_client_writes_ends_no_header_and_no_line_of_the_log(processe
                 for value in ("a\u2028b", "a\x85b", "a\tb", '{"level": "forged"}', "é" * 50)
             ]
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_SECONDS)
     for answer in answers:
         assert "set-cookie" not in answer.headers
         assert "forged" not in str(answer.headers)
@@ -268,7 +274,10 @@ def test_no_token_is_in_any_log_or_file(processes: Processes) -> None:
     good = jwt.encode({"sub": "alice", "exp": expires_at, "n": secret}, SECRET, algorithm="HS256")
     forged = jwt.encode({"sub": "alice", "exp": expires_at}, SECRET + "x", algorithm="HS256")
     expired = jwt.encode({"sub": "alice", "exp": 1_000_000_000}, SECRET, algorithm="HS256")
-    with processes.started() as (process, url), httpx2.Client(base_url=url, trust_env=False, timeout=30) as client:
+    with (
+        processes.started() as (process, url),
+        httpx2.Client(base_url=url, trust_env=False, timeout=PATIENCE_SECONDS) as client,
+    ):
         ticket = client.post("/api/v1/stream-tickets", headers={"Authorization": f"Bearer {good}"}).json()["ticket"]
         secrets = [*good.split("."), forged.split(".")[2], expired.split(".")[2], ticket.split(".")[0], SECRET]
         for token in (good, forged, expired):
@@ -296,7 +305,7 @@ def test_no_token_is_in_any_log_or_file(processes: Processes) -> None:
         client.get(f"/ws/orders/events?token={good}")
         client.get(f"/ws/orders/events?token={good}", headers={"Upgrade": "websocket", "Connection": "upgrade"})
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_SECONDS)
     written = [file for file in processes.logs.parent.rglob("*") if file.is_file()]
     assert any(file.stat().st_size for file in written)
     for file in written:
