@@ -13,8 +13,10 @@ from api.http_protocol import ConnectionLimits
 from api.listening import raise_file_limit
 from infrastructure.collector import keep_what_is_there
 from infrastructure.composition import open_engine
+from infrastructure.embedded.home import open_home
 from infrastructure.errors import report_errors, sinks_of
 from infrastructure.logs import configure_logs
+from infrastructure.metrics import published
 from infrastructure.settings import load_settings
 
 
@@ -22,9 +24,10 @@ def main(descriptor: int) -> None:
     """Serve on the inherited listening socket until SIGTERM or SIGINT."""
     configure_logs("api")
     settings = load_settings(os.environ)
-    report_errors("api", sinks_of(settings))
+    metrics = published(open_home(settings.home).directory, "api")
+    report_errors("api", [*sinks_of(settings), metrics.failed])
     app = build_app(
-        lambda: open_engine(settings),
+        lambda: open_engine(settings, metrics),
         page_reaches=[origin] if (origin := posthog_origin(settings)) else [],
         edge=settings,
     )

@@ -16,6 +16,7 @@ JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
 NDJSON = "application/x-ndjson"
 EVENT_STREAM = "text/event-stream"
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 SAFE_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 """On every answer: it is what its content type says, and it is for the one who asked, now."""

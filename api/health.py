@@ -14,11 +14,16 @@ _SILENCE_SECONDS_MAX = 15.0
 
 async def get_health(call: Call) -> Answer:
     """The state of everything that an order needs."""
+    dependencies = await states_of(call)
+    status = "ok" if set(dependencies.values()) == {"ok"} else "down"
+    return json_answer({"status": status, "dependencies": dependencies}, 200 if status == "ok" else 503)
+
+
+async def states_of(call: Call) -> dict[str, str]:
+    """Whether each dependency is ``ok`` or ``down``."""
     checks = {"database": _database, "exchange": _exchange, "projections": _projections, "bus": _bus}
     states = await asyncio.gather(*(_state(check, call) for check in checks.values()))
-    status = "ok" if set(states) == {"ok"} else "down"
-    dependencies = dict(zip(checks, states, strict=True))
-    return json_answer({"status": status, "dependencies": dependencies}, 200 if status == "ok" else 503)
+    return dict(zip(checks, states, strict=True))
 
 
 async def get_livez(call: Call) -> Answer:  # noqa: ARG001 - an answer at all is the answer

@@ -1,4 +1,4 @@
-"""What the page tells of its use (HEART: happiness, engagement, adoption, retention, task success), as lines of the log."""
+"""What the page tells of its use (HEART: happiness, engagement, adoption, retention, task success), as lines of the log, and counted."""
 
 import structlog
 
@@ -16,4 +16,5 @@ async def take_metrics(call: Call) -> Answer:
     for event in body.events:
         told = event.model_dump(exclude_none=True) | {"at": time_text(event.at), "trader_id": call.trader_id}
         log.info(told.pop("name"), **told)
+        call.engine.metrics.heart.labels(event.category).inc()
     return json_answer({"accepted": len(body.events)}, 202)

@@ -12,6 +12,7 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers import problem_answer
+from api.endpoints import Running
 from api.problems import problem_of
 from application.ports import Ids
 from application.story import TOLD, Story
@@ -32,9 +33,9 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"
 class Observed:
     """Everything that the application does, observed. An ASGI application around it, made once."""
 
-    def __init__(self, app: ASGIApp, ids: Ids | None = None) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._ids = ids or UuidIds()
+        self._ids = UuidIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request or socket; whatever goes wrong is reported, and told as far as anybody can still be told."""
@@ -49,7 +50,9 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _note(scope, status, perf_counter() - began)
+                seconds = perf_counter() - began
+                _count(scope, status, seconds)
+                _note(scope, status, seconds)
                 # The headers may be those of an answer that is given to everybody.
                 message["headers"] = [*message["headers"], *_headers(story)]
             await send(message)
@@ -57,7 +60,10 @@ class Observed:
         try:
             await self._app(scope, receive, observed)
         except Exception as error:  # noqa: BLE001 - this is where it ends
-            answer = problem_answer(problem_of(error, self._ids.new))
+            problem = problem_of(error, self._ids.new)
+            running: Running = scope["app"].state.running
+            running.engine.metrics.refusals.labels(problem.code).inc()
+            answer = problem_answer(problem)
             if scope["type"] == "http" and not status:
                 await answer(scope, receive, observed)
         finally:
@@ -92,3 +98,9 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
     # Without the query: there may be a token in it.
     said = {"method": scope["method"], "path": scope["path"], "status": status, "ms": round(1000 * seconds, 3)}
     log.info("request", extra={"fields": said})
+
+
+def _count(scope: Scope, status: int, seconds: float) -> None:
+    running: Running = scope["app"].state.running
+    method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+    running.engine.metrics.answered(method, getattr(scope.get("endpoint"), "route", "none"), status, seconds)

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from api.answers import EVENT_STREAM, JSON, NDJSON, PROBLEM_JSON
+from api.answers import EVENT_STREAM, JSON, METRICS, NDJSON, PROBLEM_JSON
 from api.endpoints import Endpoint
 from api.problems import STATUS_OF
 from api.schemas import ProblemView
@@ -31,6 +31,7 @@ _PATH_SCHEMAS: Mapping[str, Schema] = {
 
 _STREAMED: Mapping[str, Schema] = {
     NDJSON: {"type": "string", "description": "one event to a line, as JSON"},
+    METRICS: {"type": "string", "description": "the text format of Prometheus"},
     EVENT_STREAM: {
         "type": "object",
         "description": "of each event: `id` is its position in the log",

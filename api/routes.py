@@ -9,6 +9,7 @@ from api import (
     audit,
     checkpoints,
     commands,
+    exposition,
     features,
     health,
     metrics,
@@ -20,7 +21,7 @@ from api import (
     statements,
     streams,
 )
-from api.answers import EVENT_STREAM, NDJSON, Answer, add_headers, problem_answer
+from api.answers import EVENT_STREAM, METRICS, NDJSON, Answer, add_headers, problem_answer
 from api.auth import AUDITOR, OPS, TRADER, require_role
 from api.endpoints import Call, Endpoint, Running
 from api.problems import Problem, problem_of
@@ -215,6 +216,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         handler=health.get_health, answer=schemas.HealthView, also={503: "They cannot"},
     ),
     Endpoint(
+        method="GET", path="/metrics", summary="Metrics for Prometheus", handler=exposition.get_exposition,
+        answer=None, media=(METRICS,), is_counted=False,
+    ),
+    Endpoint(
         method="GET", path="/livez", summary="Whether the process lives", handler=health.get_livez,
         answer=schemas.StatusView, is_counted=False,
     ),
@@ -232,7 +237,9 @@ class Resource:
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         self._by_method = {endpoint.method: endpoint for endpoint in endpoints}
         get = self._by_method.get("GET")
-        if get is not None and not get.media:  # a stream has no end, so nobody can ask for its head alone
+        if get is not None and not {NDJSON, EVENT_STREAM}.intersection(
+            get.media
+        ):  # a stream has no end, so nobody can ask for its head alone
             self._by_method["HEAD"] = get
         self._allow = ", ".join(sorted(self._by_method))
         self.route = endpoints[0].path
@@ -246,7 +253,9 @@ class Resource:
         except ClientLeftError:
             return
         except Exception as error:  # noqa: BLE001 - every error is a problem document
-            answer = problem_answer(problem_of(error, running.engine.trading.ids.new))
+            problem = problem_of(error, running.engine.trading.ids.new)
+            running.engine.metrics.refusals.labels(problem.code).inc()
+            answer = problem_answer(problem)
         if call.standing is not None:
             add_headers(answer, call.standing.headers())
         await answer(scope, receive, send)

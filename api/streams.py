@@ -23,6 +23,7 @@ from api.seats import SeatedEvents
 from api.views import time_text
 from application.ports import EventsArchivedError, StoreUnavailableError
 from domain.values import TraderId
+from infrastructure.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ async def stream_orders(call: Call) -> ASGIApp:
     after = await _beginning(running, query.after if last is None else last)
     stream = Stream(running.fan_out, follower.trader_id)
     seconds = follower.until - running.engine.clock.now().timestamp()
-    return SeatedEvents(_sse(stream, after, seconds), running.seats, follower.trader_id)
+    return SeatedEvents(_sse(stream, after, seconds, running.engine.metrics), running.seats, follower.trader_id)
 
 
 async def order_events(socket: WebSocket) -> None:
@@ -94,6 +95,8 @@ async def order_events(socket: WebSocket) -> None:
         # A browser learns the code only of a socket that was open.
         await socket.accept()
         close = _why(error)
+        if isinstance(error, Problem):
+            running.engine.metrics.refusals.labels(error.code).inc()
     else:
         with running.seats.taken(follower.trader_id):
             await socket.accept()
@@ -132,16 +135,21 @@ async def _beginning(running: Running, after: int | None) -> int:
     if after is None:
         return await running.engine.store.position()
     await running.engine.store.see_that_all_is_here(after)
+    if after < running.fan_out.position:
+        running.engine.metrics.gaps.labels("resumed").inc()
     return after
 
 
-async def _sse(stream: Stream, after: int, seconds: float) -> AsyncIterator[bytes]:
+async def _sse(stream: Stream, after: int, seconds: float, metrics: Metrics) -> AsyncIterator[bytes]:
     expiring = asyncio.get_running_loop().call_later(max(0.0, seconds), stream.expire)
     try:
-        async with aclosing(stream.messages(after)) as messages:
-            async for message in messages:
-                yield f"id: {message.position}\ndata: {message.text}\n\n".encode()
+        with metrics.streaming("sse"):
+            async with aclosing(stream.messages(after)) as messages:
+                async for message in messages:
+                    yield f"id: {message.position}\ndata: {message.text}\n\n".encode()
     except (TooSlowError, ExpiredError, ClosingError, StoreUnavailableError) as error:
+        if isinstance(error, TooSlowError):
+            metrics.gaps.labels("too_slow").inc()
         # The browser comes back by itself, with the id of the last event it has; others are told why and how.
         yield b"event: close\ndata: %b\n\n" % msgspec.json.encode(_why(error)._asdict())
     finally:
@@ -158,13 +166,15 @@ async def _serve(socket: WebSocket, running: Running, follower: _Follower, after
     seconds = max(0.0, follower.until - running.engine.clock.now().timestamp())
     expiring = asyncio.get_running_loop().call_later(seconds, stream.expire)
     try:
-        await asyncio.wait({sending, reading}, return_when=asyncio.FIRST_COMPLETED)
+        with running.engine.metrics.streaming("websocket"):
+            await asyncio.wait({sending, reading}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         expiring.cancel()
         sending.cancel()
         reading.cancel()
         await asyncio.gather(sending, reading, return_exceptions=True)
     if stream.is_too_slow:
+        running.engine.metrics.gaps.labels("too_slow").inc()
         return TOO_SLOW
     if not reading.cancelled():
         return reading.result()

@@ -14,6 +14,8 @@ from domain.validation import OrderValidator
 from infrastructure.buses import PostgresBus, RedisBus
 from infrastructure.clock import SystemClock
 from infrastructure.ids import UuidIds
+from infrastructure.measuring import MeasuredStore, sample
+from infrastructure.metrics import Metrics
 from infrastructure.postgres.event_store import PostgresEventStore
 from infrastructure.postgres.follower import Follower
 from infrastructure.postgres.instruments import CachedInstruments
@@ -54,6 +56,7 @@ class Engine:
     instruments: CachedInstruments
     venue_queue: VenueQueue
     bus: RedisBus | PostgresBus
+    metrics: Metrics
 
 
 def open_venue(settings: Settings) -> "AlpacaVenue":
@@ -72,8 +75,8 @@ def open_venue(settings: Settings) -> "AlpacaVenue":
 
 
 @asynccontextmanager
-async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
-    """Open an engine on resolved settings, and close it in good order.
+async def open_engine(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Engine]:
+    """Open an engine on resolved settings, and close it in good order. Without ``metrics`` it has some of its own.
 
     Raises:
         SettingsError: an address is missing.
@@ -81,6 +84,7 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
     settings = await _with_fewer_rights(settings)
     url, session_url = str(settings.database_url), str(settings.session_url)
     pooled = settings.direct_database_url is not None
+    metrics = metrics or Metrics()
     async with AsyncExitStack() as stack:
         outage, answer_seconds = Outage(), settings.database_timeout
         store = await stack.enter_async_context(
@@ -97,9 +101,11 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
         bus = RedisBus(settings.redis_url) if settings.redis_url not in {None, "none"} else PostgresBus(session_url)
         await stack.enter_async_context(bus)
         follower = await stack.enter_async_context(Follower(store, session_url))
-        sequencer = await stack.enter_async_context(Sequencer(store, follower.take))
+        sequencer = await stack.enter_async_context(Sequencer(MeasuredStore(store, metrics), follower.take))
         observer = asyncio.create_task(_observe(follower, sequencer, await store.position()), name="observer")
         stack.callback(observer.cancel)
+        stack.callback(metrics.close)
+        stack.callback(asyncio.create_task(sample(metrics), name="sample").cancel)
         clock = SystemClock()
         validator = OrderValidator(settings.limits, timedelta(seconds=settings.price_age_max))
         yield Engine(
@@ -116,6 +122,7 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
             instruments=instruments,
             venue_queue=venue_queue,
             bus=bus,
+            metrics=metrics,
         )
 
 

@@ -19,12 +19,15 @@ from application.gate import VenueGate
 from application.inquiries import NO_ANSWER
 from application.ports import UnreadableEventError
 from application.status import StatusOrchestrator
-from application.venue import VenueUnreachableError
+from application.venue import Venue, VenueUnreachableError
 from infrastructure.collector import keep_what_is_there
 from infrastructure.composition import Engine, open_engine, open_venue
+from infrastructure.embedded.home import open_home
 from infrastructure.errors import report_errors, sinks_of
 from infrastructure.exchanges.alpaca import AlpacaVenue
 from infrastructure.logs import configure_logs
+from infrastructure.measuring import MeasuredVenue
+from infrastructure.metrics import Metrics, published
 from infrastructure.postgres.heartbeats import beat
 from infrastructure.postgres.instruments import save_instruments
 from infrastructure.postgres.leadership import Leadership
@@ -43,14 +46,14 @@ _SNAPSHOTS_SECONDS = 10.0
 _RESTART_PAUSES_SECONDS = (0.5, 1.0, 2.0, 5.0)
 
 
-async def run_worker(settings: Settings) -> None:
+async def run_worker(settings: Settings, metrics: Metrics | None = None) -> None:
     """Work whenever leading, until cancelled.
 
     A worker that stands before an event that it does not know lets another one lead: during a deployment that is a
     newer one. It tries again later, and again and again when there is no other.
     """
     while True:
-        async with open_engine(settings) as engine, open_venue(settings) as venue:
+        async with open_engine(settings, metrics) as engine, open_venue(settings) as venue:
             unreadable = await _lead_until_stuck(engine, venue)
             log.error("this worker steps aside for a newer one: %s", unreadable)
             await engine.clock.sleep(_ASIDE_SECONDS)
@@ -63,11 +66,13 @@ async def _lead_until_stuck(engine: Engine, venue: AlpacaVenue) -> UnreadableEve
         while not stuck.done():
             async with leadership.hold() as lost:
                 log.info("this worker leads")
+                engine.metrics.leads.set(1)
                 work = asyncio.create_task(_lead(engine, venue), name="work")
                 watch = asyncio.create_task(lost.wait(), name="leadership")
                 try:
                     await asyncio.wait({work, watch, stuck}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
+                    engine.metrics.leads.set(0)
                     work.cancel()
                     watch.cancel()
                     await asyncio.gather(work, watch, return_exceptions=True)
@@ -77,7 +82,8 @@ async def _lead_until_stuck(engine: Engine, venue: AlpacaVenue) -> UnreadableEve
         stuck.cancel()
 
 
-async def _lead(engine: Engine, venue: AlpacaVenue) -> None:
+async def _lead(engine: Engine, alpaca: AlpacaVenue) -> None:
+    venue = MeasuredVenue(alpaca, engine.metrics)
     booking = Booking(engine.trading, engine.clock, venue.name)
     gate = VenueGate(is_watched=True)
     executor = OrderExecutor(
@@ -116,7 +122,7 @@ async def _keep_running(name: str, job: Callable[[], Awaitable[None]], engine: E
         await engine.clock.sleep(next(waits))
 
 
-async def _refresh_instruments(engine: Engine, venue: AlpacaVenue, gate: VenueGate) -> None:
+async def _refresh_instruments(engine: Engine, venue: Venue, gate: VenueGate) -> None:
     """Keep the instruments fresh, and tell every process, and the orders that wait, whether the exchange answers."""
     while True:
         try:
@@ -160,10 +166,11 @@ def main() -> None:
     """Run the worker of this process's environment until SIGTERM or SIGINT."""
     configure_logs("worker")
     settings = load_settings(os.environ)
-    report_errors("worker", sinks_of(settings))
+    metrics = published(open_home(settings.home).directory, "worker")
+    report_errors("worker", [*sinks_of(settings), metrics.failed])
     keep_what_is_there()
     with suppress(asyncio.CancelledError):
-        uvloop.run(_until_told(run_worker(settings)))
+        uvloop.run(_until_told(run_worker(settings, metrics)))
 
 
 async def _until_told(work: Coroutine[None, None, None]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx2
 
@@ -71,16 +71,19 @@ class RunningEngine:
 
 
 @contextmanager
-def running_engine(home: Path, *arguments: str, program: Path = ROOT, **settings: str) -> Iterator[RunningEngine]:
+def running_engine(
+    home: Path, *arguments: str, program: Path = ROOT, said: IO[str] | None = None, **settings: str
+) -> Iterator[RunningEngine]:
     """`orderlog serve` on any free port, ready to take orders; stopped at the end if it still runs.
 
-    ``program`` is the directory of its source, which may be that of another release.
+    ``program`` is the directory of its source, which may be that of another release; ``said`` takes what it logs.
     """
     process = subprocess.Popen(
         [*_orderlog(), "serve", *arguments],
         cwd=program,
         env=_environment(home, settings, program),
         stdout=subprocess.PIPE,
+        stderr=said,
         text=True,
     )
     try:

@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient
+from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
 from api.observed import Observed
@@ -121,9 +122,12 @@ async def broken_late(_: Scope, __: Receive, send: Send) -> None:
 
 
 async def test_what_escapes_from_the_application_is_a_problem_all_the_same_and_logged_once(
-    caplog: pytest.LogCaptureFixture,
+    app: Starlette, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with AsyncClient(transport=ASGITransport(app=Observed(broken_early)), base_url="http://x") as http:
+    async def within(scope: Scope, receive: Receive, send: Send) -> None:
+        await Observed(broken_early)(scope | {"app": app}, receive, send)
+
+    async with AsyncClient(transport=ASGITransport(app=within), base_url="http://x") as http:
         answer = await http.get("/")
     problem = clients.problem_of(answer, 500, "INTERNAL_ERROR")
     assert "secret" not in answer.text
@@ -132,7 +136,9 @@ async def test_what_escapes_from_the_application_is_a_problem_all_the_same_and_l
     assert record.error_id == problem["error_id"]  # type: ignore[attr-defined]
 
 
-async def test_an_answer_that_breaks_off_is_reported_and_not_begun_anew(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_answer_that_breaks_off_is_reported_and_not_begun_anew(
+    app: Starlette, caplog: pytest.LogCaptureFixture
+) -> None:
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -141,7 +147,7 @@ async def test_an_answer_that_breaks_off_is_reported_and_not_begun_anew(caplog: 
     async def receive() -> Message:
         return {"type": "http.disconnect"}
 
-    scope = {"type": "http", "headers": [], "method": "GET", "path": "/"}
+    scope = {"type": "http", "headers": [], "method": "GET", "path": "/", "app": app}
     await Observed(broken_late)(scope, receive, send)
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == ["internal error"]
