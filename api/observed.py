@@ -17,13 +17,14 @@ from api.problems import problem_of
 from application.ports import Ids
 from application.story import TOLD, Story
 from infrastructure.ids import UuidIds
+from infrastructure.measuring import until_now
 
 log = logging.getLogger("orderlog.requests")
 
 _CORRELATION_ID, _REQUEST_ID, _TRACEPARENT = b"x-correlation-id", b"x-request-id", b"traceparent"
 # No slash: names of events have one, and nobody is to pass a request off as an event.
 _sane = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
-_trace = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_trace = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
 
 # Who looks whether we are well looks again and again.
 _QUIET = frozenset({"/livez", "/readyz", "/metrics", "/api/v1/health/orders"})
@@ -103,4 +104,10 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
 def _count(scope: Scope, status: int, seconds: float) -> None:
     running: Running = scope["app"].state.running
     method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-    running.engine.metrics.answered(method, getattr(scope.get("endpoint"), "route", "none"), status, seconds)
+    route = getattr(scope.get("endpoint"), "route", "none")
+    running.engine.metrics.answered(method, route, status, seconds)
+    if running.engine.traces is not None and route not in _QUIET:
+        trace = _trace.fullmatch(dict(scope["headers"]).get(_TRACEPARENT, b""))
+        is_joined = trace is not None and trace[1].decode() == TOLD.get().correlation_id
+        parent = trace[2].decode() if trace is not None and is_joined else ""
+        running.engine.traces.answered(TOLD.get(), route, status, until_now(seconds), parent)

@@ -29,6 +29,7 @@ from infrastructure.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from infrastructure.exchanges.alpaca import AlpacaVenue
+    from infrastructure.traces import Traces
 
 _CONNECTIONS_MAX = 8
 _PATIENCE_SECONDS = 10.0
@@ -57,6 +58,7 @@ class Engine:
     venue_queue: VenueQueue
     bus: RedisBus | PostgresBus
     metrics: Metrics
+    traces: "Traces | None"
 
 
 def open_venue(settings: Settings) -> "AlpacaVenue":
@@ -86,6 +88,9 @@ async def open_engine(settings: Settings, metrics: Metrics | None = None) -> Asy
     pooled = settings.direct_database_url is not None
     metrics = metrics or Metrics()
     async with AsyncExitStack() as stack:
+        traces = _traces(settings, metrics.process)
+        if traces is not None:
+            stack.push_async_callback(asyncio.to_thread, traces.close)
         outage, answer_seconds = Outage(), settings.database_timeout
         store = await stack.enter_async_context(
             PostgresEventStore(url, _HICCUP_SECONDS, pooled=pooled, answer_seconds=answer_seconds, outage=outage)
@@ -101,7 +106,8 @@ async def open_engine(settings: Settings, metrics: Metrics | None = None) -> Asy
         bus = RedisBus(settings.redis_url) if settings.redis_url not in {None, "none"} else PostgresBus(session_url)
         await stack.enter_async_context(bus)
         follower = await stack.enter_async_context(Follower(store, session_url))
-        sequencer = await stack.enter_async_context(Sequencer(MeasuredStore(store, metrics), follower.take))
+        measured = MeasuredStore(store, metrics, traces)
+        sequencer = await stack.enter_async_context(Sequencer(measured, follower.take))
         observer = asyncio.create_task(_observe(follower, sequencer, await store.position()), name="observer")
         stack.callback(observer.cancel)
         stack.callback(metrics.close)
@@ -123,6 +129,7 @@ async def open_engine(settings: Settings, metrics: Metrics | None = None) -> Asy
             venue_queue=venue_queue,
             bus=bus,
             metrics=metrics,
+            traces=traces,
         )
 
 
@@ -137,6 +144,14 @@ async def _with_fewer_rights(settings: Settings) -> Settings:
     url = _needed(settings.session_url, "DATABASE_URL")
     name = "database_url" if settings.direct_database_url is None else "direct_database_url"
     return settings.model_copy(update={name: await as_app(url, _PATIENCE_SECONDS)})
+
+
+def _traces(settings: Settings, process: str) -> "Traces | None":
+    if settings.otlp_endpoint is None:
+        return None
+    from infrastructure.traces import Traces  # noqa: PLC0415 - only whoever has set it pays for its import
+
+    return Traces(settings.otlp_endpoint, process)
 
 
 async def _observe(follower: Follower, sequencer: Sequencer, after: int) -> None:

@@ -5,10 +5,11 @@ import os
 import resource
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
-from time import perf_counter
-from typing import Any, ParamSpec, TypeVar
+from time import perf_counter, time_ns
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from application.ports import Appended, EventStore, Transaction
+from application.story import TOLD
 from application.venue import (
     Venue,
     VenueBusyError,
@@ -17,6 +18,9 @@ from application.venue import (
     VenueUnreachableError,
 )
 from infrastructure.metrics import Metrics
+
+if TYPE_CHECKING:
+    from infrastructure.traces import Traces
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,11 +39,12 @@ _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
 
 
 class MeasuredStore:
-    """An event store whose appends are measured."""
+    """An event store whose appends are measured, and traced where anybody wants traces."""
 
-    def __init__(self, store: EventStore, metrics: Metrics) -> None:
+    def __init__(self, store: EventStore, metrics: Metrics, traces: "Traces | None" = None) -> None:
         self._store = store
         self._metrics = metrics
+        self._traces = traces
         self.load = store.load
         self.history = store.history
         self.read = store.read
@@ -49,15 +54,20 @@ class MeasuredStore:
         """See the port."""
         began = perf_counter()
         appended = await self._store.append(transactions, known_position)
-        self._metrics.appended(transactions, appended, perf_counter() - began)
+        seconds = perf_counter() - began
+        self._metrics.appended(transactions, appended, seconds)
+        if self._traces is not None:
+            for events in appended.recorded:
+                self._traces.appended(events or (), until_now(seconds))
         return appended
 
 
 class MeasuredVenue:
-    """A venue whose requests are measured, each with what came of it."""
+    """A venue whose requests are measured, each with what came of it, and traced where anybody wants traces."""
 
-    def __init__(self, venue: Venue, metrics: Metrics) -> None:
+    def __init__(self, venue: Venue, metrics: Metrics, traces: "Traces | None" = None) -> None:
         self._metrics = metrics
+        self._traces = traces
         self.name = venue.name
         self.submit = self._measured("submit", venue.submit)
         self.find = self._measured("find", venue.find)
@@ -79,10 +89,19 @@ class MeasuredVenue:
                 outcome = next((name for kind, name in _OUTCOMES if isinstance(error, kind)), outcome)
                 raise
             finally:
-                self._metrics.venue.labels(operation, outcome).observe(perf_counter() - began)
+                seconds = perf_counter() - began
+                self._metrics.venue.labels(operation, outcome).observe(seconds)
+                if self._traces is not None:
+                    self._traces.asked_venue(TOLD.get(), operation, outcome, until_now(seconds))
             return answer
 
         return asked
+
+
+def until_now(seconds: float) -> tuple[int, int]:
+    """The span of time that took so long and ends now, in nanoseconds since 1970."""
+    ended = time_ns()
+    return ended - int(seconds * 1e9), ended
 
 
 async def sample(metrics: Metrics) -> None:

@@ -83,7 +83,8 @@ async def _lead_until_stuck(engine: Engine, venue: AlpacaVenue) -> UnreadableEve
 
 
 async def _lead(engine: Engine, alpaca: AlpacaVenue) -> None:
-    venue = MeasuredVenue(alpaca, engine.metrics)
+    venue = MeasuredVenue(alpaca, engine.metrics, engine.traces)
+    on_projected = None if engine.traces is None else engine.traces.projected
     booking = Booking(engine.trading, engine.clock, venue.name)
     gate = VenueGate(is_watched=True)
     executor = OrderExecutor(
@@ -98,7 +99,7 @@ async def _lead(engine: Engine, alpaca: AlpacaVenue) -> None:
     )
     status = StatusOrchestrator(engine.follower, engine.bus)
     jobs: Sequence[tuple[str, Callable[[], Awaitable[None]]]] = (
-        ("projections", Projector(engine.pool, engine.follower).run),
+        ("projections", Projector(engine.pool, engine.follower, on_applied=on_projected).run),
         ("execution", executor.run),
         ("status", lambda: status.run(engine.follower.position)),
         ("instruments", lambda: _refresh_instruments(engine, venue, gate)),

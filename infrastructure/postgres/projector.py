@@ -9,9 +9,10 @@ apply is written down for whoever looks from another process.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from time import time_ns
 from typing import Any
 
 from psycopg import Error
@@ -91,9 +92,17 @@ class Projector:
         pool: each lane uses one of its connections while it applies a batch.
         feed: the log as it grows.
         projections: the read models to keep.
+        on_applied: called with each batch that all of a lane have, and when that began and ended, in nanoseconds since 1970.
     """
 
-    def __init__(self, pool: Pool, feed: Feed, projections: Sequence[Projection[Any]] = PROJECTIONS) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        feed: Feed,
+        projections: Sequence[Projection[Any]] = PROJECTIONS,
+        on_applied: Callable[[Batch, tuple[int, int]], None] | None = None,
+    ) -> None:
+        self._on_applied = on_applied
         self._pool = pool
         self._feed = feed
         self._projections = projections
@@ -136,10 +145,13 @@ class Projector:
 
     async def _apply(self, lane: Lane, batch: Batch) -> list[Projection[Any]]:
         """Apply the batch to all; returns the projections that were stopped in it."""
+        began = time_ns()
         try:
             await patiently(partial(self._advance, lane, batch))
         except Exception:  # noqa: BLE001 - what is wrong with one projection must not stop the others
             return [projection for projection in lane if not await self._apply_alone(projection, batch)]
+        if self._on_applied is not None:
+            self._on_applied(batch, (began, time_ns()))
         return []
 
     async def _apply_alone(self, projection: Projection[Any], batch: Batch) -> bool:
