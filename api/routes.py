@@ -237,9 +237,8 @@ class Resource:
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         self._by_method = {endpoint.method: endpoint for endpoint in endpoints}
         get = self._by_method.get("GET")
-        if get is not None and not {NDJSON, EVENT_STREAM}.intersection(
-            get.media
-        ):  # a stream has no end, so nobody can ask for its head alone
+        # A stream has no end, so nobody can ask for its head alone.
+        if get is not None and not {NDJSON, EVENT_STREAM}.intersection(get.media):
             self._by_method["HEAD"] = get
         self._allow = ", ".join(sorted(self._by_method))
         self.route = endpoints[0].path
