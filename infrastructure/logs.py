@@ -86,8 +86,9 @@ def log_to_standard_error(program: str) -> None:
     # Nobody asks which thread or which line of the source it was, and finding out costs more than the rest of a line.
     logging._srcfile = None  # noqa: SLF001 - as the standard library's own how-to has it
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    # One line for each request to the venue would drown everything else.
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    # One line for each request, or for each part of a library, would drown everything else.
+    for name in ("httpx2", "alembic.runtime.plugins"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def configure_logs(program: str) -> None:
