@@ -10,11 +10,11 @@ from typing import NamedTuple
 from infrastructure.audit.checkpoint import Checkpoint, LogState
 from infrastructure.audit.merkle import Frontier
 from infrastructure.audit.stream_versions import StreamVersions
-from infrastructure.postgres.chain import GENESIS, leaf, link
+from infrastructure.postgres.chain import GENESIS, link
 
 
 class LogRow(NamedTuple):
-    """An event exactly as it is stored; ``recorded_at`` as the leaf has it. Whoever tampers may leave any of it out."""
+    """An event exactly as it is stored; ``recorded_at`` as the leaf has it."""
 
     position: int
     stream_id: str
@@ -24,6 +24,39 @@ class LogRow(NamedTuple):
     metadata: str
     recorded_at: str
     hash: bytes
+
+
+class LogLeaf(NamedTuple):
+    """What the chain and the tree are made of: an event's leaf, its stored hash, and what else must follow the one before.
+
+    ``recorded_at`` as the leaf has it. ``lacks`` names a column that has no value; then nothing but the position counts.
+    """
+
+    position: int
+    stream_id: str
+    version: int
+    recorded_at: str
+    leaf: bytes
+    hash: bytes
+    lacks: str | None = None
+
+
+class Part(NamedTuple):
+    """A whole subtree of events that follow each other, from ``first`` to ``last``, and what they lead to.
+
+    ``before`` is the hash before them and ``hash`` their last one. ``begun`` has the first version of each stream in it,
+    ``reached`` the last one.
+    """
+
+    first: int
+    last: int
+    before: bytes
+    hash: bytes
+    recorded_from: str
+    recorded_until: str
+    root: bytes
+    begun: dict[str, int]
+    reached: dict[str, int]
 
 
 class HeadRow(NamedTuple):
@@ -75,21 +108,51 @@ class Examination:
         """What a checkpoint would say of the log up to here."""
         return LogState(self._position, self._hash, self._tree.root, self._recorded_at or None)
 
-    def add(self, rows: Sequence[LogRow], last: int) -> LogDifference | None:
+    def add(self, rows: Sequence[LogLeaf], last: int) -> LogDifference | None:
         """Go on with the next events, up to the position ``last``; what is wrong with the first that is not right."""
         known = self._versions.of({row.stream_id for row in rows})
+        leaves: list[bytes] = []
         for row in rows:
-            problem = self._problem(row, known)
-            if problem is not None:
-                return problem
-            if self._position in self._checkpoints:
+            position, stream_id, version, recorded_at, event, hash_, lacks = row
+            computed = link(self._hash, event)
+            if (
+                position != self._position + 1
+                or lacks is not None
+                or computed != hash_
+                or version != known.get(stream_id, 0) + 1
+                or recorded_at < self._recorded_at
+            ):
+                self._tree.extend(leaves)
+                return self._problem(row, computed, known.get(stream_id, 0))
+            known[stream_id] = version
+            self._position, self._hash, self._recorded_at = position, computed, recorded_at
+            leaves.append(event)
+            if position in self._checkpoints:
+                self._tree.extend(leaves)
+                leaves.clear()
                 difference = self._differs()
                 if difference is not None:
                     return difference
+        self._tree.extend(leaves)
         if self._position != last:
             return _at(self._position + 1, "there is no event, and later ones there are")
         self._versions.save(known)
         return None
+
+    def take(self, part: Part) -> bool:
+        """Go on with a part that was looked at elsewhere, if it follows what was here so far; if not, nothing changes."""
+        known = self._versions.of(part.begun)
+        if (
+            (part.first, part.before) != (self._position + 1, self._hash)
+            or part.recorded_from < self._recorded_at
+            or any(version != known.get(stream_id, 0) + 1 for stream_id, version in part.begun.items())
+            or any(part.first <= position <= part.last for position in self._checkpoints)
+        ):
+            return False
+        self._versions.save(part.reached)
+        self._position, self._hash, self._recorded_at = part.last, part.hash, part.recorded_until
+        self._tree.add_whole(part.root, part.last - part.first + 1)
+        return True
 
     def finish(self, heads: Sequence[HeadRow]) -> LogDifference | None:
         """Compare the end of the log with ``log_head``, and with checkpoints that were taken behind it."""
@@ -115,28 +178,22 @@ class Examination:
             )
         return None
 
-    def _problem(self, row: LogRow, known: dict[str, int]) -> LogDifference | None:
-        position, stream_id, version, type_, data, metadata, recorded_at, hash_ = row
-        expected = self._position + 1
-        if position != expected:
-            if position < expected:
-                return _at(position, "there is more than one event at this position")
+    def _problem(self, row: LogLeaf, computed: bytes, before: int) -> LogDifference:
+        """What is wrong with a row that does not follow the ones before it."""
+        position, expected = row.position, self._position + 1
+        if position < expected:
+            return _at(position, "there is more than one event at this position")
+        if position > expected:
             return _at(expected, "there is no event, and later ones there are")
-        if None in row:
-            return _at(position, f"it has no {LogRow._fields[row.index(None)]}")
-        event = leaf(position, stream_id, version, type_, data.encode(), metadata.encode(), recorded_at.encode())
-        computed = link(self._hash, event)
-        if computed != hash_:
-            return _at(position, f"its hash is {_hex(hash_)}, but what is stored there leads to {computed.hex()}")
-        before = known.get(stream_id, 0)
-        if version != before + 1:
-            return _at(position, f"it is version {version} of {stream_id}, which was at version {before}")
-        if recorded_at < self._recorded_at:
-            return _at(position, f"it was recorded at {recorded_at}, before the event before it ({self._recorded_at})")
-        known[stream_id] = version
-        self._position, self._hash, self._recorded_at = position, computed, recorded_at
-        self._tree.add(event)
-        return None
+        if row.lacks is not None:
+            return _at(position, f"it has no {row.lacks}")
+        if computed != row.hash:
+            return _at(position, f"its hash is {_hex(row.hash)}, but what is stored there leads to {computed.hex()}")
+        if row.version != before + 1:
+            return _at(position, f"it is version {row.version} of {row.stream_id}, which was at version {before}")
+        return _at(
+            position, f"it was recorded at {row.recorded_at}, before the event before it ({self._recorded_at})"
+        )
 
     def _differs(self) -> LogDifference | None:
         root = self._tree.root.hex()

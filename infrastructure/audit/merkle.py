@@ -10,6 +10,8 @@ from hashlib import sha256
 EMPTY = sha256().digest()
 """The root of a tree without leaves."""
 
+_WHOLE = 256
+
 
 def node(left: bytes, right: bytes) -> bytes:
     """The hash over two children."""
@@ -24,14 +26,27 @@ class Frontier:
         self._subtrees: list[bytes] = []
 
     def add(self, leaf: bytes) -> None:
-        """Put another leaf, or the root of a whole subtree as large as those before it, at the right."""
-        size = self.size
+        """Put another leaf at the right."""
+        self.add_whole(leaf, 1)
+
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Put these leaves at the right: whole subtrees of them at once, which is quicker than leaf by leaf."""
+        at = 0
+        while at < len(leaves):
+            whole = self.size % _WHOLE == 0 and len(leaves) - at >= _WHOLE
+            width = _WHOLE if whole else 1
+            self.add_whole(_root_of_whole(leaves[at : at + width]), width)
+            at += width
+
+    def add_whole(self, root: bytes, width: int) -> None:
+        """Put the root of a subtree of so many leaves, a power of two that the size is a multiple of, at the right."""
+        size = self.size // width
         subtrees = self._subtrees
         while size & 1:
-            leaf = node(subtrees.pop(), leaf)
+            root = node(subtrees.pop(), root)
             size >>= 1
-        subtrees.append(leaf)
-        self.size += 1
+        subtrees.append(root)
+        self.size += width
 
     @property
     def root(self) -> bytes:
@@ -44,11 +59,17 @@ class Frontier:
         return root
 
 
+def _root_of_whole(leaves: Sequence[bytes]) -> bytes:
+    """The root of the tree over so many leaves as a power of two says."""
+    while len(leaves) > 1:
+        leaves = [sha256(b"\x01" + left + right).digest() for left, right in zip(leaves[::2], leaves[1::2], strict=True)]
+    return leaves[0]
+
+
 def root_of(leaves: Sequence[bytes]) -> bytes:
     """The root of the tree over these leaves."""
     tree = Frontier()
-    for leaf in leaves:
-        tree.add(leaf)
+    tree.extend(leaves)
     return tree.root
 
 

@@ -1,35 +1,35 @@
 """The stored log as it is, for whoever examines it: nothing is taken for granted, not even that its columns are filled."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from infrastructure.archives.files import Archive
+from infrastructure.archives.files import Archive, leaf_of
 from infrastructure.audit.checkpoint import Checkpoint, LogState
-from infrastructure.audit.examination import Examination, HeadRow, LogDifference, LogRow
+from infrastructure.audit.examination import Examination, HeadRow, LogDifference, LogLeaf, LogRow
 from infrastructure.audit.stream_versions import StreamVersions
+from infrastructure.codec import RawEvent
 from infrastructure.postgres.archived import archived_until, see_that_positions_are_here
 from infrastructure.postgres.chain import timestamp
 from infrastructure.postgres.connecting import conninfo
+from infrastructure.postgres.log_leaves import leaves
+from infrastructure.postgres.log_parts import PartsTask, parts
 
-_ROWS_AT_ONCE = 5_000
+PART = 8_192
+"""So many events, a power of two, another process looks at as one part."""
+_PARTS_MIN = 4
+_PROCESSES_MAX = 8
 
 # One statement, so that it is of one moment. An index makes each of its parts quick.
 _EDGES = """
 SELECT (SELECT min(position) FROM events), (SELECT max(position) FROM events),
        EXISTS (SELECT FROM events WHERE position IS NULL),
        (SELECT coalesce(jsonb_agg(jsonb_build_array(position, encode(hash, 'hex'), to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))), '[]') FROM log_head)
-"""
-
-# By ranges of positions and not by "the next ones": then a position that is there twice cannot hide between two pages.
-# Every range is a transaction of its own, because a long one would keep the server from clearing away old rows.
-_ROWS = """
-SELECT position::bigint, stream_id::text, version::bigint, type::text, data::text, metadata::text,
-       to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), hash::bytea
-FROM events WHERE position BETWEEN %s AND %s ORDER BY position LIMIT %s
 """
 
 _ROWS_OF_STREAM = """
@@ -62,14 +62,6 @@ def edges(connection: Connection[TupleRow]) -> Edges:
     return Edges(1 if first is None else first, last or 0, read, has_unplaced)
 
 
-def rows(connection: Connection[TupleRow], first: int, last: int) -> Iterator[tuple[Sequence[LogRow], int]]:
-    """The events at these positions in order, some at a time, each time with the last position they should reach."""
-    for start in range(first, last + 1, _ROWS_AT_ONCE):
-        stop = min(start + _ROWS_AT_ONCE - 1, last)
-        cursor = connection.cursor(binary=True).execute(_ROWS, (start, stop, _ROWS_AT_ONCE + 1))
-        yield list(map(LogRow._make, cursor.fetchall())), stop
-
-
 def rows_of_stream(connection: Connection[TupleRow], stream_id: str, last: int) -> Sequence[LogRow]:
     """The events of the stream up to a position, in order."""
     cursor = connection.cursor(binary=True).execute(_ROWS_OF_STREAM, (stream_id, last))
@@ -97,7 +89,7 @@ def examine(
         psycopg.Error: the log cannot be read.
     """
     with psycopg.connect(conninfo(database_url), autocommit=True) as connection:
-        return examine_through(connection, checkpoints, begun, archive)
+        return examine_through(connection, checkpoints, begun, archive, database_url)
 
 
 def examine_through(
@@ -105,8 +97,9 @@ def examine_through(
     checkpoints: Sequence[Checkpoint],
     begun: Callable[[int], Callable[[int], None]],
     archive: Archive | None = None,
+    database_url: str | None = None,
 ) -> Examined:
-    """The same, through a connection in autocommit."""
+    """The same, through a connection in autocommit; with a ``database_url`` other processes may help."""
     if archive is None:
         see_that_positions_are_here(1, archived_until(connection) + 1)
     with StreamVersions() as versions:
@@ -114,7 +107,7 @@ def examine_through(
         examination = Examination(versions, checkpoints)
         difference = _outside(log)
         if difference is None:
-            difference = _inside(_stored(connection, log, archive), log, examination, begun(log.last))
+            difference = _inside(connection, log, archive, examination, begun(log.last), database_url)
         return Examined(examination.state, difference)
 
 
@@ -126,26 +119,66 @@ def _outside(log: Edges) -> LogDifference | None:
     return None
 
 
-def _stored(
-    connection: Connection[TupleRow], log: Edges, archive: Archive | None
-) -> Iterator[tuple[Sequence[LogRow], int]]:
-    if archive is None:
-        yield from rows(connection, 1, log.last)
-        return
-    for batch in archive.batches():
-        yield [LogRow(*raw[:6], timestamp(raw.recorded_at).decode(), raw.hash) for raw in batch], batch[-1].position
-    yield from rows(connection, archive.last_position + 1, log.last)
-
-
-def _inside(
-    stored: Iterator[tuple[Sequence[LogRow], int]],
+def _inside(  # noqa: PLR0917 - what an examination is made of
+    connection: Connection[TupleRow],
     log: Edges,
+    archive: Archive | None,
     examination: Examination,
     advanced: Callable[[int], None],
+    database_url: str | None,
 ) -> LogDifference | None:
-    for batch, last in stored:
-        difference = examination.add(batch, last)
-        if difference is not None:
-            return difference
+    archived = 0 if archive is None else archive.last_position
+    # Parts are whole subtrees, so they begin where such a one can.
+    begin = (archived // PART + bool(archived % PART)) * PART
+    end = max(log.last // PART * PART, begin)
+    if database_url is None or end - begin < _PARTS_MIN * PART:
+        begin = end = log.last
+    steps = chain(
+        _archived(archive, examination, advanced),
+        _one_by_one(connection, archived + 1, min(begin, log.last), examination, advanced),
+        _in_parts(connection, begin + 1, end, examination, advanced, str(database_url)),
+        _one_by_one(connection, end + 1, log.last, examination, advanced),
+    )
+    return next((difference for difference in steps if difference is not None), None) or examination.finish(log.heads)
+
+
+_Steps = Iterator[LogDifference | None]
+
+
+def _archived(archive: Archive | None, examination: Examination, advanced: Callable[[int], None]) -> _Steps:
+    for batch in archive.batches() if archive else ():
+        yield examination.add(list(map(_archived_leaf, batch)), batch[-1].position)
         advanced(len(batch))
-    return examination.finish(log.heads)
+
+
+def _archived_leaf(raw: RawEvent) -> LogLeaf:
+    at = timestamp(raw.recorded_at).decode()
+    return LogLeaf(raw.position, raw.stream_id, raw.version, at, leaf_of(raw), raw.hash)
+
+
+def _one_by_one(
+    connection: Connection[TupleRow], first: int, last: int, examination: Examination, advanced: Callable[[int], None]
+) -> _Steps:
+    for batch, until in leaves(connection, first, last):
+        yield examination.add(batch, until)
+        advanced(len(batch))
+
+
+def _in_parts(  # noqa: PLR0917 - see above
+    connection: Connection[TupleRow],
+    first: int,
+    last: int,
+    examination: Examination,
+    advanced: Callable[[int], None],
+    database_url: str,
+) -> _Steps:
+    """Other processes look at whole parts. One that does not follow is looked at here, to name what is wrong with it."""
+    if first > last:
+        return
+    task = PartsTask(first, last, PART, min(os.cpu_count() or 1, _PROCESSES_MAX))
+    with parts(database_url, task) as found:
+        for start, part in zip(range(first, last + 1, PART), found, strict=True):
+            if part is not None and examination.take(part):
+                advanced(PART)
+            else:
+                yield from _one_by_one(connection, start, start + PART - 1, examination, advanced)

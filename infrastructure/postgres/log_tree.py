@@ -8,13 +8,14 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from infrastructure.audit.checkpoint import Checkpoint, LogState
-from infrastructure.audit.examination import LogRow
+from infrastructure.audit.examination import LogLeaf
 from infrastructure.audit.merkle import path_of, root_of
 from infrastructure.audit.proof import Proof, prove
 from infrastructure.postgres.archived import archived_until, see_that_positions_are_here
-from infrastructure.postgres.chain import GENESIS, leaf, link
+from infrastructure.postgres.chain import GENESIS, link
 from infrastructure.postgres.connecting import conninfo
-from infrastructure.postgres.log_rows import edges, rows, rows_of_stream
+from infrastructure.postgres.log_leaves import leaves
+from infrastructure.postgres.log_rows import edges, rows_of_stream
 from infrastructure.postgres.log_state import TamperedLogError
 
 BLOCK = 1024
@@ -96,8 +97,8 @@ class LogTree:
         see_that_positions_are_here(known + 1, archived_until(connection) + 1)
         advanced = begun(max(size - known, 0))
         while known < whole:
-            leaves, last_hash = _checked(connection, known, known + BLOCK, self._last_hash)
-            self._blocks.append(root_of(leaves))
+            block, last_hash = _checked(connection, known, known + BLOCK, self._last_hash)
+            self._blocks.append(root_of(block))
             self._last_hash = last_hash
             known += BLOCK
             advanced(BLOCK)
@@ -115,7 +116,7 @@ def _last(connection: Connection[TupleRow], position: int) -> tuple[bytes, str |
     """The hash of the event, and when it was recorded; before the first there is none."""
     if position == 0:
         return GENESIS, None
-    found = [row for page, _ in rows(connection, position, position) for row in page]
+    found = [row for page, _ in leaves(connection, position, position) for row in page]
     if not found:
         raise TamperedLogError(f"position {position}: there is no event")
     return found[0].hash, found[0].recorded_at
@@ -128,24 +129,22 @@ def _leaves(connection: Connection[TupleRow], after: int, last: int) -> Sequence
 
 def _checked(connection: Connection[TupleRow], after: int, last: int, last_hash: bytes) -> tuple[list[bytes], bytes]:
     """The same, with the hash at the end; each event is where it should be and fits the hash before it."""
-    leaves: list[bytes] = []
-    for page, until in rows(connection, after + 1, last):
+    found: list[bytes] = []
+    for page, until in leaves(connection, after + 1, last):
         for row in page:
-            position = after + len(leaves) + 1
-            last_hash, own = _linked(row, position, last_hash)
-            leaves.append(own)
-        if after + len(leaves) != until:
-            raise TamperedLogError(f"position {after + len(leaves) + 1}: there is no event, and later ones there are")
-    return leaves, last_hash
+            last_hash = _linked(row, after + len(found) + 1, last_hash)
+            found.append(row.leaf)
+        if after + len(found) != until:
+            raise TamperedLogError(f"position {after + len(found) + 1}: there is no event, and later ones there are")
+    return found, last_hash
 
 
-def _linked(row: LogRow, position: int, previous: bytes) -> tuple[bytes, bytes]:
-    if row.position != position or None in row:
+def _linked(row: LogLeaf, position: int, previous: bytes) -> bytes:
+    if row.position != position or row.lacks:
         raise TamperedLogError(f"position {position}: there is not one whole event")
-    own = leaf(*row[:4], row.data.encode(), row.metadata.encode(), row.recorded_at.encode())
-    computed = link(previous, own)
+    computed = link(previous, row.leaf)
     if computed != row.hash:
         raise TamperedLogError(
             f"position {position}: its hash is {row.hash.hex()}, but what is stored there leads to {computed.hex()}"
         )
-    return computed, own
+    return computed

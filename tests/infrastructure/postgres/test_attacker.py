@@ -224,7 +224,7 @@ def test_an_empty_log_passes(database_url: str) -> None:
 def test_a_long_log_is_examined_page_by_page_and_tells_how_far_it_is(
     attacker: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infrastructure.postgres.log_rows._ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("infrastructure.postgres.log_leaves._ROWS_AT_ONCE", 3)
     told: list[int] = []
 
     def begun(events: int) -> Callable[[int], None]:
@@ -240,7 +240,7 @@ def test_a_long_log_is_examined_page_by_page_and_tells_how_far_it_is(
 
 
 async def test_an_honest_log_passes_while_it_grows(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infrastructure.postgres.log_rows._ROWS_AT_ONCE", 5)
+    monkeypatch.setattr("infrastructure.postgres.log_leaves._ROWS_AT_ONCE", 5)
     history = History()
     for _ in range(60):
         history.cash(Deposit(Money(Decimal(1))))
