@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from benchmarks import appending, growth, posting, streaming, table, whole
+from benchmarks import appending, growth, posting, reading, streaming, table, whole
 from benchmarks.rounds import FULL, QUICK, Figure, Pace
 from benchmarks.surroundings import Surroundings, machine, surroundings
 
@@ -24,6 +24,8 @@ BENCHMARKS = {
     "posts": Benchmark(posting.posts, 110, 25),
     "streams": Benchmark(streaming.streams, 80, 25),
     "acknowledgements": Benchmark(whole.acknowledgements, 60, 20),
+    "reads": Benchmark(reading.reads, 200, 40),
+    "memory": Benchmark(reading.memory, 200, 30),
     "growth": Benchmark(growth.growth, 400, 40),
     "starts": Benchmark(whole.starts, 20, 10),
     "soak": Benchmark(whole.soak, 620, 100),

@@ -191,9 +191,7 @@ class Examination:
             return _at(position, f"its hash is {_hex(row.hash)}, but what is stored there leads to {computed.hex()}")
         if row.version != before + 1:
             return _at(position, f"it is version {row.version} of {row.stream_id}, which was at version {before}")
-        return _at(
-            position, f"it was recorded at {row.recorded_at}, before the event before it ({self._recorded_at})"
-        )
+        return _at(position, f"it was recorded at {row.recorded_at}, before the event before it ({self._recorded_at})")
 
     def _differs(self) -> LogDifference | None:
         root = self._tree.root.hex()

@@ -62,7 +62,9 @@ class Frontier:
 def _root_of_whole(leaves: Sequence[bytes]) -> bytes:
     """The root of the tree over so many leaves as a power of two says."""
     while len(leaves) > 1:
-        leaves = [sha256(b"\x01" + left + right).digest() for left, right in zip(leaves[::2], leaves[1::2], strict=True)]
+        leaves = [
+            sha256(b"\x01" + left + right).digest() for left, right in zip(leaves[::2], leaves[1::2], strict=True)
+        ]
     return leaves[0]
 
 

@@ -45,7 +45,13 @@ def parts(database_url: str, task: PartsTask) -> Iterator[Iterator[Part | None]]
 
 @contextmanager
 def _process(database_url: str, number: int, task: PartsTask) -> "Iterator[Popen[bytes]]":
-    command = [sys.executable, "-m", "infrastructure.postgres.log_parts", str(number), msgspec.json.encode(task).decode()]
+    command = [
+        sys.executable,
+        "-m",
+        "infrastructure.postgres.log_parts",
+        str(number),
+        msgspec.json.encode(task).decode(),
+    ]
     with Popen(command, stdout=PIPE, env={**os.environ, "DATABASE_URL": database_url}) as process:  # noqa: S603 - ours
         try:
             yield process

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import growth, posting, streaming, table, whole
+from benchmarks import growth, posting, reading, streaming, table, whole
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.history import told
 from benchmarks.rounds import Figure, Goal, Pace, best, in_turns, percentile
@@ -25,6 +25,7 @@ def around(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Su
         (streaming, "_ORDERS_A_SECOND", 20),
         (streaming, "_CROWD", 5),
         (whole, "_ORDERS_A_SECOND", 20),
+        (reading, "EVENTS_QUICK", 3_000),
         (growth, "FEW", 100),
         (growth, "MANY_QUICK", 300),
         (growth, "LONG", 300),
