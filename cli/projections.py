@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from infrastructure.postgres.rebuilding import Rebuilt
     from projections.projection import Projection
 
-_BATCH = 2_000
+_BATCH = 10_000
 _UNITS = {"": "seconds", "s": "seconds", "e": "events"}
 
 app = commands("See how the read models stand; rebuild and verify them.")

@@ -16,6 +16,9 @@ from domain.values import exactly, tidy
 from projections.projection import NO_PAST, Batch, Key, Projection, Row
 
 _CACHE_KIB = 16 * 1024
+_CHECKSUMS = 2**256
+
+encode = msgspec.msgpack.Encoder().encode
 
 
 class Fold(Generic[Row]):
@@ -30,7 +33,7 @@ class Fold(Generic[Row]):
         self.projection = projection
         self.position = 0
         self._skipped = frozenset(skipped)
-        self._decode = msgspec.msgpack.Decoder(projection.row).decode
+        self.decode = msgspec.msgpack.Decoder(projection.row).decode
         self._file = sqlite3.connect("", isolation_level=None)
         self._file.execute("PRAGMA journal_mode = OFF")
         self._file.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
@@ -52,8 +55,8 @@ class Fold(Generic[Row]):
         """Remove the file."""
         self._file.close()
 
-    async def apply(self, batch: Batch, store: EventStore) -> None:
-        """Fold what of the batch is new; the store has the streams of rows that are told anew.
+    async def apply(self, batch: Batch, store: EventStore) -> dict[Key, Row]:
+        """Fold what of the batch is new; the store has the streams of rows that are told anew. Returns what it changed.
 
         Raises:
             BrokenHistoryError: an event cannot have followed the ones before it.
@@ -66,9 +69,11 @@ class Fold(Generic[Row]):
             past = {stream: self._unskipped(events) for stream, events in loaded.streams.items()}
         changed = self.projection.fold(self.rows(self.projection.keys(new)), new, past)
         self._file.execute("BEGIN")
-        self._file.executemany(self._replace, ((*key, msgspec.msgpack.encode(row)) for key, row in changed.items()))
+        self._file.executemany(self._replace, ((*key, encode(row)) for key, row in changed.items()))
         self._file.execute("COMMIT")
-        self.position = max(self.position, batch[-1].position)
+        if batch:
+            self.position = max(self.position, batch[-1].position)
+        return changed
 
     def _unskipped(self, events: Batch) -> Batch:
         return [recorded for recorded in events if recorded.position not in self._skipped]
@@ -76,44 +81,56 @@ class Fold(Generic[Row]):
     def rows(self, keys: Collection[Key]) -> dict[Key, Row]:
         """The rows with these keys that there are."""
         found = ((key, self._file.execute(self._select, key).fetchone()) for key in keys)
-        return {key: self._decode(row[0]) for key, row in found if row is not None}
+        return {key: self.decode(row[0]) for key, row in found if row is not None}
 
     def __iter__(self) -> Iterator[Row]:
         """All rows in the order of their keys."""
-        for (cells,) in self._file.execute(self._ordered):
-            yield self._decode(cells)
+        return map(self.decode, self.encoded())
+
+    def encoded(self) -> Iterator[bytes]:
+        """The same as ``encode`` makes them: the same bytes are the same row, and other ones may be."""
+        return (cells for (cells,) in self._file.execute(self._ordered))
 
 
 class Summary(NamedTuple):
-    """What says in a few words that two tables are the same: ``checksum`` is a SHA-256 over all rows in order."""
+    """What says in a few words that two tables are the same, whatever the order of their rows.
+
+    ``checksum`` is the sum of the SHA-256 of all rows, modulo 2^256.
+    """
 
     rows: int
     totals: dict[str, Decimal]
     checksum: str
 
+    def __add__(self, other: "Summary") -> "Summary":  # type: ignore[override] # no tuple is meant
+        """Of the rows of both."""
+        with exactly():
+            totals = {name: tidy(total + other.totals[name]) for name, total in self.totals.items()}
+        checksum = (int(self.checksum, 16) + int(other.checksum, 16)) % _CHECKSUMS
+        return Summary(self.rows + other.rows, totals, f"{checksum:064x}")
+
 
 class Tally:
-    """Sums up rows that come in the order of their keys."""
+    """Sums up rows."""
 
     def __init__(self, row: type[tuple[Any, ...]]) -> None:
         hints = get_type_hints(row)
         plain = {name: getattr(hint, "__supertype__", hint) for name, hint in hints.items()}
         self._decimals = [(name, at) for at, (name, hint) in enumerate(plain.items()) if hint is Decimal]
-        self._totals = dict.fromkeys((name for name, _ in self._decimals), Decimal(0))
+        self._totals = [Decimal(0)] * len(self._decimals)
         self._rows = 0
-        self._hash = sha256()
+        self._checksum = 0
 
     def add(self, row: Sequence[Any]) -> None:
         """One row more."""
         self._rows += 1
         with exactly():
-            for name, at in self._decimals:
-                self._totals[name] += row[at]
+            self._totals = [total + row[at] for total, (_, at) in zip(self._totals, self._decimals, strict=True)]
         # Equal numbers can be written in different ways.
-        cells = [tidy(cell) if isinstance(cell, Decimal) else cell for cell in row]
-        self._hash.update(msgspec.json.encode(cells) + b"\n")
+        cells = [tidy(cell) if type(cell) is Decimal else cell for cell in row]
+        self._checksum += int.from_bytes(sha256(msgspec.json.encode(cells)).digest())
 
     def summary(self) -> Summary:
         """Of everything so far."""
-        totals = {name: tidy(total) for name, total in self._totals.items()}
-        return Summary(self._rows, totals, self._hash.hexdigest())
+        totals = {name: tidy(total) for (name, _), total in zip(self._decimals, self._totals, strict=True)}
+        return Summary(self._rows, totals, f"{self._checksum % _CHECKSUMS:064x}")

@@ -46,6 +46,7 @@ ACCOUNTS = Projection(
     version=1,
     row=AccountRow,
     key=("trader_id",),
+    stream=("account-", "trader_id"),
     events=frozenset(get_args(AccountEvent)),
     key_of=_key_of,
     evolve=_evolve,

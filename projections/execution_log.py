@@ -91,6 +91,7 @@ EXECUTION_LOG = Projection(
     version=1,
     row=ExecutionLogRow,
     key=("id",),
+    stream=("order-", "order_id"),
     events=frozenset(get_args(OrderEvent)),
     key_of=_key_of,
     evolve=_evolve,

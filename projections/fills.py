@@ -56,6 +56,7 @@ FILLS = Projection(
     version=1,
     row=FillRow,
     key=("order_id", "id"),
+    stream=("order-", "order_id"),
     events=frozenset(get_args(FillEvent)),
     key_of=_key_of,
     evolve=_evolve,

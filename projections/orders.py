@@ -160,6 +160,7 @@ ORDERS = Projection(
     version=1,
     row=OrderRow,
     key=("id",),
+    stream=("order-", "id"),
     events=frozenset(get_args(OrderEvent)),
     key_of=_key_of,
     evolve=_evolve,

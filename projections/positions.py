@@ -56,6 +56,7 @@ POSITIONS = Projection(
     version=3,
     row=PositionRow,
     key=("trader_id", "symbol"),
+    stream=("account-", "trader_id"),
     events=frozenset({TradeBooked, TradeCorrected}),
     key_of=_key_of,
     evolve=_evolve,

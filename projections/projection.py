@@ -35,7 +35,8 @@ class Retelling(Generic[Row]):
 class Projection(Generic[Row]):
     """One read model; ``name`` names its table and its checkpoint.
 
-    ``row`` is a NamedTuple type whose fields are the table's columns, and ``key`` the fields that tell rows apart.
+    ``row`` is a NamedTuple type whose fields are the table's columns, and ``key`` the fields that tell rows apart. All
+    events of a row are in one stream, whose id is what ``stream`` begins with and then the value of the field that it names.
     ``key_of`` says which row an event of one of the types in ``events`` changes, ``evolve`` what the row is afterwards;
     it is given None where there is no row yet. ``is_insert_only``: no row is ever changed. ``version`` rises whenever
     the same events would lead to other rows than before, which then takes a rebuild. ``retelling`` is for
@@ -46,6 +47,7 @@ class Projection(Generic[Row]):
     version: int
     row: type[Row]
     key: tuple[str, ...]
+    stream: tuple[str, str]
     events: frozenset[type[Event]]
     key_of: Callable[[RecordedEvent], Key]
     evolve: Callable[[Row | None, RecordedEvent], Row]

@@ -7,19 +7,21 @@ log, and is written in the transaction that writes the rows. So whoever builds m
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
-from zlib import crc32
+from typing import Any, Final, NamedTuple
 
 from psycopg import AsyncConnection, sql
 from psycopg.rows import TupleRow
 
-from application.ports import EventStore
+from application.ports import EventStore, StoreUnavailableError
+from domain.events import TOPICS, RecordedEvent
+from infrastructure.folds import Fold
+from infrastructure.postgres.event_store import PostgresEventStore
 from infrastructure.postgres.past import past_of
 from infrastructure.postgres.patience import Pool, patiently
 from infrastructure.postgres.rows import Table, array
+from infrastructure.postgres.shards import WHOLE, Shard
 from infrastructure.postgres.skips import Skips, unskipped
 from infrastructure.postgres.twins import create_twin
 from projections.projection import NO_PAST, Batch, Key, Past, Projection
@@ -47,26 +49,19 @@ class BuildError(Exception):
     """The tables cannot be built; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """One of several disjoint sets of rows, chosen by a stable hash of their keys: each can be built alone."""
+class Span(NamedTuple):
+    """The events, of those that are wanted, with positions above ``after`` and up to ``until``."""
 
-    number: int = 0
-    of: int = 1
-
-    def has(self, key: Key) -> bool:
-        """Whether the row with this key is in the shard."""
-        return self.of == 1 or crc32(repr(key).encode()) % self.of == self.number
-
-
-WHOLE: Final = Shard()
+    after: int
+    until: int
+    events: Batch
 
 
 class Builder:
     """Builds one shard of read tables that are there already, with their progress.
 
     It holds two batches of events and the rows that they change, whatever the length of the log; and the stream of a row
-    that is folded anew.
+    that is folded anew. The rows that a batch goes on with come from folds, if it is given some, else from the tables.
 
     Args:
         pool: one of its connections is used at a time.
@@ -81,7 +76,7 @@ class Builder:
     def __init__(
         self,
         pool: Pool,
-        store: EventStore,
+        store: PostgresEventStore,
         projections: Sequence[Projection[Any]],
         began_at: datetime,
         *,
@@ -95,31 +90,60 @@ class Builder:
         self._began_at = began_at
         self._skips = skips
         self._shard = shard
+        self._topics = [topic for topic, event in TOPICS.items() if any(event in each.events for each in projections)]
         self._tables = {projection.name: Table(projection, schema) for projection in projections}
         progress = sql.Identifier(schema, "progress")
         self._lock = sql.SQL(_LOCK).format(progress=progress).as_bytes()
         self._move = sql.SQL(_MOVE).format(progress=progress).as_bytes()
 
-    async def build(self, after: int, until: int, size: int, built: Callable[[int], None]) -> None:
-        """Apply the events with positions above ``after`` and up to ``until``, at most ``size`` in a transaction.
+    async def build(
+        self, after: int, until: int, size: int, built: Callable[[int], None], folds: Sequence[Fold[Any]] = ()
+    ) -> None:
+        """Apply the events with positions above ``after`` and up to ``until``, ``size`` positions in a transaction.
 
-        Each projection passes over what it has applied before. ``built`` is told after each batch how many events it had.
+        Each projection passes over what it has applied before. ``built`` is told after each batch how many positions it
+        had. ``folds`` are those of all projections, as the events up to ``after`` left them.
 
         Raises:
             BuildError: somebody else began to build anew, or an event cannot be applied.
             StoreUnavailableError: the log cannot be read.
+            EventsArchivedError: it is not all in the database.
         """
-        async with aclosing(batches(self._store, after, until, size)) as log:
-            async for batch in log:
-                await patiently(partial(self._apply, batch))
-                built(len(batch))
+        await self._store.see_that_all_is_here(after)
+        async with aclosing(self._spans(after, until, size)) as log:
+            async for span in log:
+                rows = {fold.projection.name: await _folded(fold, span.events, self._store) for fold in folds}
+                await patiently(partial(self._apply, span, rows))
+                built(span.until - span.after)
 
-    async def _apply(self, batch: Batch) -> None:
+    async def _spans(self, after: int, until: int, size: int) -> AsyncGenerator[Span, None]:
+        """What there is to apply; one batch is read while another is worked on."""
+
+        async def read(begin: int) -> Span:
+            end = min(begin + size, until)
+            events = await self._store.of_types(begin, end, self._topics, self._shard) if begin < end else ()
+            return Span(begin, end, events)
+
+        reading = asyncio.create_task(read(after))
+        try:
+            while (span := await reading).after < until:
+                reading = asyncio.create_task(read(span.until))
+                yield span
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    async def _apply(self, span: Span, rows: Mapping[str, Mapping[Key, Any]]) -> None:
         async with self._pool.connection() as connection, connection.transaction():
-            await self.apply(connection, batch)
+            await self.apply(connection, span, rows)
 
-    async def apply(self, connection: AsyncConnection[TupleRow], batch: Batch) -> dict[str, set[Key]]:
-        """Apply the batch in the transaction of this connection; the keys of the rows that it changed, by projection."""
+    async def apply(
+        self, connection: AsyncConnection[TupleRow], span: Span, rows: Mapping[str, Mapping[Key, Any]] | None = None
+    ) -> dict[str, Mapping[Key, Any]]:
+        """Apply the events in the transaction of this connection; the rows that they changed, by projection.
+
+        ``rows`` are those where somebody has folded the events already.
+        """
         names = [projection.name for projection in self._projections]
         await connection.execute(_SETTINGS)
         mine = array(names, "text"), self._shard.number, self._shard.of, self._began_at
@@ -129,30 +153,59 @@ class Builder:
         changed = {}
         for projection in self._projections:
             position = positions[projection.name]
-            if batch[0].position > position + 1:
+            if span.after > position:
                 raise BuildError(f"{projection.name} was built up to {position}, and the log begins after that")
-            new = [recorded for recorded in batch if recorded.position > position]
-            changed[projection.name] = await self._fold(connection, projection, new)
-            positions[projection.name] = max(position, batch[-1].position)
+            if span.until > position:
+                new = [recorded for recorded in span.events if recorded.position > position]
+                folded_rows = (rows or {}).get(projection.name)
+                if folded_rows is None:
+                    folded_rows = await self._fold(connection, projection, new)
+                if folded_rows:
+                    await connection.execute(*self._tables[projection.name].save(folded_rows))
+                changed[projection.name] = folded_rows
+                positions[projection.name] = span.until
         moved = array(positions, "text"), array(positions.values(), "bigint"), self._shard.number
         await connection.execute(self._move, moved)
         return changed
 
-    async def _fold(self, connection: AsyncConnection[TupleRow], projection: Projection[Any], batch: Batch) -> set[Key]:
+    async def _fold(
+        self, connection: AsyncConnection[TupleRow], projection: Projection[Any], batch: Batch
+    ) -> Mapping[Key, Any]:
         table = self._tables[projection.name]
         mine = [
             recorded
             for recorded in unskipped(projection, batch, self._skips)
-            if type(recorded.event) in projection.events and self._shard.has(projection.key_of(recorded))
+            if type(recorded.event) in projection.events
         ]
         rows: dict[Key, Any] = {}
         if keys := projection.keys(mine):
             cursor = await connection.cursor(binary=True).execute(*table.load(keys))
             rows = table.loaded(await cursor.fetchall())
-        changed = folded(projection, rows, mine, await past_of(connection, projection, mine, self._skips))
-        if changed:
-            await connection.execute(*table.save(changed))
-        return set(changed)
+        return folded(projection, rows, mine, await past_of(connection, projection, mine, self._skips))
+
+
+async def _folded(fold: Fold[Any], batch: Batch, store: EventStore) -> Mapping[Key, Any]:
+    """The rows that the batch changes.
+
+    Raises:
+        BuildError: an event cannot be applied; the message names it.
+    """
+    try:
+        return await fold.apply(batch, store)
+    except StoreUnavailableError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever it is, it is looked for below
+        for recorded in batch:
+            try:
+                await fold.apply([recorded], store)
+            except Exception as error:
+                raise _unfit(fold.projection, recorded, error) from error
+    raise AssertionError("what a batch cannot do, none of its events could do alone")  # pragma: no cover
+
+
+def _unfit(projection: Projection[Any], recorded: RecordedEvent, error: Exception) -> BuildError:
+    at = f"{type(recorded.event).__name__} at position {recorded.position}"
+    return BuildError(f"{projection.name} cannot apply {at}: {error}")
 
 
 def folded(projection: Projection[Any], rows: Mapping[Key, Any], batch: Batch, past: Past = NO_PAST) -> dict[Key, Any]:
@@ -169,8 +222,7 @@ def folded(projection: Projection[Any], rows: Mapping[Key, Any], batch: Batch, p
         try:
             known |= projection.fold(known, [recorded], past)
         except Exception as error:
-            at = f"{type(recorded.event).__name__} at position {recorded.position}"
-            raise BuildError(f"{projection.name} cannot apply {at}: {error}") from error
+            raise _unfit(projection, recorded, error) from error
     raise AssertionError("what a batch cannot do, none of its events could do alone")  # pragma: no cover
 
 

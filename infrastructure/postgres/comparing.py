@@ -1,6 +1,6 @@
 """A read table, row by row, against a fold of the log: both come in the order of their keys, and neither is held."""
 
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 from psycopg import AsyncConnection, sql
 from psycopg.rows import TupleRow
 
-from infrastructure.folds import Fold, Summary, Tally
+from infrastructure.folds import Fold, Summary, Tally, encode
 from infrastructure.postgres.rows import Table, columns, reader
+from infrastructure.postgres.shards import SHARD, WHOLE, Shard
 from projections.projection import Key, Projection
 
 _ROWS_AT_ONCE = 5_000
@@ -46,69 +47,81 @@ class Verified:
         return self.found.rows
 
 
-async def compared(connection: AsyncConnection[TupleRow], fold: Fold[Any], schema: str | None = None) -> Verified:
-    """Compare the projection's table, live or in the schema, with its fold. Takes a transaction.
+async def compared(
+    connection: AsyncConnection[TupleRow], fold: Fold[Any], schema: str | None = None, shard: Shard = WHOLE
+) -> Verified:
+    """Compare the projection's table, live or in the schema, or a shard of it, with its fold. Takes a transaction.
 
     Raises:
         psycopg.Error: the table cannot be read.
     """
     projection = fold.projection
-    expected, found = Tally(projection.row), Tally(projection.row)
+    same, expected, found = Tally(projection.row), Tally(projection.row), Tally(projection.row)
     difference = None
-    wanted = _Rows(iter(fold), projection)
-    async with _found(connection, projection, schema) as rows:
+    wanted = _Rows(fold)
+    async with _found(connection, projection, schema, shard) as rows:
         async for row in rows:
+            if wanted.take_same(row):
+                same.add(row)
+                continue
             found.add(row)
             key = _key(projection, row)
             for missing in wanted.before(key):
                 expected.add(missing)
                 difference = difference or _difference(projection, missing, None)
-            same = wanted.take(key)
-            if same is not None:
-                expected.add(same)
-            if same != row:
-                difference = difference or _difference(projection, same, row)
+            other = wanted.take(key)
+            if other is not None:
+                expected.add(other)
+            if other != row:
+                difference = difference or _difference(projection, other, row)
     for missing in wanted.rest():
         expected.add(missing)
         difference = difference or _difference(projection, missing, None)
-    return Verified(projection.name, fold.position, found.summary(), expected.summary(), difference)
+    both = same.summary()
+    return Verified(projection.name, fold.position, both + found.summary(), both + expected.summary(), difference)
 
 
 async def compared_rows(
-    connection: AsyncConnection[TupleRow], fold: Fold[Any], keys: Collection[Key], schema: str | None = None
+    connection: AsyncConnection[TupleRow],
+    projection: Projection[Any],
+    expected: Mapping[Key, Any],
+    schema: str | None = None,
 ) -> Difference | None:
-    """The first of the rows with these keys that is not as the fold has it, None when all are.
+    """The first of these rows that the table has otherwise, None when it has all of them.
 
     Raises:
         psycopg.Error: the table cannot be read.
     """
-    if not keys:
+    if not expected:
         return None
-    table = Table(fold.projection, schema)
-    cursor = await connection.cursor(binary=True).execute(*table.load(keys))
+    table = Table(projection, schema)
+    cursor = await connection.cursor(binary=True).execute(*table.load(expected))
     found = table.loaded(await cursor.fetchall())
-    expected = fold.rows(keys)
-    wrong = [key for key in keys if expected.get(key) != found.get(key)]
-    return _difference(fold.projection, expected.get(min(wrong)), found.get(min(wrong))) if wrong else None
+    wrong = [key for key in expected if expected[key] != found.get(key)]
+    return _difference(projection, expected[min(wrong)], found.get(min(wrong))) if wrong else None
 
 
 @asynccontextmanager
 async def _found(
-    connection: AsyncConnection[TupleRow], projection: Projection[Any], schema: str | None
+    connection: AsyncConnection[TupleRow], projection: Projection[Any], schema: str | None, shard: Shard
 ) -> AsyncIterator[AsyncIterator[Any]]:
-    statement = sql.SQL("SELECT {columns} FROM {table} ORDER BY {key}").format(
+    begin, field = projection.stream
+    stream = sql.SQL("({begin} || {field})").format(begin=sql.Literal(begin), field=sql.Identifier(field)).as_string()
+    statement = sql.SQL("SELECT {columns} FROM {table} WHERE {shard} ORDER BY {key}").format(
         columns=sql.SQL(", ").join(map(sql.Identifier, columns(projection.row))),
         table=sql.Identifier(*filter(None, [schema]), projection.name),
+        shard=sql.SQL("true" if shard.of == 1 else SHARD.format(stream=stream)),
         key=sql.SQL(", ").join(map(sql.Identifier, projection.key)),
     )
     read = reader(projection.row)
     async with connection.cursor(f"verify_{projection.name}", binary=True) as cursor:
         cursor.itersize = _ROWS_AT_ONCE
-        await cursor.execute(statement)
+        await cursor.execute(statement, None if shard.of == 1 else shard._asdict())
 
         async def rows() -> AsyncIterator[Any]:
-            async for cells in cursor:
-                yield read(cells)
+            while page := await cursor.fetchmany(_ROWS_AT_ONCE):
+                for cells in page:
+                    yield read(cells)
 
         yield rows()
 
@@ -116,19 +129,27 @@ async def _found(
 class _Rows:
     """The rows of a fold, taken in the order of their keys."""
 
-    def __init__(self, rows: Iterator[Any], projection: Projection[Any]) -> None:
-        self._rows = rows
-        self._projection = projection
-        self._next = next(rows, None)
+    def __init__(self, fold: Fold[Any]) -> None:
+        self._projection = fold.projection
+        self._decode = fold.decode
+        self._rows = fold.encoded()
+        self._next = next(self._rows, None)
+
+    def take_same(self, row: Any) -> bool:  # noqa: ANN401 - a row
+        """Take the next one if it is this one, to the byte."""
+        if self._next != encode(row):
+            return False
+        self._next = next(self._rows, None)
+        return True
 
     def before(self, key: Key) -> Iterator[Any]:
         """Those with smaller keys."""
-        while self._next is not None and _key(self._projection, self._next) < key:
+        while self._next is not None and _key(self._projection, self._decode(self._next)) < key:
             yield self._pop()
 
     def take(self, key: Key) -> Any:  # noqa: ANN401 - a row
         """The one with this key, None when there is none."""
-        if self._next is None or _key(self._projection, self._next) != key:
+        if self._next is None or _key(self._projection, self._decode(self._next)) != key:
             return None
         return self._pop()
 
@@ -138,7 +159,8 @@ class _Rows:
             yield self._pop()
 
     def _pop(self) -> Any:  # noqa: ANN401 - a row
-        row, self._next = self._next, next(self._rows, None)
+        assert self._next is not None  # noqa: S101 - whoever calls has looked
+        row, self._next = self._decode(self._next), next(self._rows, None)
         return row
 
 

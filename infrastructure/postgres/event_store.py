@@ -34,6 +34,7 @@ from infrastructure.postgres.connections import Connections
 from infrastructure.postgres.outage import UNWATCHED, DatabaseAwayError, Outage
 from infrastructure.postgres.partitions import CurrentPartition
 from infrastructure.postgres.patience import patiently
+from infrastructure.postgres.shards import SHARD, WHOLE, Shard
 from infrastructure.postgres.snapshots import KEPT, read_snapshots
 from infrastructure.state_codec import shape_of
 
@@ -45,6 +46,13 @@ _READ = """
 SELECT position, stream_id, version, type, data, metadata, recorded_at, hash
 FROM events WHERE position > %s ORDER BY position LIMIT %s
 """
+
+_OF_TYPES = f"""
+SELECT position, stream_id, version, type, data, metadata, recorded_at, hash
+FROM events WHERE position > %(after)s AND position <= %(until)s AND type = ANY (%(types)s::text[])
+  AND (%(of)s::bigint = 1 OR {SHARD.format(stream="stream_id")} )
+ORDER BY position
+"""  # noqa: S608 - of constants
 
 _STREAMS = """
 SELECT found.position, stream_id, found.version, type, data, metadata, recorded_at, hash
@@ -266,6 +274,18 @@ class PostgresEventStore:
                     raise
                 break
         return events
+
+    async def of_types(
+        self, after: int, until: int, types: Collection[str], shard: Shard = WHOLE
+    ) -> Sequence[RecordedEvent]:
+        """The events of these types, in the streams of this shard, above one position and up to another, in order.
+
+        Raises:
+            StoreUnavailableError: the store cannot be reached.
+            UnreadableEventError: one of them is not one that this program knows.
+        """
+        parameters = {"after": after, "until": until, "types": arrays.texts(types), **shard._asdict()}
+        return list(map(self._recorded, await self._rows(_OF_TYPES, parameters)))
 
     async def raw(
         self,

@@ -8,16 +8,16 @@ from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asyncc
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from application.ports import EventStore
 from infrastructure.folds import Fold, Summary
-from infrastructure.postgres.building import BUILDING, Builder, batches
-from infrastructure.postgres.comparing import Difference, compared, compared_rows
+from infrastructure.postgres.building import BUILDING, Builder, Span
+from infrastructure.postgres.comparing import compared, compared_rows
 from infrastructure.postgres.connecting import conninfo
+from infrastructure.postgres.event_store import PostgresEventStore
 from infrastructure.postgres.patience import Pool, patiently, pool_of
 from infrastructure.postgres.preparing import Prospect, prepare, prospects
 from infrastructure.postgres.rows import array
@@ -26,8 +26,7 @@ from infrastructure.postgres.skips import Skips, skips_of
 from infrastructure.postgres.swapping import swap
 from projections.projection import Batch, Projection
 
-BATCH = 2_000
-_CHECKED_AT_ONCE = 5_000
+BATCH = 10_000
 _LEFT_MAX = 200
 """So few events are left to the transaction that swaps: it holds up the projector."""
 
@@ -48,8 +47,8 @@ class AlreadyRebuildingError(Exception):
 class RebuiltWronglyError(Exception):
     """A rebuilt table is not what a fold of its own leads to, so it did not take its place."""
 
-    def __init__(self, difference: Difference) -> None:
-        super().__init__(f"The rebuilt table was not swapped in; the first row that differs: {difference.described()}")
+    def __init__(self, difference: str) -> None:
+        super().__init__(f"The rebuilt table was not swapped in; the first row that differs: {difference}")
 
 
 class Advance(Protocol):
@@ -109,7 +108,7 @@ async def plan(
 
 async def rebuild(
     database_url: str,
-    store: EventStore,
+    store: PostgresEventStore,
     projections: Sequence[Projection[Any]],
     *,
     workers: int = 1,
@@ -166,7 +165,7 @@ class _Rebuild:
     """One rebuild of some read models that are built together, checked together, and swapped in turn."""
 
     pool: Pool
-    store: EventStore
+    store: PostgresEventStore
     began_at: datetime
     skips: Skips
     batch: int
@@ -174,75 +173,79 @@ class _Rebuild:
 
     async def run(self, database_url: str, wanted: Sequence[Prospect]) -> list[Rebuilt]:
         began = monotonic()
-        projections = [each.projection for each in wanted]
-        for shards in sorted({each.shards for each in wanted if each.shards > 1}):
-            await self._build_shards(database_url, [each for each in wanted if each.shards == shards], shards)
-        position = await self._build(projections, min(each.position for each in wanted))
+        checked: list[_Checked] = []
+        for shards in sorted({each.shards for each in wanted}):
+            projections = [each.projection for each in wanted if each.shards == shards]
+            if shards > 1:
+                checked += await self._build_shards(database_url, projections, shards)
+            else:
+                checked += await self._build(projections)
         rebuilt = []
-        with ExitStack() as stack:
-            folds = [stack.enter_context(Fold(each, self.skips.get(each.name, ()))) for each in projections]
-            summaries = await self._check(folds, position)
-            for fold, summary in zip(folds, summaries, strict=True):
-                candidate = _Candidate(self.pool, self.store, self._builder([fold.projection]), fold, self.batch)
-                locked_seconds = await swap(self.pool, fold.projection, candidate.finish, candidate.catch_up)
-                rebuilt.append(
-                    Rebuilt(
-                        fold.projection.name,
-                        fold.projection.version,
-                        candidate.reached,
-                        position,
-                        summary,
-                        monotonic() - began,
-                        locked_seconds,
-                    )
+        for projection, position, summary in checked:
+            candidate = _Candidate(self.pool, self.store, self._builder([projection]), projection, position, self.batch)
+            locked_seconds = await swap(self.pool, projection, candidate.finish, candidate.catch_up)
+            rebuilt.append(
+                Rebuilt(
+                    projection.name,
+                    projection.version,
+                    candidate.reached,
+                    position,
+                    summary,
+                    monotonic() - began,
+                    locked_seconds,
                 )
+            )
         return rebuilt
 
     def _builder(self, projections: Sequence[Projection[Any]]) -> Builder:
         return Builder(self.pool, self.store, projections, self.began_at, skips=self.skips)
 
-    async def _build_shards(self, database_url: str, wanted: Sequence[Prospect], shards: int) -> None:
-        """Build up to where the log ends now, in one process for each shard."""
-        names = [each.projection.name for each in wanted]
-        done, until = min(each.position for each in wanted), await self.store.position()
-        title = f"Building {_titled([each.projection for each in wanted])} in {shards} processes, events"
-        with self.stage(title, until, done=done) as advance:
-            task = ShardTask(names, self.began_at, shards, done, until, self.batch)
-            await build_shards(database_url, task, _with_lag(advance, until - done))
+    async def _build_shards(
+        self, database_url: str, projections: Sequence[Projection[Any]], shards: int
+    ) -> "list[_Checked]":
+        """Build and check up to where the log ends now, in one process for each shard."""
+        names = [projection.name for projection in projections]
+        until = await self.store.position()
+        title = f"Building {_titled(projections)} in {shards} processes, events"
+        with self.stage(title, until) as advance:
+            task = ShardTask(names, self.began_at, shards, until, self.batch)
+            built = await build_shards(database_url, task, _with_lag(advance, until))
+        if built.difference is not None:
+            raise RebuiltWronglyError(built.difference)
         async with self.pool.connection() as connection:
             await connection.execute(_JOIN_SHARDS, 2 * (array(names, "text"),))
+        return [_Checked(projection, until, built.summaries[projection.name]) for projection in projections]
 
-    async def _build(self, projections: Sequence[Projection[Any]], position: int) -> int:
-        """Build everything up to one position near the end of the log, which may move meanwhile."""
+    async def _build(self, projections: Sequence[Projection[Any]]) -> "list[_Checked]":
+        """Build and check everything up to one position near the end of the log, which may move meanwhile."""
         builder = self._builder(projections)
-        until = await self.store.position()
-        with self.stage(f"Building {_titled(projections)}, events", until, done=position) as advance:
-            while True:
-                await builder.build(position, until, self.batch, _with_lag(advance, until - position))
-                position, until = until, await self.store.position()
-                if until - position <= _LEFT_MAX:
-                    return position
+        with ExitStack() as stack:
+            folds = [stack.enter_context(Fold(each, self.skips.get(each.name, ()))) for each in projections]
+            position, until = 0, await self.store.position()
+            with self.stage(f"Building {_titled(projections)}, events", until) as advance:
+                while True:
+                    await builder.build(position, until, self.batch, _with_lag(advance, until - position), folds)
+                    position, until = until, await self.store.position()
+                    if until - position <= _LEFT_MAX:
+                        break
+            with self.stage(f"Checking {_titled(projections)}", len(folds)) as advance:
+                return [await self._checked(fold, position, advance) for fold in folds]
 
-    async def _check(self, folds: Sequence[Fold[Any]], position: int) -> list[Summary]:
-        """Compare what was built with a fold that has never seen PostgreSQL, a batch or a shard of it.
+    async def _checked(self, fold: Fold[Any], position: int, advance: Advance) -> "_Checked":
+        async with self.pool.connection() as connection, connection.transaction():
+            verified = await compared(connection, fold, BUILDING)
+        if verified.difference is not None:
+            raise RebuiltWronglyError(verified.difference.described())
+        advance(1)
+        return _Checked(fold.projection, position, verified.found)
 
-        Raises:
-            RebuiltWronglyError: a row differs.
-        """
-        title = f"Checking {_titled([fold.projection for fold in folds])}, events"
-        with self.stage(title, position) as advance:
-            async for batch in batches(self.store, 0, position, _CHECKED_AT_ONCE):
-                for fold in folds:
-                    await fold.apply(batch, self.store)
-                advance(len(batch))
-        summaries = []
-        for fold in folds:
-            async with self.pool.connection() as connection, connection.transaction():
-                verified = await compared(connection, fold, BUILDING)
-            if verified.difference is not None:
-                raise RebuiltWronglyError(verified.difference)
-            summaries.append(verified.found)
-        return summaries
+
+class _Checked(NamedTuple):
+    """A table that was built up to a position, and is there what a fold that never saw PostgreSQL leads to."""
+
+    projection: Projection[Any]
+    position: int
+    summary: Summary
 
 
 def _with_lag(advance: Advance, left: int) -> Callable[[int], None]:
@@ -262,15 +265,23 @@ def _titled(projections: Sequence[Projection[Any]]) -> str:
 
 
 class _Candidate:
-    """A table that was built and checked, and goes on with the log beside its fold until it is swapped in."""
+    """A table that was built and checked, and goes on with the log until it is swapped in."""
 
-    def __init__(self, pool: Pool, store: EventStore, builder: Builder, fold: Fold[Any], batch: int) -> None:
-        self.reached = fold.position
-        self._position = fold.position
+    def __init__(  # noqa: PLR0917 - what the rebuild knows
+        self,
+        pool: Pool,
+        store: PostgresEventStore,
+        builder: Builder,
+        projection: Projection[Any],
+        position: int,
+        batch: int,
+    ) -> None:
+        self.reached = position
+        self._position = position
         self._pool = pool
         self._store = store
         self._builder = builder
-        self._fold = fold
+        self._projection = projection
         self._batch = batch
 
     async def catch_up(self) -> None:
@@ -280,8 +291,7 @@ class _Candidate:
 
     async def _step(self) -> None:
         async with self._pool.connection() as connection, connection.transaction():
-            batch = await self._store.read(self._position, self._batch)
-            await self._apply(connection, batch)
+            await self._apply(connection, await self._store.read(self._position, self._batch))
         self._position = self.reached
 
     async def finish(self, connection: AsyncConnection[TupleRow], position: int) -> bool:
@@ -297,10 +307,10 @@ class _Candidate:
         return True
 
     async def _apply(self, connection: AsyncConnection[TupleRow], batch: Batch) -> None:
-        changed = await self._builder.apply(connection, batch)
-        await self._fold.apply(batch, self._store)
-        self.reached = batch[-1].position
-        name = self._fold.projection.name
-        difference = await compared_rows(connection, self._fold, changed[name], BUILDING)
+        """Apply the batch, and see that the table has what the fold of it leads to."""
+        span = Span(self._position, batch[-1].position, batch)
+        changed = await self._builder.apply(connection, span)
+        self.reached = span.until
+        difference = await compared_rows(connection, self._projection, changed.get(self._projection.name, {}), BUILDING)
         if difference is not None:
-            raise RebuiltWronglyError(difference)
+            raise RebuiltWronglyError(difference.described())
