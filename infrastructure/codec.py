@@ -138,6 +138,7 @@ class _Form(Generic[T]):
         self._upcasters = upcasters
         self._prefix = f"{_VERSION_PREFIX}{len(upcasters) + 1},"
         self._fields = _fields_of(cast("type", cls))
+        self._to_look_at = [field.name for field in self._fields if field.classes & {Decimal, datetime}]
         # The right classes of all fields together, and the places of those whose values need a look besides.
         self._right: dict[tuple[type, ...], list[int]] = {}
         names = [field.name for field in self._fields]
@@ -161,7 +162,11 @@ class _Form(Generic[T]):
             value = self._decode(text) if is_current else self._upcast(_to_dict(text))
         except (MsgspecError, UnicodeDecodeError) as error:
             raise _WrongError(error) from error
-        self._check(value)
+        # What msgspec has read has the classes of its fields.
+        for name in self._to_look_at:
+            content = getattr(value, name)
+            if wrong := content is not None and _WRONG[type(content)](content, frozenset()):
+                raise _WrongError(f"{name} is {content!r}, which is not {wrong}")
         return value
 
     def _upcast(self, state: dict[str, Any]) -> T:

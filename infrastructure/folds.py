@@ -95,7 +95,7 @@ class Fold(Generic[Row]):
 class Summary(NamedTuple):
     """What says in a few words that two tables are the same, whatever the order of their rows.
 
-    ``checksum`` is the sum of the SHA-256 of all rows, modulo 2^256.
+    ``checksum`` is the sum of the SHA-256 of all rows, as their fold writes them, modulo 2^256.
     """
 
     rows: int
@@ -121,14 +121,12 @@ class Tally:
         self._rows = 0
         self._checksum = 0
 
-    def add(self, row: Sequence[Any]) -> None:
-        """One row more."""
+    def add(self, row: Sequence[Any], encoded: bytes) -> None:
+        """One row more, and what ``encode`` made of it where it was folded: equal numbers can be written in different ways."""
         self._rows += 1
         with exactly():
             self._totals = [total + row[at] for total, (_, at) in zip(self._totals, self._decimals, strict=True)]
-        # Equal numbers can be written in different ways.
-        cells = [tidy(cell) if type(cell) is Decimal else cell for cell in row]
-        self._checksum += int.from_bytes(sha256(msgspec.json.encode(cells)).digest())
+        self._checksum += int.from_bytes(sha256(encoded).digest())
 
     def summary(self) -> Summary:
         """Of everything so far."""

@@ -61,21 +61,22 @@ async def compared(
     wanted = _Rows(fold)
     async with _found(connection, projection, schema, shard) as rows:
         async for row in rows:
-            if wanted.take_same(row):
-                same.add(row)
+            cells = encode(row)
+            if wanted.take_same(cells):
+                same.add(row, cells)
                 continue
-            found.add(row)
             key = _key(projection, row)
             for missing in wanted.before(key):
-                expected.add(missing)
+                expected.add(missing, encode(missing))
                 difference = difference or _difference(projection, missing, None)
             other = wanted.take(key)
             if other is not None:
-                expected.add(other)
+                expected.add(other, encode(other))
+            found.add(row, encode(other) if other == row else cells)
             if other != row:
                 difference = difference or _difference(projection, other, row)
     for missing in wanted.rest():
-        expected.add(missing)
+        expected.add(missing, encode(missing))
         difference = difference or _difference(projection, missing, None)
     both = same.summary()
     return Verified(projection.name, fold.position, both + found.summary(), both + expected.summary(), difference)
@@ -135,9 +136,9 @@ class _Rows:
         self._rows = fold.encoded()
         self._next = next(self._rows, None)
 
-    def take_same(self, row: Any) -> bool:  # noqa: ANN401 - a row
+    def take_same(self, cells: bytes) -> bool:
         """Take the next one if it is this one, to the byte."""
-        if self._next != encode(row):
+        if self._next != cells:
             return False
         self._next = next(self._rows, None)
         return True

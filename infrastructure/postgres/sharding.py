@@ -5,7 +5,6 @@ standard output where it is, a position a line, and at last what it has built; i
 """
 
 import asyncio
-import gc
 import os
 import sys
 from asyncio.subprocess import PIPE, Process, create_subprocess_exec
@@ -19,6 +18,7 @@ from typing import NamedTuple
 import msgspec
 from psycopg import AsyncConnection
 
+from infrastructure.collecting import collect_rarely
 from infrastructure.embedded.tether import tethered
 from infrastructure.folds import Fold, Summary
 from infrastructure.postgres.building import BUILDING, Builder, BuildError
@@ -138,9 +138,7 @@ async def build_shard(database_url: str, number: int, task: ShardTask, told: Cal
 
 def main(number: str, task: str) -> None:
     """Build the shard of these arguments."""
-    # What is alive now stays, and there is little that refers to itself: looking for it took a quarter of the time.
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 1_000)
+    collect_rarely()
 
     def told(position: int) -> None:
         sys.stdout.write(f"{position}\n")

@@ -5,13 +5,11 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from application.ports import EventStore, NewEvent, Transaction
 from domain.events import TradeBooked
 from infrastructure.clock import SystemClock
-from infrastructure.folds import Fold, Summary, Tally
+from infrastructure.folds import Fold, Summary, Tally, encode
 from infrastructure.memory import InMemoryEventStore
 from projections.accounts import ACCOUNTS
 from projections.orders import ORDERS
@@ -91,7 +89,7 @@ class Row(NamedTuple):
 def summary(*rows: Row) -> Summary:
     tally = Tally(Row)
     for row in rows:
-        tally.add(row)
+        tally.add(row, encode(row))
     return tally.summary()
 
 
@@ -106,11 +104,6 @@ def test_rows_are_counted_and_what_is_never_missing_is_added_up() -> None:
     assert f"{both.totals['amount']}" == "3.5"
 
 
-@given(st.sampled_from(["1.5", "1.500", "15E-1", "0.15E1"]))
-def test_equal_numbers_are_the_same_however_they_are_written(written: str) -> None:
-    assert summary(ONE._replace(amount=Decimal(written))) == summary(ONE)
-
-
 @pytest.mark.parametrize(
     "other", [ONE._replace(id="c"), ONE._replace(at=NOON.replace(microsecond=1)), ONE._replace(spare=Decimal(0)), TWO]
 )
@@ -118,5 +111,7 @@ def test_another_row_has_another_checksum(other: Row) -> None:
     assert summary(other).checksum != summary(ONE).checksum
 
 
-def test_the_order_of_rows_and_their_borders_count() -> None:
-    assert len({summary(ONE, TWO).checksum, summary(TWO, ONE).checksum, summary(ONE).checksum}) == 3
+def test_shares_of_the_rows_add_up_whatever_their_order() -> None:
+    both = summary(ONE, TWO)
+    assert both == summary(TWO, ONE) == summary(ONE) + summary(TWO) == summary(TWO) + summary() + summary(ONE)
+    assert len({both.checksum, summary(ONE, ONE, TWO).checksum, summary(ONE).checksum, summary().checksum}) == 4

@@ -8,15 +8,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from psycopg import AsyncConnection, sql
 
-from domain.events import RecordedEvent, TradeBooked
+from domain.events import TOPICS, RecordedEvent, TradeBooked
 from domain.values import OrderId
-from infrastructure.postgres.building import BUILDING, WHOLE, Builder, BuildError, Shard, begin
+from infrastructure.postgres.building import BUILDING, Builder, BuildError, begin
 from infrastructure.postgres.event_store import PostgresEventStore
 from infrastructure.postgres.rows import reader
+from infrastructure.postgres.shards import WHOLE, Shard
 from infrastructure.postgres.skips import NO_SKIPS, Skips
 from projections.accounts import ACCOUNTS
 from projections.fills import FILLS
@@ -112,9 +111,25 @@ async def test_shards_are_built_apart_and_make_up_the_whole(database_url: str) -
     assert len(progress(database_url)) == 3 * len(PROJECTIONS)
 
 
-@given(st.tuples(st.text(), st.integers()), st.integers(1, 9))
-def test_every_row_is_in_exactly_one_shard(key: Key, shards: int) -> None:
-    assert sum(Shard(number, shards).has(key) for number in range(shards)) == 1
+@pytest.mark.parametrize("shards", [1, 2, 5])
+async def test_every_event_is_in_exactly_one_shard_and_a_stream_in_one_alone(database_url: str, shards: int) -> None:
+    log = await record(database_url, busy(orders=12).log)
+    async with PostgresEventStore(database_url) as store:
+        parts = [await store.of_types(0, len(log), list(TOPICS), Shard(number, shards)) for number in range(shards)]
+    assert sorted(recorded for part in parts for recorded in part) == list(log)
+    streams = [{recorded.stream_id for recorded in part} for part in parts]
+    assert sum(map(len, streams)) == len({recorded.stream_id for recorded in log})
+    assert all(streams)
+
+
+@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)
+def test_all_events_of_a_row_are_in_the_stream_that_it_names(projection: Projection[Any]) -> None:
+    log = eventful().log
+    rows = projection.fold({}, log)
+    begin, field = projection.stream
+    for recorded in log:
+        if type(recorded.event) in projection.events:
+            assert recorded.stream_id == f"{begin}{getattr(rows[projection.key_of(recorded)], field)}"
 
 
 async def test_the_log_is_read_in_batches_of_which_two_are_held(
@@ -123,21 +138,21 @@ async def test_the_log_is_read_in_batches_of_which_two_are_held(
     log = await record(database_url, busy(orders=20).log)
     asked: list[int] = []
     loaded: list[int] = []
-    read, fold = PostgresEventStore.read, Projection.fold
+    read, fold = PostgresEventStore.of_types, Projection.fold
 
-    async def watched(store: PostgresEventStore, after: int, limit: int) -> Sequence[RecordedEvent]:
-        asked.append(limit)
-        return await read(store, after, limit)
+    async def watched(store: PostgresEventStore, after: int, until: int, *which: Any) -> Sequence[RecordedEvent]:
+        asked.append(until - after)
+        return await read(store, after, until, *which)
 
     def folding(projection: Projection[Any], known: Any, batch: Any, past: Any) -> Any:
         loaded.append(len(known) + len(batch))
         return fold(projection, known, batch, past)
 
-    monkeypatch.setattr(PostgresEventStore, "read", watched)
+    monkeypatch.setattr(PostgresEventStore, "of_types", watched)
     monkeypatch.setattr(Projection, "fold", folding)
     async with builder(database_url, await begun(database_url, PROJECTIONS)) as building:
         await building.build(0, len(log), 5, nothing)
-    assert max(asked) == 5
+    assert set(asked[:-1]) == {5}
     assert max(loaded) <= 2 * 5
 
 
