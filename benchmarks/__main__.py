@@ -28,7 +28,7 @@ BENCHMARKS = {
     "memory": Benchmark(reading.memory, 200, 30),
     "growth": Benchmark(growth.growth, 400, 40),
     "starts": Benchmark(whole.starts, 20, 10),
-    "soak": Benchmark(whole.soak, 620, 100),
+    "soak": Benchmark(whole.soak, 620, 20),
 }
 
 

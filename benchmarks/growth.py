@@ -30,17 +30,26 @@ FEW = 10_000
 MANY, MANY_QUICK = 5_000_000, 100_000
 LONG, SHORT = 100_000, 100
 _AT_ONCE = 5_000
-_TRADERS = 1_000
-"""Those whose orders are read: in a log of ``FEW`` events each has one."""
+_TRADERS = 50
+"""So few have all orders in the read tables, that the page of each is full in a log of ``FEW`` events too."""
 
 # Of an order only what a page shows and finds it by matters here, so the rows are not folded.
 _FILL_ORDERS = """
 INSERT INTO orders (id, client_order_id, trader_id, symbol, side, quantity, order_type, price, time_in_force, status,
                     filled_quantity, leaves_quantity, flags, version, position, created_at, updated_at, created_position)
-SELECT placed ->> 'order_id', placed ->> 'client_order_id', placed ->> 'trader_id', placed ->> 'symbol', placed ->> 'side',
+SELECT placed ->> 'order_id', placed ->> 'client_order_id', 'trader-' || row_number() OVER (ORDER BY position) %% %s, placed ->> 'symbol', placed ->> 'side',
        (placed ->> 'quantity')::numeric, placed ->> 'order_type', (placed ->> 'price')::numeric, placed ->> 'time_in_force',
        'FILLED', 3, 0, '{}', 4, position, recorded_at, recorded_at, position
 FROM (SELECT data::jsonb AS placed, position, recorded_at FROM events WHERE type = 'OrderPlaced') AS event
+"""
+
+_FILL_FILLS = """
+INSERT INTO fills (id, order_id, trader_id, symbol, side, executed_at, quantity_filled, price_at_fill, venue, commission, position)
+SELECT filled ->> 'fill_id', id, orders.trader_id, orders.symbol, orders.side, (filled ->> 'executed_at')::timestamptz,
+       (filled ->> 'quantity')::numeric, (filled ->> 'price')::numeric, filled ->> 'venue',
+       (filled ->> 'commission')::numeric, event.position
+FROM (SELECT substr(stream_id, 7) AS order_id, data::jsonb AS filled, position FROM events WHERE type = 'OrderFilled') AS event
+JOIN orders ON id = order_id
 """
 
 _SIZES = """
@@ -64,9 +73,10 @@ class _Engine:
     def __enter__(self) -> Self:
         """Connect, and give the log its rows of orders and two accounts, one of them long."""
         with psycopg.connect(self._url, autocommit=True) as connection:
-            connection.execute(_FILL_ORDERS)
+            connection.execute(_FILL_ORDERS, (_TRADERS,))
+            connection.execute(_FILL_FILLS)
             ((self._orders,),) = connection.execute(_ORDERS).fetchall()
-            connection.execute("VACUUM ANALYZE orders")
+            connection.execute("VACUUM ANALYZE orders, fills")
         self._runner.run(self._open())
         return self
 
@@ -101,10 +111,8 @@ class _Engine:
         return self._milliseconds(lambda: self._fold(order_stream(OrderId(_order_id(self._next())))))
 
     def page(self) -> Measure:
-        """Measures the milliseconds of reading a page of a trader's orders, another trader's each time."""
-        return self._milliseconds(
-            lambda: self._read_models.orders_page(TraderId(f"trader-{self._next() % 10_000:05d}"))
-        )
+        """Measures the milliseconds of reading a page of a trader's orders and their fills, another trader's each time."""
+        return self._milliseconds(lambda: self._read_models.orders_page(TraderId(f"trader-{self._next() % _TRADERS}")))
 
     def _next(self) -> int:
         # A prime, so that all of the log is visited and neighbours are not.

@@ -18,7 +18,7 @@ import psycopg
 
 from benchmarks.load import Load, send
 from benchmarks.posting import prepared, requests_to
-from benchmarks.rounds import Figure, Goal, Pace, percentile
+from benchmarks.rounds import FULL, Figure, Goal, Pace, percentile
 from benchmarks.surroundings import Served, Surroundings
 
 _READY_SECONDS = 60.0
@@ -29,6 +29,7 @@ _PEAK_CONNECTIONS = 64
 _SAMPLES_A_MINUTE = 30
 _WARM_SHARE = 0.2
 _MIB = 2**20
+_SOAK_SECONDS, _SOAK_SECONDS_QUICK = 600.0, 15.0
 
 _ACKNOWLEDGED = """
 SELECT 1000 * extract(epoch FROM accepted.recorded_at - placed.recorded_at)::float8
@@ -134,8 +135,8 @@ def _wait(condition: Callable[[], bool]) -> None:
 
 
 def soak(around: Surroundings, pace: Pace) -> Iterator[Figure]:
-    """Memory of API and worker at half of the load that they can take, for as long as 200 rounds take."""
-    seconds = pace.rounds * pace.seconds * 200 / 7
+    """Memory of API and worker at half of the load that they can take, for ten minutes, or a few seconds."""
+    seconds = _SOAK_SECONDS if pace == FULL else _SOAK_SECONDS_QUICK
     with whole_engine(around, prepared(around)) as engine:
         api = engine.api
         peak = send(Load(api.host, api.port, _PEAK_CONNECTIONS, pace.seconds, requests_to(api))).per_second
