@@ -12,6 +12,7 @@ from domain.values import TraderId
 from infrastructure.archives.files import Archive
 from infrastructure.codec import RawEvent
 from infrastructure.postgres.event_store import PostgresEventStore
+from infrastructure.postgres.shards import WHOLE, Shard
 
 _ALL = 2**31 - 1
 
@@ -59,6 +60,15 @@ class WholeLog(PostgresEventStore):
             if not events:
                 raise
         return events
+
+    async def of_types(
+        self, after: int, until: int, types: Collection[str], shard: Shard = WHOLE
+    ) -> Sequence[RecordedEvent]:
+        """The events of these types above one position and up to another, in order; of archived ones there are no shards."""
+        last = self._archive.last_position
+        archived = islice(self._archived(after), max(min(until, last) - after, 0))
+        events = [self._codec.to_recorded_event(raw) for raw in archived if raw.type in types]
+        return [*events, *await super().of_types(max(after, last), until, types, shard)]
 
     async def raw(
         self,

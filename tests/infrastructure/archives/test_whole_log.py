@@ -51,6 +51,13 @@ async def test_it_is_read_from_anywhere(store: WholeLog, log: list[RecordedEvent
     await store.see_that_all_is_here(0)
 
 
+async def test_only_events_of_some_types_are_read(store: WholeLog, log: list[RecordedEvent]) -> None:
+    types = ["FundsDeposited", "OrderPlaced", "OrderFilled"]
+    for after, size in product(ENDS, (1, 3, 20)):
+        wanted = [recorded for recorded in log[after : after + size] if type(recorded.event).__name__ in types]
+        assert await store.of_types(after, after + size, types) == wanted
+
+
 async def test_it_is_read_page_by_page(store: WholeLog, log: list[RecordedEvent]) -> None:
     found: list[RecordedEvent] = []
     while page := await store.read(found[-1].position if found else 0, 2):
