@@ -199,6 +199,13 @@ def test_links_lead_somewhere(document: str) -> None:
     assert dead == []
 
 
+def test_every_page_is_in_the_index() -> None:
+    index = ROOT / "docs" / "README.md"
+    linked = {(index.parent / link).resolve() for link in re.findall(r"\]\(([^)#:]+)\)", index.read_text())}
+    pages = [file for file in (ROOT / "docs").rglob("*.md") if file.parent.name != "decisions" and file != index]
+    assert [str(file.relative_to(index.parent)) for file in pages if file not in linked] == []
+
+
 def prose(file: Path) -> str:
     """The text without its code."""
     return re.sub(r"^```.*?^```$|`[^`\n]*`", "", file.read_text(), flags=re.MULTILINE | re.DOTALL)
