@@ -1,4 +1,7 @@
-"""``python -m benchmarks.constant_api DESCRIPTOR``: the same server, answering every order with the same JSON."""
+"""``python -m benchmarks.constant_api DESCRIPTOR``: the same server, answering every order with the same JSON.
+
+It writes a line of the log for each request, as ours does.
+"""
 
 import socket
 import sys
@@ -36,7 +39,6 @@ def main(descriptor: int) -> None:
         http="httptools",
         ws="none",
         log_config=None,
-        access_log=False,
         proxy_headers=False,
         server_header=False,
     )

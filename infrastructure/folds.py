@@ -71,8 +71,7 @@ class Fold(Generic[Row]):
         self._file.execute("BEGIN")
         self._file.executemany(self._replace, ((*key, encode(row)) for key, row in changed.items()))
         self._file.execute("COMMIT")
-        if batch:
-            self.position = max(self.position, batch[-1].position)
+        self.position = max([self.position, *(recorded.position for recorded in batch[-1:])])
         return changed
 
     def _unskipped(self, events: Batch) -> Batch:

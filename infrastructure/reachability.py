@@ -90,14 +90,17 @@ def check_key_server(url: str) -> None:
 
     from infrastructure.token_keys import KeyServerError, fetch_key_set  # noqa: PLC0415 - see above
 
-    async def ask() -> None:
-        if not await fetch_key_set(url):
-            raise KeyServerError(f"{url} has no key for RS256 or ES256")
+    problem = "ORDERLOG_JWKS_URL: the key server gives no keys: "
 
-    try:
-        asyncio.run(ask())
-    except KeyServerError as error:
-        raise UnreachableError(f"ORDERLOG_JWKS_URL: the key server gives no keys: {_said(error)}") from error
+    async def ask() -> None:
+        try:
+            keys = await fetch_key_set(url)
+        except KeyServerError as error:
+            raise UnreachableError(f"{problem}{_said(error)}") from error
+        if not keys:
+            raise UnreachableError(f"{problem}{url} has no key for RS256 or ES256")
+
+    asyncio.run(ask())
 
 
 def _said(error: Exception) -> str:

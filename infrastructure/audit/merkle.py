@@ -25,10 +25,6 @@ class Frontier:
         self.size = 0
         self._subtrees: list[bytes] = []
 
-    def add(self, leaf: bytes) -> None:
-        """Put another leaf at the right."""
-        self.add_whole(leaf, 1)
-
     def extend(self, leaves: Sequence[bytes]) -> None:
         """Put these leaves at the right: whole subtrees of them at once, which is quicker than leaf by leaf."""
         at = 0

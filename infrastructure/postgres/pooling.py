@@ -8,7 +8,7 @@ from psycopg.rows import TupleRow
 
 from infrastructure.postgres.connecting import conninfo
 
-_LOOKS = 4
+_LOOKS = 12
 
 
 def gives_each_transaction_another_connection(database_url: str) -> bool:

@@ -16,6 +16,7 @@ SCRIPT = """
 import logging, structlog, warnings
 from application.story import TOLD, Story
 from infrastructure.logs import configure_logs
+logging.basicConfig()
 configure_logs("tester")
 logging.getLogger("somewhere").info("plain %s", "words")
 logging.getLogger("httpx2").info("HTTP Request")

@@ -10,8 +10,10 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection, sql
 
+from application.ports import StoreUnavailableError
 from domain.events import TOPICS, RecordedEvent, TradeBooked
 from domain.values import OrderId
+from infrastructure.folds import Fold
 from infrastructure.postgres.building import BUILDING, Builder, BuildError, begin
 from infrastructure.postgres.event_store import PostgresEventStore
 from infrastructure.postgres.rows import reader
@@ -188,6 +190,19 @@ async def test_an_event_that_cannot_be_applied_is_named(database_url: str) -> No
     async with builder(database_url, await begun(database_url, [ORDERS]), [poisoned]) as building:
         with pytest.raises(BuildError, match=r"^orders cannot apply OrderAccepted at position \d+: poison$|position 6"):
             await building.build(0, len(log), 100, nothing)
+    assert set(progress(database_url).values()) == {0}
+
+
+async def test_while_the_store_is_away_no_event_is_blamed(database_url: str) -> None:
+    log = await record(database_url, busy(orders=3).log)
+
+    def evolve(_row: Any, _recorded: RecordedEvent) -> Any:
+        raise StoreUnavailableError("away")
+
+    cut_off = replace(ORDERS, evolve=evolve)
+    async with builder(database_url, await begun(database_url, [ORDERS]), [cut_off]) as building:
+        with Fold(cut_off, ()) as fold, pytest.raises(StoreUnavailableError, match="away"):
+            await building.build(0, len(log), 100, nothing, [fold])
     assert set(progress(database_url).values()) == {0}
 
 

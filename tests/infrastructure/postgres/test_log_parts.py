@@ -8,7 +8,7 @@ import pytest
 
 from infrastructure.audit.checkpoint import Checkpoint, sign
 from infrastructure.postgres import log_rows
-from infrastructure.postgres.log_parts import PartsTask, parts
+from infrastructure.postgres.log_parts import PartsTask, part, parts
 from infrastructure.postgres.log_rows import Examined, examine, examine_through
 from tests.cli.logs import record
 from tests.infrastructure.postgres.test_attacker import KEY, TAKEN_AT, Connection, rehash
@@ -68,7 +68,7 @@ def test_a_checkpoint_in_the_middle_of_a_part_is_compared_with(database_url: str
         (True, "UPDATE events SET recorded_at = '2000-01-01 00:00:00+00' WHERE position = {}"),
     ],
 )
-@pytest.mark.parametrize("position", [2 * SIZE + 1, 2 * SIZE + 5])
+@pytest.mark.parametrize("position", [2 * SIZE, 2 * SIZE + 1, 2 * SIZE + 5])
 def test_what_is_wrong_is_found_where_it_begins(
     database_url: str, end: int, position: int, statement: str, *, rehashed: bool
 ) -> None:
@@ -91,3 +91,12 @@ def test_a_process_that_died_leaves_its_parts_to_be_looked_at_here(
         assert list(found) == [None, None]
     assert examine(database_url) == alone(database_url)
     assert end
+
+
+def test_a_part_whose_last_event_is_gone_does_not_follow(database_url: str, end: int) -> None:
+    assert end
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        assert part(connection, SIZE + 1, 2 * SIZE) is not None
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("DELETE FROM events WHERE position = %s", (2 * SIZE,))
+        assert part(connection, SIZE + 1, 2 * SIZE) is None

@@ -362,6 +362,21 @@ async def test_a_process_of_several_that_cannot_go_on_ends_it(database_url: str,
         await rebuilt(database_url, [ORDERS], workers=2)
 
 
+async def test_a_process_of_several_that_finds_another_row_ends_it(
+    database_url: str, log: Sequence[RecordedEvent]
+) -> None:
+    assert log
+    spoiling = """
+        CREATE FUNCTION building.spoil() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.commission = NEW.commission + 1; RETURN NEW; END $$;
+        CREATE TRIGGER spoil BEFORE INSERT OR UPDATE ON building.fills FOR EACH ROW EXECUTE FUNCTION building.spoil();
+    """
+    stage = Stages(before=lambda: execute(database_url, spoiling), stage="Building")
+    with pytest.raises(RebuiltWronglyError, match="the log leads to commission=0, the table has commission=1"):
+        await rebuilt(database_url, [FILLS], workers=2, stage=stage)
+    await assert_verified(database_url)
+
+
 async def test_what_a_newer_program_has_written_is_left_to_it(database_url: str) -> None:
     execute(database_url, "UPDATE checkpoints SET version = 7 WHERE name = 'orders'")
     with pytest.raises(BuildError, match="orders was written by version 7 of the projection, and this program has"):
