@@ -8,6 +8,9 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 WEB_PACKAGES := web/node_modules/.package-lock.json
 WEB_SOURCES := web/index.html web/vite.config.ts web/tsconfig.json $(shell find web/src 2>/dev/null)
 
+# Whoever sets it has every process that a test starts compile its sources anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-smoke web types simulate test-faults bench check lock clean
 
 run: $(VENV)/.runtime web/dist/index.html  ## The whole engine with embedded servers; the tether ends it also when make itself is killed.
