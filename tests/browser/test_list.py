@@ -104,6 +104,7 @@ def test_orders_are_filtered_by_status_and_symbol(page: Page, trader: Trader, sh
     trader.place(symbol="MSFT", order_type="MARKET", price="")
     rows = page.locator("tr[data-order]")
     expect(rows).to_have_count(3)
+    expect(page.locator("tr[data-order][data-status=FILLED]")).to_have_count(1)
     page.get_by_label("Ticker").fill("msft")
     expect(rows).to_have_count(2)
     page.get_by_label("Status").select_option("ACCEPTED")
