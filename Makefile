@@ -17,7 +17,7 @@ run: $(VENV)/.runtime web/dist/index.html  ## The whole engine with embedded ser
 	@exec $(BIN)/python infrastructure/embedded/tether.py $$PPID 15 same $(CURDIR)/$(BIN)/orderlog serve
 
 test: $(VENV)/.development web/dist/index.html  ## All tests, with the coverage gate; a file of tests stays together, files run side by side.
-	$(BIN)/python -m pytest --cov --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --cov --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-smoke: $(VENV)/.development web/dist/index.html  ## The critical path alone: from the form to an order that is filled.
 	$(BIN)/python -m pytest -m smoke

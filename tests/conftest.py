@@ -26,26 +26,6 @@ _NUMBERS = itertools.count(1)
 _TOGETHER = "tests/browser/"
 
 
-# What takes longest begins first, so that at the end no process has a long file left while the others have none.
-_LONGEST = (
-    "tests/docs/",
-    "tests/simulation/",
-    "tests/integration/",
-    "tests/deployment/",
-    "tests/degradation/",
-    "tests/faults/",
-    "tests/browser/",
-    "tests/cli/",
-)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest first, and leave the others as they are."""
-    places = {prefix: place for place, prefix in enumerate(_LONGEST)}
-    items.sort(key=lambda item: next((places[each] for each in _LONGEST if item.nodeid.startswith(each)), len(places)))
-
-
 class Files(LoadFileScheduling):
     """Files run side by side, except those that share one browser and one engine: they are as one."""
 
