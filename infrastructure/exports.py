@@ -25,7 +25,7 @@ class MissingPackageError(Exception):
     """A format needs a package that is not installed; the message says which, and how to install it."""
 
 
-class _Line(msgspec.Struct, gc=False):
+class Line(msgspec.Struct, gc=False):
     """The fields of ``RawEvent`` as a line of NDJSON has them."""
 
     position: int
@@ -54,7 +54,7 @@ def _ndjson(file: BinaryIO) -> Iterator[Write]:
     encode = msgspec.json.Encoder().encode_lines
 
     def write(events: Sequence[RawEvent]) -> None:
-        file.write(encode([_Line(*_told(event)) for event in events]))
+        file.write(encode(list(map(line_of, events))))
 
     yield write
 
@@ -106,6 +106,11 @@ def _parquet(file: BinaryIO) -> Iterator[Write]:
 
 
 _EXPORTING = {"ndjson": _ndjson, "csv": _csv, "parquet": _parquet}
+
+
+def line_of(event: RawEvent) -> Line:
+    """The event as a line of NDJSON has it."""
+    return Line(*_told(event))
 
 
 def _told(event: RawEvent) -> tuple[Any, ...]:

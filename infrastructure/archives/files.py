@@ -17,6 +17,7 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 
 from infrastructure.codec import RawEvent
+from infrastructure.exports import Line, line_of
 from infrastructure.postgres.chain import GENESIS, leaf, link, timestamp
 
 EVENTS_AT_ONCE = 5_000
@@ -26,17 +27,6 @@ _READ_BYTES = 1 << 20
 
 class ArchiveError(Exception):
     """An archive is not what it should be; the message names the file and says what is wrong."""
-
-
-class _Line(msgspec.Struct):
-    position: int
-    stream_id: str
-    version: int
-    type: str
-    data: str
-    metadata: str
-    recorded_at: str
-    hash: str
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -124,7 +114,7 @@ def write(directory: Path, previous_hash: bytes, batches: Iterable[Sequence[RawE
         for batch in batches:
             first, last = first or batch[0], batch[-1]
             blocks.append((batch[0].position, file.tell()))
-            lines = b"".join(encode(_line(event)) + b"\n" for event in batch)
+            lines = b"".join(encode(line_of(event)) + b"\n" for event in batch)
             file.write(gzip.compress(lines, _COMPRESSION, mtime=0))
         file.flush()
         os.fsync(file.fileno())
@@ -203,7 +193,7 @@ class Archive:
 
 
 def _batches(file: BinaryIO) -> Iterator[list[RawEvent]]:
-    decode = msgspec.json.Decoder(_Line).decode
+    decode = msgspec.json.Decoder(Line).decode
     batch: list[RawEvent] = []
     with gzip.GzipFile(fileobj=file) as lines:
         for text in lines:
@@ -217,13 +207,6 @@ def _batches(file: BinaryIO) -> Iterator[list[RawEvent]]:
                 batch = []
     if batch:
         yield batch
-
-
-def _line(event: RawEvent) -> _Line:
-    at = timestamp(event.recorded_at).decode()
-    return _Line(
-        event.position, event.stream_id, event.version, event.type, event.data, event.metadata, at, event.hash.hex()
-    )
 
 
 def _checksum(path: Path) -> str:

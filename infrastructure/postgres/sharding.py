@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 from psycopg import AsyncConnection
 
-from infrastructure.collecting import collect_rarely
+from infrastructure.collector import keep_what_is_there
 from infrastructure.embedded.tether import tethered
 from infrastructure.folds import Fold, Summary
 from infrastructure.postgres.building import BUILDING, Builder, BuildError
@@ -138,7 +138,7 @@ async def build_shard(database_url: str, number: int, task: ShardTask, told: Cal
 
 def main(number: str, task: str) -> None:
     """Build the shard of these arguments."""
-    collect_rarely()
+    keep_what_is_there()
 
     def told(position: int) -> None:
         sys.stdout.write(f"{position}\n")
