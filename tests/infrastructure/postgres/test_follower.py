@@ -259,6 +259,16 @@ async def test_an_event_that_cannot_be_read_is_told_to_every_consumer(
         assert not await follower.wait_for(1, 60)
 
 
+async def test_an_event_that_two_readers_cannot_read_is_told_once(store: PostgresEventStore, database_url: str) -> None:
+    await record(store)
+    async with Follower(store, None, LONG) as follower:
+        tamper(database_url, "UPDATE events SET type = 'OrderTeleported'")
+        for _ in range(2):
+            with pytest.raises(UnreadableEventError):
+                await take(follower.follow(0), 1)
+        assert isinstance(await follower.stuck(), UnreadableEventError)
+
+
 async def test_a_follower_cannot_start_while_the_database_is_away(tmp_path: object) -> None:
     url = f"postgresql://nobody@/nothing?host={tmp_path}"
     async with PostgresEventStore(url, patience_seconds=0.01) as store:
