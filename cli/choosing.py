@@ -1,7 +1,7 @@
 """Which events: the same options for every command that reads the log."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from domain.events import StreamId
     from domain.values import OrderId, TraderId
     from infrastructure.codec import RawEvent
+    from infrastructure.exports import Line
     from infrastructure.postgres.event_store import PostgresEventStore
+    from infrastructure.postgres.filters import Filters
 
 _POLL_SECONDS = 0.2
 
@@ -58,20 +60,10 @@ class Chosen:
         self, store: "PostgresEventStore", size: int, *, follow: bool = False
     ) -> "AsyncIterator[Sequence[RawEvent]]":
         """The events, at most so many at a time; for ever when they are followed."""
-        from application.ports import AsOf  # noqa: PLC0415 - takes longer to import than --help
-
         after = self.after
         while True:
             end = await store.position()
-            events = await store.raw(
-                after,
-                size,
-                types=self.types,
-                trader_id=self.trader_id,
-                stream_id=self.stream_id,
-                since=self.since,
-                as_of=AsOf(self.until, self.to),
-            )
+            events = await store.raw(after, size, **self._filters())
             if events:
                 yield events
             if len(events) == size:
@@ -82,6 +74,29 @@ class Chosen:
             # Nothing up to here passes the filters that has not been seen, and need not be looked at again.
             after = max(after, end, *(event.position for event in events))
             await asyncio.sleep(_POLL_SECONDS)
+
+    def lines(self, store: "PostgresEventStore", size: int) -> "AsyncGenerator[Sequence[Line]]":
+        """The events that there are as files have them, at most so many at a time."""
+        from infrastructure.reading_ahead import reading_ahead  # noqa: PLC0415 - takes longer to import than --help
+
+        filters = self._filters()
+
+        async def read(before: "Sequence[Line] | None") -> "Sequence[Line]":
+            return await store.lines(before[-1].position if before else self.after, size, **filters)
+
+        return reading_ahead(read)
+
+    def _filters(self) -> "Filters":
+        from application.ports import AsOf  # noqa: PLC0415 - takes longer to import than --help
+        from infrastructure.postgres.filters import Filters  # noqa: PLC0415 - see above
+
+        return Filters(
+            types=self.types,
+            trader_id=self.trader_id,
+            stream_id=self.stream_id,
+            since=self.since,
+            as_of=AsOf(self.until, self.to),
+        )
 
 
 def chosen(

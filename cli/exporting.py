@@ -18,7 +18,7 @@ from cli.options import Json
 from cli.output import wants_json, write_json, write_record
 
 if TYPE_CHECKING:
-    from infrastructure.codec import RawEvent
+    from infrastructure.exports import Line
 
 _EVENTS_AT_ONCE = 5_000
 
@@ -81,17 +81,17 @@ async def _export(wanted: Chosen, form: Format, file: BinaryIO, archive: Path | 
             progress("Exporting, positions", max((wanted.to or 0) - position, 0)) as advanced,
             exporting(form, file) as write,
         ):
-            async for events in wanted.batches(store, _EVENTS_AT_ONCE):
-                write(events)
-                count += len(events)
-                first, last = first or events[0], events[-1]
+            async for lines in wanted.lines(store, _EVENTS_AT_ONCE):
+                write(lines)
+                count += len(lines)
+                first, last = first or lines[0], lines[-1]
                 advanced(last.position - position)
                 position = last.position
     return {"events": count, **_at("first", first), **_at("last", last), "log_ended_at": end}
 
 
-def _at(name: str, event: "RawEvent | None") -> dict[str, Any]:
-    return {f"{name}_position": event and event.position, f"{name}_hash": event and event.hash.hex()}
+def _at(name: str, line: "Line | None") -> dict[str, Any]:
+    return {f"{name}_position": line and line.position, f"{name}_hash": line and line.hash}
 
 
 @contextmanager

@@ -139,10 +139,11 @@ class _Form(Generic[T]):
         self._prefix = f"{_VERSION_PREFIX}{len(upcasters) + 1},"
         self._fields = _fields_of(cast("type", cls))
         self._to_look_at = [field.name for field in self._fields if field.classes & {Decimal, datetime}]
+        self._decimals = _all_of([field.name for field in self._fields if Decimal in field.classes])
+        self._times = _all_of([field.name for field in self._fields if datetime in field.classes])
         # The right classes of all fields together, and the places of those whose values need a look besides.
         self._right: dict[tuple[type, ...], list[int]] = {}
-        names = [field.name for field in self._fields]
-        self._values = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
+        self._values = _all_of([field.name for field in self._fields])
 
     def encode(self, value: T) -> bytes:
         try:
@@ -163,11 +164,17 @@ class _Form(Generic[T]):
         except (MsgspecError, UnicodeDecodeError) as error:
             raise _WrongError(error) from error
         # What msgspec has read has the classes of its fields.
-        for name in self._to_look_at:
-            content = getattr(value, name)
-            if wrong := content is not None and _WRONG[type(content)](content, frozenset()):
-                raise _WrongError(f"{name} is {content!r}, which is not {wrong}")
+        if not (all(map(_is_finite, filter(None, self._decimals(value)))) and all(map(_is_utc, self._times(value)))):
+            raise self._wrong_in(value)
         return value
+
+    def _wrong_in(self, value: T) -> _WrongError:
+        contents = ((name, getattr(value, name)) for name in self._to_look_at)
+        return next(
+            _WrongError(f"{name} is {content!r}, which is not {wrong}")
+            for name, content in contents
+            if content is not None and (wrong := _WRONG[type(content)](content, frozenset()))
+        )
 
     def _upcast(self, state: dict[str, Any]) -> T:
         version, newest = state.pop(_VERSION, 1), len(self._upcasters) + 1
@@ -208,6 +215,20 @@ def _fields_of(cls: type) -> tuple[_Field, ...]:
     """The fields of a class. Its annotations say the same for ever, and reading them takes a while."""
     hints = get_type_hints(cls)
     return tuple(_Field(field.name, *_types(hints[field.name])) for field in fields(cast("Any", cls)))
+
+
+def _all_of(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Makes a tuple of these attributes of an object."""
+    if len(names) > 1:
+        return cast("Callable[[Any], tuple[Any, ...]]", attrgetter(*names))
+    return (lambda value: (getattr(value, names[0]),)) if names else lambda _: ()
+
+
+_is_finite = Decimal.is_finite
+
+
+def _is_utc(value: datetime | None) -> bool:
+    return value is None or not _wrong_datetime(value, None)
 
 
 def _wrong_decimal(value: Decimal, _: object) -> str:

@@ -1,32 +1,24 @@
 """Events as files, in formats that others read.
 
-Every format has the same fields, those of ``RawEvent``: ``data`` and ``metadata`` are texts, exactly as they are stored,
+Every format has the same fields, those of ``Line``: ``data`` and ``metadata`` are texts, exactly as they are stored,
 so that whoever has the whole file can compute the hash chain again.
 """
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
-from functools import lru_cache
 from io import StringIO
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
+from msgspec.structs import astuple
 
 from infrastructure.codec import RawEvent
 from infrastructure.postgres.chain import timestamp
 
-Write = Callable[[Sequence[RawEvent]], None]
-"""Adds events to a file."""
-
-
-class MissingPackageError(Exception):
-    """A format needs a package that is not installed; the message says which, and how to install it."""
-
 
 class Line(msgspec.Struct, gc=False):
-    """The fields of ``RawEvent`` as a line of NDJSON has them."""
+    """The fields of ``RawEvent`` as files have them: the time is RFC 3339 in UTC, with six decimals, the hash hexadecimal."""
 
     position: int
     stream_id: str
@@ -36,6 +28,14 @@ class Line(msgspec.Struct, gc=False):
     metadata: str
     recorded_at: str
     hash: str
+
+
+Write = Callable[[Sequence[Line]], None]
+"""Adds events to a file."""
+
+
+class MissingPackageError(Exception):
+    """A format needs a package that is not installed; the message says which, and how to install it."""
 
 
 @contextmanager
@@ -53,25 +53,25 @@ def exporting(form: str, file: BinaryIO) -> Iterator[Write]:
 def _ndjson(file: BinaryIO) -> Iterator[Write]:
     encode = msgspec.json.Encoder().encode_lines
 
-    def write(events: Sequence[RawEvent]) -> None:
-        file.write(encode(list(map(line_of, events))))
+    def write(lines: Sequence[Line]) -> None:
+        file.write(encode(lines))
 
     yield write
 
 
 @contextmanager
 def _csv(file: BinaryIO) -> Iterator[Write]:
-    lines = StringIO(newline="")
+    written = StringIO(newline="")
     # All texts in quotes: left alone, the module would let a carriage return through that ends a line for every reader.
-    writer = csv.writer(lines, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    writer = csv.writer(written, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
 
-    def write(events: Sequence[RawEvent]) -> None:
-        writer.writerows(map(_told, events))
-        file.write(lines.getvalue().encode())
-        lines.seek(0)
-        lines.truncate()
+    def write(lines: Sequence[Line]) -> None:
+        writer.writerows(map(astuple, lines))
+        file.write(written.getvalue().encode())
+        written.seek(0)
+        written.truncate()
 
-    writer.writerow(RawEvent._fields)
+    writer.writerow(Line.__struct_fields__)
     write([])
     yield write
 
@@ -98,9 +98,11 @@ def _parquet(file: BinaryIO) -> Iterator[Write]:
     )
     with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
 
-        def write(events: Sequence[RawEvent]) -> None:
-            columns = zip(schema.types, zip(*events, strict=True), strict=True)
-            writer.write_batch(pa.record_batch([pa.array(values, sort) for sort, values in columns], schema=schema))
+        def write(lines: Sequence[Line]) -> None:
+            *columns, times, hashes = zip(*map(astuple, lines), strict=True)
+            arrays = [pa.array(values, sort) for sort, values in zip(schema.types, columns, strict=False)]
+            arrays += [pa.array(times).cast(schema.types[-2]), pa.array(map(bytes.fromhex, hashes), schema.types[-1])]
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
 
         yield write
 
@@ -109,15 +111,5 @@ _EXPORTING = {"ndjson": _ndjson, "csv": _csv, "parquet": _parquet}
 
 
 def line_of(event: RawEvent) -> Line:
-    """The event as a line of NDJSON has it."""
-    return Line(*_told(event))
-
-
-def _told(event: RawEvent) -> tuple[Any, ...]:
-    """The values of the fields where they are numbers and texts: times are RFC 3339 in UTC, hashes hexadecimal."""
-    return (*event[:6], _time_text(event.recorded_at), event.hash.hex())
-
-
-@lru_cache(maxsize=1)  # the events of a commit have one time
-def _time_text(recorded_at: datetime) -> str:
-    return timestamp(recorded_at).decode()
+    """The event as files have it."""
+    return Line(*event[:6], timestamp(event.recorded_at).decode(), event.hash.hex())

@@ -18,7 +18,8 @@ from projections.projection import NO_PAST, Batch, Key, Projection, Row
 _CACHE_KIB = 16 * 1024
 _CHECKSUMS = 2**256
 
-encode = msgspec.msgpack.Encoder().encode
+encode = msgspec.json.Encoder(decimal_format="string").encode
+"""A row as a JSON array of its columns, with its numeric ones as texts."""
 
 
 class Fold(Generic[Row]):
@@ -33,7 +34,7 @@ class Fold(Generic[Row]):
         self.projection = projection
         self.position = 0
         self._skipped = frozenset(skipped)
-        self.decode = msgspec.msgpack.Decoder(projection.row).decode
+        self.decode = msgspec.json.Decoder(projection.row).decode
         self._file = sqlite3.connect("", isolation_level=None)
         self._file.execute("PRAGMA journal_mode = OFF")
         self._file.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
@@ -62,12 +63,18 @@ class Fold(Generic[Row]):
             BrokenHistoryError: an event cannot have followed the ones before it.
             StoreUnavailableError: the store cannot be reached.
         """
-        new = self._unskipped([recorded for recorded in batch if recorded.position > self.position])
+        new = batch
+        if batch and batch[0].position <= self.position:
+            new = [recorded for recorded in batch if recorded.position > self.position]
+        new = self._unskipped(new)
         past = NO_PAST
         if streams := self.projection.retold(new):
             loaded = await store.load(dict.fromkeys(streams, 0))
             past = {stream: self._unskipped(events) for stream, events in loaded.streams.items()}
-        changed = self.projection.fold(self.rows(self.projection.keys(new)), new, past)
+        # All events of a row are in one stream: where that begins here, there is no row yet.
+        begun = {recorded.stream_id for recorded in new if recorded.version == 1}
+        older = [recorded for recorded in new if recorded.stream_id not in begun]
+        changed = self.projection.fold(self.rows(self.projection.keys(older)), new, past)
         self._file.execute("BEGIN")
         self._file.executemany(self._replace, ((*key, encode(row)) for key, row in changed.items()))
         self._file.execute("COMMIT")
@@ -75,6 +82,8 @@ class Fold(Generic[Row]):
         return changed
 
     def _unskipped(self, events: Batch) -> Batch:
+        if not self._skipped:
+            return events
         return [recorded for recorded in events if recorded.position not in self._skipped]
 
     def rows(self, keys: Collection[Key]) -> dict[Key, Row]:
@@ -116,16 +125,21 @@ class Tally:
         hints = get_type_hints(row)
         plain = {name: getattr(hint, "__supertype__", hint) for name, hint in hints.items()}
         self._decimals = [(name, at) for at, (name, hint) in enumerate(plain.items()) if hint is Decimal]
+        self._decode = msgspec.json.Decoder(list[row]).decode  # type: ignore[valid-type] # a type it is
         self._totals = [Decimal(0)] * len(self._decimals)
         self._rows = 0
         self._checksum = 0
 
-    def add(self, row: Sequence[Any], encoded: bytes) -> None:
-        """One row more, and what ``encode`` made of it where it was folded: equal numbers can be written in different ways."""
-        self._rows += 1
+    def add(self, encoded: Sequence[bytes]) -> None:
+        """Some rows more, as ``encode`` writes them where they were folded: equal numbers can be written in different ways."""
+        self._rows += len(encoded)
+        self._checksum += sum(int.from_bytes(sha256(row).digest()) for row in encoded)
+        rows: Sequence[Sequence[Any]] = self._decode(b"[%b]" % b",".join(encoded)) if self._decimals else ()
         with exactly():
-            self._totals = [total + row[at] for total, (_, at) in zip(self._totals, self._decimals, strict=True)]
-        self._checksum += int.from_bytes(sha256(encoded).digest())
+            self._totals = [
+                sum((row[at] for row in rows), total)
+                for total, (_, at) in zip(self._totals, self._decimals, strict=True)
+            ]
 
     def summary(self) -> Summary:
         """Of everything so far."""

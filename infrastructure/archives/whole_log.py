@@ -3,15 +3,17 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
+from typing import Unpack
 
 import msgspec
 
 from application.ports import NOW, AsOf, History, Key, Loaded, UnreadableEventError
 from domain.events import RecordedEvent, StreamId
-from domain.values import TraderId
 from infrastructure.archives.files import Archive
 from infrastructure.codec import RawEvent
+from infrastructure.exports import Line, line_of
 from infrastructure.postgres.event_store import PostgresEventStore
+from infrastructure.postgres.filters import Filters
 from infrastructure.postgres.shards import WHOLE, Shard
 
 _ALL = 2**31 - 1
@@ -46,7 +48,7 @@ class WholeLog(PostgresEventStore):
         self, after: int, stream_id: StreamId | None = None, since: datetime | None = None
     ) -> None:
         """Do nothing, unless events above a position are in neither; see the base."""
-        await super().see_that_all_is_here(max(after, self._archive.last_position), stream_id, since)
+        await super().see_that_all_is_here(self._behind(after), stream_id, since)
 
     async def read(self, after: int, limit: int) -> Sequence[RecordedEvent]:
         """At most ``limit`` events with a position above ``after``, in position order, without gaps; see the port."""
@@ -55,7 +57,7 @@ class WholeLog(PostgresEventStore):
             for raw in islice(self._archived(after), limit):
                 events.append(self._codec.to_recorded_event(raw))  # noqa: PERF401 - those before one that is not known count
             if len(events) < limit:
-                events += await super().read(max(after, self._archive.last_position), limit - len(events))
+                events += await super().read(self._behind(after), limit - len(events))
         except UnreadableEventError:
             if not events:
                 raise
@@ -65,44 +67,23 @@ class WholeLog(PostgresEventStore):
         self, after: int, until: int, types: Collection[str], shard: Shard = WHOLE
     ) -> Sequence[RecordedEvent]:
         """The events of these types above one position and up to another, in order; of archived ones there are no shards."""
-        last = self._archive.last_position
-        archived = islice(self._archived(after), max(min(until, last) - after, 0))
+        archived = islice(self._archived(after), max(min(until, self._archive.last_position) - after, 0))
         events = [self._codec.to_recorded_event(raw) for raw in archived if raw.type in types]
-        return [*events, *await super().of_types(max(after, last), until, types, shard)]
+        return [*events, *await super().of_types(self._behind(after), until, types, shard)]
 
-    async def raw(
-        self,
-        after: int,
-        limit: int,
-        *,
-        types: Collection[str] = (),
-        trader_id: TraderId | None = None,
-        stream_id: StreamId | None = None,
-        since: datetime | None = None,
-        as_of: AsOf = NOW,
-    ) -> Sequence[RawEvent]:
+    async def raw(self, after: int, limit: int, **filters: Unpack[Filters]) -> Sequence[RawEvent]:
         """At most ``limit`` events with a position above ``after`` that pass every filter; see the base."""
-        passing = (
-            event
-            for event in self._archived(after, as_of)
-            if (not types or event.type in types)
-            and stream_id in (None, event.stream_id)
-            and (since is None or event.recorded_at >= since)
-            and (trader_id is None or _metadata(event.metadata).trader_id == trader_id)
-        )
-        found = list(islice(passing, limit))
+        found = self._passing(after, limit, filters)
         if len(found) == limit:
             return found
-        rest = await super().raw(
-            max(after, self._archive.last_position),
-            limit - len(found),
-            types=types,
-            trader_id=trader_id,
-            stream_id=stream_id,
-            since=since,
-            as_of=as_of,
-        )
-        return [*found, *rest]
+        return [*found, *await super().raw(self._behind(after), limit - len(found), **filters)]
+
+    async def lines(self, after: int, limit: int, **filters: Unpack[Filters]) -> Sequence[Line]:
+        """The same events as files have them; see the base."""
+        found = list(map(line_of, self._passing(after, limit, filters)))
+        if len(found) == limit:
+            return found
+        return [*found, *await super().lines(self._behind(after), limit - len(found), **filters)]
 
     async def load(
         self, streams: Mapping[StreamId, int], keys: Collection[Key] = (), *, from_snapshots: bool = False
@@ -133,6 +114,24 @@ class WholeLog(PostgresEventStore):
             return in_database
         # Nothing that is only in the database had been recorded by then.
         return max((event.position for event in self._archived(0, as_of)), default=0)
+
+    def _behind(self, after: int) -> int:
+        """Where the database goes on."""
+        return max(after, self._archive.last_position)
+
+    def _passing(self, after: int, limit: int, filters: Filters) -> list[RawEvent]:
+        """Those of the archived events that ``raw`` is asked for."""
+        types, stream_id, since = filters.get("types"), filters.get("stream_id"), filters.get("since")
+        trader_id = filters.get("trader_id")
+        passing = (
+            event
+            for event in self._archived(after, filters.get("as_of", NOW))
+            if (not types or event.type in types)
+            and stream_id in (None, event.stream_id)
+            and (since is None or event.recorded_at >= since)
+            and (trader_id is None or _metadata(event.metadata).trader_id == trader_id)
+        )
+        return list(islice(passing, limit))
 
     def _archived(self, after: int, as_of: AsOf = NOW) -> Iterator[RawEvent]:
         if after >= self._archive.last_position:

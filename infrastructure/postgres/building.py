@@ -24,6 +24,7 @@ from infrastructure.postgres.rows import Table, array
 from infrastructure.postgres.shards import WHOLE, Shard
 from infrastructure.postgres.skips import Skips, unskipped
 from infrastructure.postgres.twins import create_twin
+from infrastructure.reading_ahead import reading_ahead
 from projections.projection import NO_PAST, Batch, Key, Past, Projection
 
 BUILDING: Final = "building"
@@ -60,7 +61,7 @@ class Span(NamedTuple):
 class Builder:
     """Builds one shard of read tables that are there already, with their progress.
 
-    It holds two batches of events and the rows that they change, whatever the length of the log; and the stream of a row
+    It holds three batches of events and the rows that they change, whatever the length of the log; and the stream of a row
     that is folded anew. The rows that a batch goes on with come from folds, if it is given some, else from the tables.
 
     Args:
@@ -110,28 +111,37 @@ class Builder:
             EventsArchivedError: it is not all in the database.
         """
         await self._store.see_that_all_is_here(after)
-        async with aclosing(self._spans(after, until, size)) as log:
-            async for span in log:
-                rows = {fold.projection.name: await _folded(fold, span.events, self._store) for fold in folds}
-                await patiently(partial(self._apply, span, rows))
-                built(span.until - span.after)
+        writing: asyncio.Task[None] | None = None
+        try:
+            async with aclosing(self._spans(after, until, size)) as log:
+                async for span in log:
+                    rows = {fold.projection.name: await _folded(fold, span.events, self._store) for fold in folds}
+                    if writing:
+                        await writing
+                    writing = asyncio.create_task(self._written(span, rows, built))
+                    await asyncio.sleep(0)  # the server writes while the next batch is folded
+            if writing:
+                await writing
+        finally:
+            if writing:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
 
-    async def _spans(self, after: int, until: int, size: int) -> AsyncGenerator[Span, None]:
+    def _spans(self, after: int, until: int, size: int) -> AsyncGenerator[Span]:
         """What there is to apply; one batch is read while another is worked on."""
 
-        async def read(begin: int) -> Span:
+        async def read(before: Span | None) -> Span | None:
+            begin = before.until if before else after
+            if begin >= until:
+                return None
             end = min(begin + size, until)
-            events = await self._store.of_types(begin, end, self._topics, self._shard) if begin < end else ()
-            return Span(begin, end, events)
+            return Span(begin, end, await self._store.of_types(begin, end, self._topics, self._shard))
 
-        reading = asyncio.create_task(read(after))
-        try:
-            while (span := await reading).after < until:
-                reading = asyncio.create_task(read(span.until))
-                yield span
-        finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+        return reading_ahead(read)
+
+    async def _written(self, span: Span, rows: Mapping[str, Mapping[Key, Any]], built: Callable[[int], None]) -> None:
+        await patiently(partial(self._apply, span, rows))
+        built(span.until - span.after)
 
     async def _apply(self, span: Span, rows: Mapping[str, Mapping[Key, Any]]) -> None:
         async with self._pool.connection() as connection, connection.transaction():
@@ -226,25 +236,18 @@ def folded(projection: Projection[Any], rows: Mapping[Key, Any], batch: Batch, p
     raise AssertionError("what a batch cannot do, none of its events could do alone")  # pragma: no cover
 
 
-async def batches(store: EventStore, after: int, until: int, size: int) -> AsyncGenerator[Batch, None]:
+def batches(store: EventStore, after: int, until: int, size: int) -> AsyncGenerator[Batch]:
     """The events with positions above ``after`` and up to ``until``; one batch is read while another is worked on.
 
     Raises:
         StoreUnavailableError: the log cannot be read.
     """
-    reading = asyncio.create_task(_read(store, after, until, size))
-    try:
-        while batch := await reading:
-            after = batch[-1].position
-            reading = asyncio.create_task(_read(store, after, until, size))
-            yield batch
-    finally:
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
 
+    async def read(before: Batch | None) -> Batch:
+        begin = before[-1].position if before else after
+        return await store.read(begin, min(size, until - begin)) if begin < until else ()
 
-async def _read(store: EventStore, after: int, until: int, size: int) -> Batch:
-    return await store.read(after, min(size, until - after)) if after < until else ()
+    return reading_ahead(read)
 
 
 # ── Beginning ────────────────────────────────────────────────────────────────────────────────────────────────────────

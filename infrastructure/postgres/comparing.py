@@ -1,16 +1,20 @@
 """A read table, row by row, against a fold of the log: both come in the order of their keys, and neither is held."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from itertools import islice
+from operator import eq
 from typing import Any
 
 from psycopg import AsyncConnection, sql
 from psycopg.rows import TupleRow
 
 from infrastructure.folds import Fold, Summary, Tally, encode
-from infrastructure.postgres.rows import Table, columns, reader
+from infrastructure.postgres.rows import Table, as_json
 from infrastructure.postgres.shards import SHARD, WHOLE, Shard
+from infrastructure.reading_ahead import reading_ahead
 from projections.projection import Key, Projection
 
 _ROWS_AT_ONCE = 5_000
@@ -59,24 +63,25 @@ async def compared(
     same, expected, found = Tally(projection.row), Tally(projection.row), Tally(projection.row)
     difference = None
     wanted = _Rows(fold)
-    async with _found(connection, projection, schema, shard) as rows:
-        async for row in rows:
-            cells = encode(row)
-            if wanted.take_same(cells):
-                same.add(row, cells)
+    async with _found(connection, projection, schema, shard) as pages:
+        async for page in pages:
+            if wanted.take_same(page):
+                same.add(page)
                 continue
-            key = _key(projection, row)
-            for missing in wanted.before(key):
-                expected.add(missing, encode(missing))
-                difference = difference or _difference(projection, missing, None)
-            other = wanted.take(key)
-            if other is not None:
-                expected.add(other, encode(other))
-            # Equal rows may be written in different ways, as 1 and 1.0 are.
-            found.add(row, encode(other) if other == row else cells)
-            difference = difference or (_difference(projection, other, row) if other != row else None)
+            for cells in page:
+                row = fold.decode(cells)
+                key = _key(projection, row)
+                for missing in wanted.before(key):
+                    expected.add([encode(missing)])
+                    difference = difference or _difference(projection, missing, None)
+                other = wanted.take(key)
+                if other is not None:
+                    expected.add([encode(other)])
+                # Equal rows may be written in different ways, as 1 and 1.0 are.
+                found.add([encode(other) if other == row else cells])
+                difference = difference or (_difference(projection, other, row) if other != row else None)
     for missing in wanted.rest():
-        expected.add(missing, encode(missing))
+        expected.add([encode(missing)])
         difference = difference or _difference(projection, missing, None)
     both = same.summary()
     return Verified(projection.name, fold.position, both + found.summary(), both + expected.summary(), difference)
@@ -105,26 +110,24 @@ async def compared_rows(
 @asynccontextmanager
 async def _found(
     connection: AsyncConnection[TupleRow], projection: Projection[Any], schema: str | None, shard: Shard
-) -> AsyncIterator[AsyncIterator[Any]]:
+) -> AsyncIterator[AsyncIterator[Sequence[bytes]]]:
+    """The table's rows in the order of their keys, as ``encode`` writes them: PostgreSQL does, and nobody reads them twice."""
     begin, field = projection.stream
     stream = sql.SQL("({begin} || {field})").format(begin=sql.Literal(begin), field=sql.Identifier(field)).as_string()
-    statement = sql.SQL("SELECT {columns} FROM {table} WHERE {shard} ORDER BY {key}").format(
-        columns=sql.SQL(", ").join(map(sql.Identifier, columns(projection.row))),
+    statement = sql.SQL("SELECT convert_to({row}, 'UTF8') FROM {table} WHERE {shard} ORDER BY {key}").format(
+        row=as_json(projection.row),
         table=sql.Identifier(*filter(None, [schema]), projection.name),
         shard=sql.SQL("true" if shard.of == 1 else SHARD.format(stream=stream)),
         key=sql.SQL(", ").join(map(sql.Identifier, projection.key)),
     )
-    read = reader(projection.row)
     async with connection.cursor(f"verify_{projection.name}", binary=True) as cursor:
-        cursor.itersize = _ROWS_AT_ONCE
         await cursor.execute(statement, None if shard.of == 1 else shard._asdict())
 
-        async def rows() -> AsyncIterator[Any]:
-            while page := await cursor.fetchmany(_ROWS_AT_ONCE):
-                for cells in page:
-                    yield read(cells)
+        async def read(_: object) -> Sequence[bytes]:
+            return [row for (row,) in await cursor.fetchmany(_ROWS_AT_ONCE)]
 
-        yield rows()
+        async with aclosing(reading_ahead(read)) as pages:
+            yield pages
 
 
 class _Rows:
@@ -134,35 +137,40 @@ class _Rows:
         self._projection = fold.projection
         self._decode = fold.decode
         self._rows = fold.encoded()
-        self._next = next(self._rows, None)
+        self._next: deque[bytes] = deque()
 
-    def take_same(self, cells: bytes) -> bool:
-        """Take the next one if it is this one, to the byte."""
-        if self._next != cells:
+    def take_same(self, page: Sequence[bytes]) -> bool:
+        """Take the next ones if they are these, to the byte."""
+        self._look(len(page))
+        if not all(map(eq, self._next, page)) or len(self._next) < len(page):
             return False
-        self._next = next(self._rows, None)
+        for _ in page:
+            self._next.popleft()
         return True
 
     def before(self, key: Key) -> Iterator[Any]:
         """Those with smaller keys."""
-        while self._next is not None and _key(self._projection, self._decode(self._next)) < key:
+        while self._look() and _key(self._projection, self._decode(self._next[0])) < key:
             yield self._pop()
 
     def take(self, key: Key) -> Any:  # noqa: ANN401 - a row
         """The one with this key, None when there is none."""
-        if self._next is None or _key(self._projection, self._decode(self._next)) != key:
+        if not self._look() or _key(self._projection, self._decode(self._next[0])) != key:
             return None
         return self._pop()
 
     def rest(self) -> Iterator[Any]:
         """All that are left."""
-        while self._next is not None:
+        while self._look():
             yield self._pop()
 
+    def _look(self, rows: int = 1) -> bool:
+        """Whether there is a next one, with so many after it at hand if there are."""
+        self._next.extend(islice(self._rows, max(rows - len(self._next), 0)))
+        return bool(self._next)
+
     def _pop(self) -> Any:  # noqa: ANN401 - a row
-        assert self._next is not None  # noqa: S101 - whoever calls has looked
-        row, self._next = self._decode(self._next), next(self._rows, None)
-        return row
+        return self._decode(self._next.popleft())
 
 
 def _key(projection: Projection[Any], row: Any) -> Key:  # noqa: ANN401 - a NamedTuple

@@ -4,6 +4,7 @@ A column goes over as one array, written as text: 2,000 orders took 46 ms that w
 there, 60 ms as JSON or as one statement per row in a pipeline, and 79 ms as psycopg's own lists.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -36,6 +37,15 @@ def reader(row: type[Row]) -> Callable[[Iterable[Any]], Row]:
         return make(cells)
 
     return read
+
+
+def as_json(row: type[Row]) -> sql.Composed:
+    """The row as ``infrastructure.folds.encode`` writes it, in SQL: to the byte, but for numbers with an exponent.
+
+    Other spellings of equal values are for whoever compares to find equal.
+    """
+    cells = [sql.SQL(_AS_JSON[sql_type]).format(sql.Identifier(name)) for name, sql_type in columns(row).items()]
+    return sql.SQL("concat('[', {cells}, ']')").format(cells=sql.SQL(", ',', ").join(cells))
 
 
 def array(values: Iterable[Any], sql_type: str) -> str:
@@ -76,6 +86,16 @@ class Table(Generic[Row]):
 
 _SQL_TYPES = {str: "text", Decimal: "numeric", int: "bigint", datetime: "timestamptz", tuple: "text[]"}
 
+_AS_JSON = {
+    "text": "coalesce(to_json({}), 'null')",
+    "text[]": "coalesce(to_json({}), 'null')",
+    "numeric": """coalesce('"' || {} || '"', 'null')""",
+    "bigint": "coalesce({}::text, 'null')",
+    "timestamptz": """
+        coalesce('"' || replace(to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), '.000000', '') || 'Z"', 'null')
+    """,
+}
+
 
 def _without_none(hint: Any) -> Any:  # noqa: ANN401 - annotations come in many types
     """``Price | None`` is a ``Price`` that may be null."""
@@ -102,8 +122,13 @@ def _conversion(hint: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 - the
 # ── Values as PostgreSQL reads them in an array ──────────────────────────────────────────────────────────────────────
 
 
+_TO_ESCAPE = re.compile(r'[\\"\x00]')
+
+
 def _quoted(text: str) -> str:
     # PostgreSQL cannot store NUL. Something the venue said must not stop a read model, so it shows as U+FFFD.
+    if not _TO_ESCAPE.search(text):
+        return f'"{text}"'
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\x00", "\ufffd") + '"'
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from cli.exits import ExitCode
 from infrastructure.codec import RawEvent
-from infrastructure.exports import exporting
+from infrastructure.exports import exporting, line_of
 from tests.cli.conftest import COMMAND, ROOT, Run
 from tests.cli.logs import a_short_history, record
 from tests.domain.orders import ORDER_ID
@@ -119,9 +119,8 @@ def test_whatever_is_stored_survives_byte_for_byte(tmp_path: Path, form: str) ->
     ]
     path = tmp_path / "events"
     with path.open("wb") as file, exporting(form, file) as write:
-        write(raws[:2])
-        write(raws[2:])
-        write(old_log())
+        for some in (raws[:2], raws[2:], old_log()):
+            write(list(map(line_of, some)))
     assert READERS[form](path) == of([*raws, *old_log()])
     assert len(chain_of(READERS[form](path)[len(raws) :])) == len(old_log())
     assert chain_of(of(old_log())) == [raw.hash.hex() for raw in old_log()]

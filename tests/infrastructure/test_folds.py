@@ -88,8 +88,7 @@ class Row(NamedTuple):
 
 def summary(*rows: Row) -> Summary:
     tally = Tally(Row)
-    for row in rows:
-        tally.add(row, encode(row))
+    tally.add([encode(row) for row in rows])
     return tally.summary()
 
 

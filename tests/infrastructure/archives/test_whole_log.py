@@ -13,6 +13,7 @@ from infrastructure.archives import files
 from infrastructure.archives.files import Archive
 from infrastructure.archives.whole_log import WholeLog
 from infrastructure.codec import Codec, RawEvent
+from infrastructure.exports import line_of
 from infrastructure.postgres.event_store import PostgresEventStore
 from tests.domain.orders import ALICE, ORDER_ID
 from tests.infrastructure.postgres.partitioned import take, three_partitions
@@ -67,7 +68,9 @@ async def test_it_is_read_page_by_page(store: WholeLog, log: list[RecordedEvent]
 
 async def test_filters_choose_the_same(store: WholeLog, raw: Sequence[RawEvent]) -> None:
     async def positions(after: int = 0, limit: int = 20, **filters: object) -> list[int]:
-        return [event.position for event in await store.raw(after, limit, **filters)]  # type: ignore[arg-type] # each names its own
+        chosen = await store.raw(after, limit, **filters)  # type: ignore[arg-type] # each names its own
+        assert await store.lines(after, limit, **filters) == list(map(line_of, chosen))  # type: ignore[arg-type] # the same
+        return [event.position for event in chosen]
 
     of_bob = [event.position for event in raw if '"trader_id":"bob"' in event.metadata]
     assert await positions(trader_id=BOB) == of_bob
