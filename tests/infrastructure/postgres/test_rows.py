@@ -3,15 +3,18 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import get_args, get_type_hints
 
+import msgspec
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg import sql
 from psycopg.rows import TupleRow
 
 from domain.lifecycle import FINAL, Flag, Status
 from domain.values import Price
-from infrastructure.postgres.rows import Table, columns
+from infrastructure.folds import encode
+from infrastructure.postgres.rows import Table, as_json, columns
 from projections.orders import ORDERS, OrderRow
 from projections.registry import PROJECTIONS
 from tests.domain.orders import placed
@@ -35,6 +38,13 @@ def there_and_back(connection: Connection, row: OrderRow, table: Table[OrderRow]
     ((key, loaded),) = table.loaded(found).items()
     assert key == (row.id,)
     return loaded
+
+
+def told_by_postgres(connection: Connection) -> bytes:
+    """The one row of the table as text, as it is compared."""
+    statement = sql.SQL("SELECT convert_to({}, 'UTF8') FROM orders").format(as_json(OrderRow))
+    ((told,),) = connection.cursor(binary=True).execute(statement)
+    return bytes(told)
 
 
 def test_the_migrated_tables_have_the_columns_of_the_rows(connection: Connection) -> None:
@@ -85,6 +95,17 @@ def test_what_is_written_is_what_is_read(
 ) -> None:
     row = ROW._replace(client_order_id=text, reason=reason, price=price, flags=flags)
     assert there_and_back(connection, row) == row
+    told = told_by_postgres(connection)
+    assert msgspec.json.decode(told, type=OrderRow) == row
+    assert told == encode(row) or "E" in str(price)
+
+
+def test_times_are_told_as_the_fold_writes_them_in_any_session(connection: Connection) -> None:
+    connection.execute("SET timezone = 'Asia/Tokyo'")
+    for microsecond in (0, 1, 120_000):
+        row = ROW._replace(created_at=datetime(2026, 7, 1, 23, 0, 0, microsecond, tzinfo=UTC))
+        there_and_back(connection, row)
+        assert told_by_postgres(connection) == encode(row)
 
 
 def test_numbers_keep_every_digit_and_no_more(connection: Connection) -> None:
