@@ -1,9 +1,10 @@
 """The one account of the venue: its cash, its positions, and what its open orders hold back."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
+
+from msgspec import Struct
 
 from infrastructure.exchanges.paper.amounts import ZERO
 from infrastructure.exchanges.paper.orders import Order
@@ -12,8 +13,7 @@ from infrastructure.exchanges.paper.orders import Order
 OPENING_CASH: Final = Decimal(1_000_000_000_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """What the account holds of one asset.
 
     Attributes:

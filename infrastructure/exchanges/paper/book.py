@@ -4,10 +4,12 @@ Orders match against the best opposite price, and at one price in the order of t
 price of the order that was there first. Stop orders wait outside the book until a trade reaches their price.
 """
 
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from itertools import takewhile
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from infrastructure.exchanges.paper.amounts import ZERO
 from infrastructure.exchanges.paper.ladder import Ladder
@@ -34,8 +36,7 @@ class Lifetime(StrEnum):
     FOK = "fok"
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(Struct, frozen=True):
     """An order as the book sees it.
 
     Attributes:
@@ -61,8 +62,7 @@ class Ticket:
         return price <= self.limit if self.side is Side.BUY else price >= self.limit
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(Struct, frozen=True):
     """Two orders met: `quantity` changed hands at `price`, the price of the maker, which was there first."""
 
     maker_id: str
@@ -71,15 +71,13 @@ class Trade:
     quantity: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Triggered:
+class Triggered(Struct, frozen=True):
     """A trade reached the stop price of this order; it is awake from here on."""
 
     order_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(Struct, frozen=True):
     """The rest of this order could not trade at once and was not allowed to rest."""
 
     order_id: str

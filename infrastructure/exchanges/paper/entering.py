@@ -1,8 +1,9 @@
 """Orders as they enter the exchange, made from the commands that wish them."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
+
+from msgspec.structs import replace
 
 from infrastructure.exchanges.paper.amounts import ZERO
 from infrastructure.exchanges.paper.assets import Asset

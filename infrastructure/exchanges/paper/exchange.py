@@ -5,10 +5,11 @@ lead to the same state and the same updates, which is what the journal relies on
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import localcontext
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from infrastructure.exchanges.paper.account import Account
 from infrastructure.exchanges.paper.amounts import EXACT, ZERO
@@ -129,6 +130,8 @@ class Exchange:
         self.executions.carry(before.id, replacement.id)
         yield self._changed(Event.NEW, replacement, command.at)
         yield from self._work(replacement.id, command.at)
+        # The order before it may have been all that kept the house from quoting.
+        self.markets[before.asset.symbol].house.replenish()
 
     def _cancel(self, command: Cancel) -> Iterator[Update]:
         order = self.orders[command.id]
@@ -253,7 +256,8 @@ class Exchange:
                     yield from self._align_sibling(dropped, at)
                 case _:
                     assert_never(outcome)
-        market.house.replenish()
+        if outcomes:  # an order that only came to rest took nothing from a quote
+            market.house.replenish()
 
     def _fill(self, order: Order, trade: Trade, at: datetime) -> Iterator[Update]:
         commission = self._commission_per_share * trade.quantity

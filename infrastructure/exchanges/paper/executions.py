@@ -1,16 +1,17 @@
 """Every execution of the account as it stands now, after those that were taken back and those that were corrected."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from infrastructure.exchanges.paper.amounts import ZERO
 from infrastructure.exchanges.paper.book import Side
 from infrastructure.exchanges.paper.orders import Fill, Order
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(Struct, frozen=True):
     """One trade of one order.
 
     Attributes:

@@ -3,12 +3,12 @@
 from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Rest:
+
+class Rest(Struct, frozen=True):
     """An order that rests at a price with a quantity still to trade."""
 
     id: str
@@ -33,7 +33,11 @@ class Ladder:
 
     def first(self) -> Rest | None:
         """The order that trades next, or None."""
-        return next(iter(self), None)
+        if not self._keys:
+            return None
+        price = self._key(self._keys[-1])
+        order_id, quantity = next(iter(self._levels[price].items()))
+        return Rest(order_id, price, quantity)
 
     def __iter__(self) -> Iterator[Rest]:
         for key in reversed(self._keys):

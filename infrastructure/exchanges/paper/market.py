@@ -1,9 +1,10 @@
 """One asset with all that belongs to its trading."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
+
+from msgspec import Struct
 
 from infrastructure.exchanges.paper.assets import Asset
 from infrastructure.exchanges.paper.book import Book
@@ -12,8 +13,7 @@ from infrastructure.exchanges.paper.house import House
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class LastTrade:
+class LastTrade(Struct, frozen=True):
     """The latest trade of an asset; a move of the reference price counts as one of the house with itself."""
 
     number: int

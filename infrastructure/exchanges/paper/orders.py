@@ -1,11 +1,14 @@
 """An order of the account, and the updates that tell its owner what became of it."""
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 from uuid import UUID, uuid5
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from infrastructure.exchanges.paper.amounts import ZERO, rounded
 from infrastructure.exchanges.paper.assets import Asset
@@ -52,8 +55,7 @@ class Event(StrEnum):
 _OPEN: Final = frozenset({Status.NEW, Status.PARTIALLY_FILLED})
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """One order of the account. Times are in UTC.
 
     Attributes:
@@ -183,8 +185,7 @@ class Order:
         return Ticket(self.id, self.side, self.leaves, self.time_in_force, self.limit_price, stop)
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(Struct, frozen=True):
     """The part of an update that a trade adds.
 
     Attributes:
@@ -200,8 +201,7 @@ class Fill:
     position: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """One thing that happened to one order.
 
     Attributes:
@@ -232,8 +232,7 @@ class Update:
         The rank alone would repeat when a venue starts afresh, and a client would take the new fill for an old one:
         the tail comes from the id of the order, which does not repeat.
         """
-        tail = uuid5(UUID(self.order.id), str(self.number)).int & _TAIL
-        return str(UUID(int=(self.number << 80) | _VERSION_8 | _VARIANT | tail))
+        return _execution_id(self.number, self.order.id)
 
     @property
     def activity_id(self) -> str:
@@ -245,6 +244,12 @@ class Update:
 _VERSION_8: Final = 8 << 76
 _VARIANT: Final = 2 << 62
 _TAIL: Final = ~((0xF << 76) | (0x3 << 62)) & ((1 << 80) - 1)
+
+
+@lru_cache(maxsize=1_024)  # whoever tells of an execution names it anew
+def _execution_id(number: int, order_id: str) -> str:
+    tail = uuid5(UUID(order_id), str(number)).int & _TAIL
+    return str(UUID(int=(number << 80) | _VERSION_8 | _VARIANT | tail))
 
 
 def end_of_day(at: datetime) -> datetime:

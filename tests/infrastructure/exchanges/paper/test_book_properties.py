@@ -1,12 +1,13 @@
 """Whatever is sent to a book, its promises hold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import count
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from infrastructure.exchanges.paper.book import Book, Dropped, Lifetime, Outcome, Side, Ticket, Trade
 
