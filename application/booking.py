@@ -15,20 +15,34 @@ from application.snapshots import Snapshot
 from application.story import Story, about, go_on, name_of, retries
 from application.trading import Caller, HaltsInForce, Trading
 from application.venue import VenueReport
-from domain.commands import CancelOrder, OrderReport, RecordAcceptance, RecordCancelsRequested, RecordFill, RecordSent
+from domain.commands import (
+    CancelOrder,
+    OrderReport,
+    RecordAcceptance,
+    RecordCancellation,
+    RecordCancelsRequested,
+    RecordExpiry,
+    RecordFill,
+    RecordRejection,
+    RecordSent,
+)
 from domain.events import (
     OrderAccepted,
+    OrderCancelled,
     OrderEvent,
+    OrderExpired,
     OrderFillBusted,
     OrderFillCorrected,
     OrderFilled,
     OrderPlaced,
     OrderReconciled,
+    OrderRejected,
     OrderReplaced,
     UnknownOrderReported,
     order_of,
     order_stream,
 )
+from domain.lifecycle import FINAL, Status
 from domain.order import Order
 from domain.refusals import OrderNotCancellable
 from domain.values import FillId, OrderId
@@ -39,6 +53,8 @@ T = TypeVar("T")
 
 _STORE_PAUSES_SECONDS = (0.1, 0.2, 0.5, 1.0)
 _REMEMBERED = 100_000
+_ENDED = FINAL - {Status.FILLED}
+"""What no order leaves again; the venue may take back what filled one."""
 
 
 def pauses(*seconds: float) -> Iterator[float]:
@@ -56,6 +72,7 @@ class Booking:
         self._terms: OrderedDict[OrderId, OrderPlaced] = OrderedDict()
         self._venue_ids: OrderedDict[str, OrderId] = OrderedDict()
         self._acknowledged: OrderedDict[OrderId, None] = OrderedDict()
+        self._ended: OrderedDict[OrderId, None] = OrderedDict()
         self._strangers: OrderedDict[str, None] = OrderedDict()
         self._executions: OrderedDict[FillId, OrderId] = OrderedDict()
         self._under_way: dict[tuple[OrderId, OrderReport], asyncio.Event] = {}
@@ -74,6 +91,8 @@ class Booking:
                 _remember(self._executions, event.fill_id, order_id)
             case OrderFillCorrected() | OrderFillBusted():
                 _remember(self._executions, event.execution_id, order_id)
+            case OrderCancelled() | OrderExpired() | OrderRejected():
+                _remember(self._ended, order_id, None)
             case _:
                 pass
 
@@ -94,12 +113,27 @@ class Booking:
         snapshot = await self.insist(lambda: self._trading.order(order_id))
         if snapshot is not None:
             order = snapshot.state
-            _remember(self._terms, order_id, order.terms)
-            if order.venue_order_id is not None:
-                _remember(self._venue_ids, order.venue_order_id, order_id)
+            self._note_all(order)
             cause = name_of(order_stream(order_id), snapshot.version)
             go_on(order_id, Story(snapshot.correlation_id, cause, order.trader_id, order_id, retries()))
         return snapshot
+
+    def _note_all(self, order: Order) -> None:
+        """Remember what the log says of an order: whoever compares the books after a start is told all of it again."""
+        order_id = order.order_id
+        _remember(self._terms, order_id, order.terms)
+        if order.venue_order_id is not None:
+            _remember(self._venue_ids, order.venue_order_id, order_id)
+            _remember(self._acknowledged, order_id, None)
+        if order.status in _ENDED:
+            _remember(self._ended, order_id, None)
+        for fill in order.fills:
+            if not fill.corrections:  # of one that was changed, not every name says by itself what it is
+                _remember(self._executions, fill.fill_id, order_id)
+
+    def knows(self, order_id: OrderId) -> bool:
+        """Whether this is known to be an order of ours; False where nobody remembers."""
+        return order_id in self._terms
 
     async def known(self, order_id: OrderId) -> Order:
         """An order that is known to be in the log, as it is now. Waits for the store.
@@ -140,6 +174,13 @@ class Booking:
                     await self._book_news(terms, fact)
         return strangers
 
+    def is_old(self, report: VenueReport) -> bool:
+        """Whether everything that the report says is known to be in the log, of an order of ours; False where nobody remembers."""
+        order_id = self._named(report)
+        if order_id not in self._terms or report.busted_fill_id is not None:
+            return False
+        return all(self._is_old_news(order_id, fact) for fact in facts(report, self.venue_name))
+
     async def _book_news(self, terms: OrderPlaced, fact: OrderReport) -> None:
         """Record the fact, unless it is known. Most is told twice at the same time: by an answer, and by the stream."""
         told = terms.order_id, fact
@@ -160,6 +201,8 @@ class Booking:
                 return order_id in self._acknowledged
             case RecordFill():
                 return self._executions.get(fact.fill_id) == order_id
+            case RecordCancellation() | RecordExpiry() | RecordRejection():
+                return order_id in self._ended
             case _:
                 return False
 
@@ -170,9 +213,12 @@ class Booking:
             return facts(report, self.venue_name, fill.fill_id if fill else report.busted_fill_id)
         return facts(report, self.venue_name)
 
-    async def _terms_of(self, report: VenueReport) -> OrderPlaced | None:
+    def _named(self, report: VenueReport) -> OrderId:
         named = report.client_order_id
-        order_id = named if named in self._terms else self._venue_ids.get(report.venue_order_id, named)
+        return named if named in self._terms else self._venue_ids.get(report.venue_order_id, named)
+
+    async def _terms_of(self, report: VenueReport) -> OrderPlaced | None:
+        order_id = self._named(report)
         if order_id not in self._terms and (not order_id or await self.order(order_id) is None):
             return None
         return self._terms[order_id]
@@ -181,8 +227,8 @@ class Booking:
         outcome = await self.insist(lambda: self._trading.report(terms, fact, Caller(actor)))
         for recorded in outcome.events:
             order_id = order_of(recorded.stream_id)
-            if order_id is not None and isinstance(recorded.event, OrderEvent):
-                self.note(order_id, recorded.event)
+            if order_id is not None:
+                self.note(order_id, cast("OrderEvent", recorded.event))
                 before = fact.attempt - 1 if isinstance(fact, RecordSent) else retries()
                 cause, metadata = name_of(recorded.stream_id, recorded.version), recorded.metadata
                 go_on(order_id, Story(metadata.correlation_id, cause, metadata.trader_id, order_id, before))

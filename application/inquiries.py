@@ -92,6 +92,10 @@ class Inquiries:
                 self.withdraw(report.venue_order_id, "its replacement works, too")
         return not strangers
 
+    def is_old(self, report: VenueReport) -> bool:
+        """Whether there is nothing to do about the report: all that it says is in the log. Most is told twice at least."""
+        return report.status != "superseded" and self._booking.is_old(report)
+
     def withdraw(self, venue_order_id: str, why: str) -> None:
         """Cancel an order at the venue that must not work there, whatever our books say of it."""
         if venue_order_id not in self._withdrawing:

@@ -47,9 +47,10 @@ class VenueListener:
 
     def _heard(self, report: VenueReport) -> None:
         # Commands queue in the order in which their tasks begin, so the reports of an order stay in order.
-        # A stream that is live again missed what happened before.
-        is_live = report.status == "listening"
-        self._tasks.spawn(self._compared(self._reconciler.reconcile) if is_live else self._inquiries.take([report]))
+        if report.status == "listening":  # a stream that is live again missed what happened before
+            self._tasks.spawn(self._compared(self._reconciler.reconcile))
+        elif not self._inquiries.is_old(report):
+            self._tasks.spawn(self._inquiries.take([report]))
 
     async def _reconcile(self) -> None:
         while True:

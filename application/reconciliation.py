@@ -43,7 +43,7 @@ class _Suspects(NamedTuple):
 
 
 class Reconciler:
-    """Compares the books. One comparison at a time; whoever asks for one meanwhile waits for the next.
+    """Compares the books. One comparison at a time; whoever asks for some meanwhile gets one, the next.
 
     Raises what the venue and the store raise when they cannot be asked: there will be another comparison.
     """
@@ -65,6 +65,7 @@ class Reconciler:
         self._open_orders = open_orders
         self._clock = clock
         self._turn = asyncio.Lock()
+        self._is_next = False
 
     async def catch_up(self) -> None:
         """Book what happened, while no stream tells: every execution, and whatever became of the open orders."""
@@ -74,13 +75,22 @@ class Reconciler:
             await self._ask_all([snapshot for snapshot in self._open_orders.all() if _differs(snapshot.state, working)])
 
     async def reconcile(self) -> None:
-        """Compare everything, and record what differs."""
-        async with self._turn:
+        """Compare everything, and record what differs; unless a comparison is to begin anyway, which will find as much."""
+        if self._is_next:
+            return
+        self._is_next = True
+        try:
+            await self._turn.acquire()
+        finally:
+            self._is_next = False
+        try:
             await self._book_executions()
             suspects = self._suspects(await self._working())
             if suspects.ours or suspects.theirs:
                 await self._clock.sleep(GRACE_SECONDS)
                 await self._settle(suspects, await self._working())
+        finally:
+            self._turn.release()
 
     async def _working(self) -> _Working:
         return {order.venue_order_id: order for order in await self._venue.working_orders()}
@@ -183,7 +193,8 @@ class Reconciler:
             if execution_id is None or self._booking.is_booked(execution_id):
                 continue
             if not self._booking.is_stranger(report.venue_order_id):
-                all_booked = await self._inquiries.take([await self._named(report)]) and all_booked
+                named = await self._named(report)
+                all_booked = (self._booking.is_old(named) or await self._inquiries.take([named])) and all_booked
         times = [report.fill.executed_at for report in reports if report.fill is not None]
         if all_booked and times and (until is None or max(times) > until):
             await self._bookkeeping.save_executions_read(self._booking.venue_name, max(times))
@@ -193,9 +204,10 @@ class Reconciler:
         named = self._booking.order_known_as(report.venue_order_id)
         if named is None:
             named = await self._venue.client_order_id(report.venue_order_id)
-        snapshot = await self._ours(named, report.venue_order_id)
-        name = snapshot.state.order_id if snapshot else named
-        return report if name is None else replace(report, client_order_id=name)
+        if named is None or not self._booking.knows(named):
+            snapshot = await self._ours(named, report.venue_order_id)
+            named = snapshot.state.order_id if snapshot else named
+        return report if named is None else replace(report, client_order_id=named)
 
     async def _ours(self, named: OrderId | None, venue_order_id: str) -> Snapshot[Order] | None:
         """The order of this name, or else the one that the venue once acknowledged under this id; None: not ours."""

@@ -11,9 +11,9 @@ from application.booking import Booking
 from application.sequencer import Command, Outcome
 from domain.commands import RecordAcceptance, ReplaceOrder
 from domain.lifecycle import Status
-from domain.values import OrderId, Quantity
+from domain.values import FillId, OrderId, Quantity
 from tests.application.floor import Engine
-from tests.application.world import ALICE, BUY_TEN, CALLER, FastClock, accepted, filled, names, report
+from tests.application.world import ALICE, BUY_TEN, CALLER, FastClock, accepted, ended, filled, names, report
 
 
 async def test_what_is_remembered_is_bounded_and_what_is_forgotten_is_looked_up(
@@ -41,6 +41,51 @@ async def test_what_is_in_the_log_is_not_decided_again(engine: Engine, monkeypat
     monkeypatch.setattr(engine.store, "append", appends.append)
     assert await booking.book([accepted(order_id), filled(order_id, 1)]) == []
     assert appends == []
+
+
+async def test_after_a_start_what_the_log_says_of_an_order_is_not_decided_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One look at the log tells everything about an order, but what a fill goes by that was changed."""
+    order_id = (await engine.trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id
+    told = [accepted(order_id), filled(order_id, 1), filled(order_id, 3, "f-2")]
+    correction = replace(filled(order_id, 2, "f-3"), status="corrected", busted_fill_id=FillId("f-2"))
+    end = ended(order_id, "cancelled")
+    before = Booking(engine.trading, FastClock(), "scripted")
+    await before.book([*told, correction, end])
+    assert (before.is_old(end), before.is_old(correction)) == (True, False)
+    booking = Booking(engine.trading, FastClock(), "scripted")
+    assert not booking.knows(order_id)
+    assert [booking.is_old(each) for each in told] == [False, False, False]
+    await booking.known(order_id)
+    assert booking.knows(order_id)
+    assert [booking.is_old(each) for each in (*told, end)] == [True, True, False, True]
+    appends: list[object] = []
+    monkeypatch.setattr(engine.store, "append", appends.append)
+    assert await booking.book([*told[:2], end]) == []
+    assert appends == []
+
+
+@pytest.mark.parametrize("status", ["rejected", "expired", "cancelled"])
+async def test_an_end_is_recorded_once_and_what_comes_later_of_such_an_order_is_booked(
+    engine: Engine, status: str
+) -> None:
+    order_id = (await engine.trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id
+    booking = Booking(engine.trading, FastClock(), "scripted")
+    end = ended(order_id, status)
+    await booking.book([accepted(order_id), end, end, filled(order_id, 1), end])
+    kind = {"rejected": "OrderRejected", "expired": "OrderExpired", "cancelled": "OrderCancelled"}[status]
+    assert await names(engine.store) == ["OrderPlaced", "OrderAccepted", kind, "OrderFilled"]
+
+
+async def test_a_fill_that_is_taken_back_after_all_was_filled_lets_the_order_end_again(engine: Engine) -> None:
+    order_id = (await engine.trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id
+    booking = Booking(engine.trading, FastClock(), "scripted")
+    bust = replace(accepted(order_id), status="busted", busted_fill_id=FillId("f-1"))
+    await booking.book([accepted(order_id), filled(order_id, 10)])
+    assert not booking.is_old(ended(order_id, "cancelled"))
+    await booking.book([bust, ended(order_id, "cancelled")])
+    assert (await booking.known(order_id)).status is Status.CANCELLED
 
 
 async def test_what_is_told_twice_at_the_same_time_is_decided_once(

@@ -7,9 +7,12 @@ from decimal import Decimal
 
 import pytest
 
+from application.booking import Booking
+from application.inquiries import Inquiries
 from application.ports import StoreUnavailableError
-from application.reconciliation import GRACE_SECONDS
+from application.reconciliation import GRACE_SECONDS, Reconciler
 from application.venue import VenueReport, VenueTerms
+from application.watching import OpenOrders
 from domain.commands import RecordAcceptance, RecordNeverArrived, RecordSent
 from domain.events import OrderReconciled, RecordedEvent, UnknownOrderReported
 from domain.values import FillId, OrderId, Price, Quantity
@@ -58,6 +61,23 @@ async def test_books_that_agree_are_left_alone(floor: Floor) -> None:
     await looked(floor, 3)
     assert floor.venue.count("find") == asked
     assert await differences(floor) == []
+
+
+async def test_whoever_asks_for_a_comparison_while_another_goes_on_shares_the_next(floor: Floor) -> None:
+    floor.venue.working = {"v-9": working(OrderId("stranger"), venue_order_id="v-9")}
+    booking, open_orders, fixed = Booking(floor.engine.trading, floor.clock, "scripted"), OpenOrders(), Fixed()
+    inquiries = Inquiries(floor.venue, booking, fixed, floor.clock, open_orders)
+    reconciler = Reconciler(
+        floor.venue, booking, inquiries, bookkeeping=fixed, open_orders=open_orders, clock=floor.clock
+    )
+    await asyncio.gather(*(reconciler.reconcile() for _ in range(5)))
+    assert floor.venue.count("executions") == 2
+    going_on, waiting = [asyncio.create_task(reconciler.reconcile()) for _ in range(2)]
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(going_on, waiting, return_exceptions=True)
+    await asyncio.gather(*(reconciler.reconcile() for _ in range(5)))
+    assert floor.venue.count("executions") == 5, "whoever gave up waiting keeps nobody else from it"
 
 
 async def test_what_the_stream_did_not_tell_is_recorded_as_a_difference_and_booked(floor: Floor) -> None:
