@@ -7,6 +7,7 @@ it, ``reconciliation`` compares the books, ``halting`` cancels what a halt is to
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import cast
 
 from application.booking import Booking
 from application.cancelling import Canceller
@@ -103,11 +104,12 @@ class OrderExecutor:
             await self._inquiries.end()
 
     def _react(self, recorded: RecordedEvent) -> None:
-        order_id, event = order_of(recorded.stream_id), recorded.event
-        if isinstance(event, TradingHalted) and event.cancel_open:
+        order_id = order_of(recorded.stream_id)
+        if isinstance(recorded.event, TradingHalted) and recorded.event.cancel_open:
             self._tasks.spawn(self._halts.carry_out(recorded.position))
-        if order_id is None or not isinstance(event, OrderEvent):
+        if order_id is None:
             return
+        event = cast("OrderEvent", recorded.event)
         self._booking.note(order_id, event)
         snapshot = self._open_orders.follow(order_id, recorded)
         if event.status in FINAL:

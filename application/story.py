@@ -4,8 +4,6 @@ It goes along with a task by itself, into log lines and reports of errors; into 
 ``Metadata``. An event is named by its stream and version (``order-…/3``): so a cause is found by who reads it.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
@@ -34,18 +32,24 @@ def name_of(stream_id: str, version: int) -> str:
     return f"{stream_id}/{version}"
 
 
-@contextmanager
-def about(order_id: str) -> Iterator[None]:
+class about:  # noqa: N801 - it is read in sentences that begin with ``with``
     """What is done in this block is about the order; an error that leaves it knows its story for ever."""
-    before = TOLD.set(TOLD.get()._replace(order_id=order_id))
-    try:
-        yield
-    except Exception as error:
-        if not hasattr(error, "story"):
+
+    __slots__ = ("_before", "_order_id")
+
+    def __init__(self, order_id: str) -> None:
+        self._order_id = order_id
+
+    def __enter__(self) -> None:
+        told = TOLD.get()
+        self._before = TOLD.set(
+            Story(told.correlation_id, told.causation_id, told.trader_id, self._order_id, told.retries)
+        )
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, Exception) and not hasattr(error, "story"):
             error.story = TOLD.get()  # type: ignore[attr-defined] # for whoever reports it
-        raise
-    finally:
-        TOLD.reset(before)
+        TOLD.reset(self._before)
 
 
 def go_on(order_id: str, story: Story) -> None:
