@@ -33,12 +33,8 @@ def _evolve(row: AccountRow | None, recorded: RecordedEvent) -> AccountRow:
     row = row or AccountRow.new(recorded.metadata.trader_id)
     # The domain's own arithmetic; what it makes of holdings without their history is not used.
     account = evolve(Account(row.cash, row.reserved, row.open_orders), cast("AccountEvent", recorded.event))
-    return row._replace(
-        cash=Money(tidy(account.cash)),
-        reserved=Money(tidy(account.reserved)),
-        open_orders=account.open_orders,
-        position=recorded.position,
-    )
+    cash, reserved = Money(tidy(account.cash)), Money(tidy(account.reserved))
+    return AccountRow(row.trader_id, row.currency, cash, reserved, account.open_orders, recorded.position)
 
 
 ACCOUNTS = Projection(

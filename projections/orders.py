@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from functools import cache
-from typing import Any, NamedTuple, assert_never, cast, get_args
+from typing import NamedTuple, assert_never, cast, get_args
 
 from domain.events import (
     OrderAccepted,
@@ -63,6 +63,10 @@ class OrderRow(NamedTuple):
     created_position: int
 
 
+_PROGRESS = OrderRow._fields.index("status")
+"""Where in a row the columns begin that say how far the order has come; those before it are its terms."""
+
+
 def _key_of(recorded: RecordedEvent) -> Key:
     return (recorded.stream_id.removeprefix("order-"),)
 
@@ -75,32 +79,32 @@ def _evolve(row: OrderRow | None, recorded: RecordedEvent) -> OrderRow:
         return _placed(event, recorded)
     if row is None:
         raise BrokenHistoryError(f"{type(event).__name__} before OrderPlaced")
-    changed: dict[str, Any] = {}
+    if isinstance(event, OrderReplaced):
+        row = row._replace(quantity=event.quantity, price=event.price, stop_price=event.stop_price)
+    progress = event.status, *_progress(row, event), recorded.version, recorded.position
+    return OrderRow._make((*row[:_PROGRESS], *progress, row.created_at, recorded.recorded_at, row.created_position))
+
+
+def _progress(
+    row: OrderRow, event: OrderEvent
+) -> tuple[Quantity, Quantity, Price | None, str | None, tuple[Flag, ...]]:
+    """What is filled and what is left, at which average price, why it is as it is, and what is odd about it."""
+    filled, leaves, average, reason, flags = row[_PROGRESS + 1 : _PROGRESS + 6]
     match event:
         case OrderFilled() | OrderFillCorrected() | OrderFillBusted():
-            changed["filled_quantity"] = event.filled_quantity
-            changed["leaves_quantity"] = event.leaves_quantity
-            changed["average_fill_price"] = event.average_fill_price
-            changed["flags"] = event.flags
+            return event.filled_quantity, event.leaves_quantity, event.average_fill_price, reason, event.flags
         case OrderRejected() | OrderCancelled() | OrderExpired():
-            changed["leaves_quantity"] = Quantity(ZERO)
-            changed["reason"] = event.reason
-            changed["flags"] = _resolved(row.flags)
+            return filled, Quantity(ZERO), average, event.reason, _resolved(flags)
         case OrderAccepted():
-            changed["flags"] = _resolved(row.flags)
+            return filled, leaves, average, reason, _resolved(flags)
         case OrderReplaced():
-            changed["quantity"] = event.quantity
-            changed["price"] = event.price
-            changed["stop_price"] = event.stop_price
-            changed["leaves_quantity"] = event.leaves_quantity
-            changed["flags"] = event.flags
+            return filled, event.leaves_quantity, average, reason, event.flags
         case OrderCancelRefused() | OrderReplaceRefused():
-            changed["reason"] = event.reason
+            return filled, leaves, average, event.reason, flags
         case OrderUnprotected():
-            changed["reason"] = event.reason
-            changed["flags"] = event.flags
+            return filled, leaves, average, event.reason, event.flags
         case OrderUnresolved():
-            changed["flags"] = event.flags
+            return filled, leaves, average, reason, event.flags
         case (
             OrderCounterpartFilled()
             | OrderSent()
@@ -108,17 +112,11 @@ def _evolve(row: OrderRow | None, recorded: RecordedEvent) -> OrderRow:
             | OrderCancelRequested()
             | OrderReplaceRequested()
             | OrderReconciled()
+            | OrderPlaced()
         ):
-            pass
+            return filled, leaves, average, reason, flags
         case _:
             assert_never(event)
-    return row._replace(
-        status=event.status,
-        version=recorded.version,
-        position=recorded.position,
-        updated_at=recorded.recorded_at,
-        **changed,
-    )
 
 
 def _placed(event: OrderPlaced, recorded: RecordedEvent) -> OrderRow:

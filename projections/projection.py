@@ -75,15 +75,17 @@ class Projection(Generic[Row]):
             LookupError: the past is needed, and was not given.
         """
         changed: dict[Key, Row] = {}
+        events, key_of, evolve, retelling = self.events, self.key_of, self.evolve, self.retelling
         with exactly():
             for recorded in batch:
-                if type(recorded.event) in self.events:
-                    key = self.key_of(recorded)
-                    if self.retelling and type(recorded.event) in self.retelling.after:
+                kind = type(recorded.event)
+                if kind in events:
+                    key = key_of(recorded)
+                    if retelling and kind in retelling.after:
                         before = past.get(recorded.stream_id, () if key in rows else batch)
-                        changed[key] = self.retelling.row(self._so_far(key, recorded, before))
+                        changed[key] = retelling.row(self._so_far(key, recorded, before))
                     else:
-                        changed[key] = self.evolve(changed.get(key) or rows.get(key), recorded)
+                        changed[key] = evolve(changed.get(key) or rows.get(key), recorded)
         return changed
 
     def _so_far(self, key: Key, last: RecordedEvent, told: Batch) -> Batch:

@@ -2,12 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
-from domain.events import AccountEvent, RecordedEvent, StreamId
+from domain.events import RecordedEvent, StreamId
 from domain.lifecycle import FINAL, Flag, Status
-from domain.values import OrderId
+from domain.values import ZERO, OrderId, Symbol, TraderId
+from projections.accounts import ACCOUNTS
 from projections.orders import ORDERS
+from projections.positions import POSITIONS
 from projections.projection import Key
 from projections.registry import PROJECTIONS
 
@@ -30,7 +33,7 @@ class Tables:
         if new[0].position != self.position + 1:
             raise AssertionError(f"the tables stand at {self.position} and are told of {new[0].position} next")
         for recorded in new:
-            if isinstance(recorded.event, AccountEvent):
+            if type(recorded.event) in ACCOUNTS.events:
                 self._accounts[recorded.stream_id].append(recorded)
         for projection in PROJECTIONS:
             known = self.rows[projection.name]
@@ -45,6 +48,11 @@ class Tables:
         is_open.sort(key=lambda row: row[_CREATED])
         return [row[_ID] for row in is_open], self.position
 
+    def held(self, trader_id: TraderId, symbol: Symbol) -> Decimal:
+        """How much a trader has of a symbol."""
+        row = self.rows[POSITIONS.name].get((trader_id, symbol))
+        return ZERO if row is None else row[_QUANTITY]
+
     def has_pending(self) -> bool:
         """Whether an order waits for something to be answered."""
         rows = self.rows[ORDERS.name].values()
@@ -52,4 +60,5 @@ class Tables:
 
 
 _PENDING = frozenset({Status.PENDING, Status.PENDING_CANCEL, Status.PENDING_REPLACE})
+_QUANTITY = POSITIONS.row._fields.index("quantity")
 _ID, _STATUS, _CREATED, _FLAGS = map(ORDERS.row._fields.index, ("id", "status", "created_position", "flags"))

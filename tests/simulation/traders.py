@@ -54,7 +54,15 @@ class Told:
 class Trader:
     """One trader with a client program that never gives up on what has a key.
 
-    ``changes_mind``: how often it cancels and replaces, 1 for very often.
+    Args:
+        trader_id: who it is.
+        apis: one of the processes of the API.
+        exchange: where it sees prices.
+        chances: what it does.
+        faults: what may go wrong.
+        holds: how much it has of a symbol, as far as the read models know.
+        changes_mind: how often it cancels and replaces, and asks again for what was answered; 1 for very often.
+        looks: how often it looks at what it has before it sells.
     """
 
     def __init__(
@@ -65,15 +73,19 @@ class Trader:
         chances: Chances,
         faults: Faults,
         *,
+        holds: Callable[[Symbol], Decimal],
         changes_mind: float,
+        looks: float,
     ) -> None:
         self.trader_id = trader_id
         self.told = Told()
         self._apis = apis
         self._exchange = exchange
+        self._holds = holds
         self._chances = chances
         self._faults = faults
         self._changes_mind = changes_mind
+        self._looks = looks
         self._requests = 0
         self._attempts = 0
         self._asked_at = 0.0
@@ -138,9 +150,9 @@ class Trader:
             return
         self._note(caller, placed)
         self._mine.append(placed.order.state.order_id)
-        if self._chances.happens(0.1):  # a client that asks again, although it was answered
+        if self._chances.happens(0.1 * self._changes_mind):  # a client that asks again, although it was answered
             await self._repeat(key, request, caller)
-        if self._chances.happens(0.05):  # a client that mixes its keys up
+        if self._chances.happens(0.05 * self._changes_mind):  # a client that mixes its keys up
             await self._reuse(key, replace(request, quantity=Quantity(request.quantity * 2)))
 
     async def _repeat(self, key: str, request: OrderRequest, caller: Caller) -> None:
@@ -231,12 +243,15 @@ class Trader:
         is_stopped = order_type in {OrderType.STOP, OrderType.STOP_LIMIT}
         stop_price = self._near(market) if is_stopped else None
         price = self._near(stop_price or market) if is_limited else None
-        side = chances.one_of((Side.BUY, Side.BUY, Side.SELL))
+        side, quantity = chances.one_of((Side.BUY, Side.BUY, Side.SELL)), self._quantity(symbol)
+        if side is Side.SELL and chances.happens(self._looks):
+            held = self._holds(symbol)
+            side, quantity = (side, Quantity(min(quantity, held))) if held > ZERO else (Side.BUY, quantity)
         entry = Decimal(0) if side is Side.SELL else price or stop_price or market
         return OrderRequest(
             symbol=symbol,
             side=side,
-            quantity=self._quantity(symbol),
+            quantity=quantity,
             order_type=order_type,
             price=price,
             stop_price=stop_price,

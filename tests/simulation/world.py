@@ -28,6 +28,8 @@ _TRADERS_OF_LOAD = (100, 1_000)
 _PAUSES = (0.03, 0.3, 2.0)
 _PAUSES_OF_LOAD = (0.03, 0.1)
 _CHANGES_OF_LOAD = 0.3
+_LOOKS = 0.6
+_LOOKS_OF_LOAD = 0.95
 _RESTART_SECONDS = (0.0, 8.0)
 _OVERLAP_SECONDS = (0.0, 10.0)
 _OUTAGE_SECONDS = (0.1, 20.0)
@@ -178,7 +180,9 @@ class World:
             self.exchange.exchange,
             chances,
             self.faults,
+            holds=lambda symbol: self.database.tables.held(trader_id, symbol),
             changes_mind=_CHANGES_OF_LOAD if self.is_load else 1.0,
+            looks=_LOOKS_OF_LOAD if self.is_load else _LOOKS,
         )
 
     def _person(self, kind: type[Person], name: str) -> Person:
