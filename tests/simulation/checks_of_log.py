@@ -24,7 +24,6 @@ from projections.orders import OrderRow
 from projections.registry import PROJECTIONS
 from tests.simulation.evidence import Evidence
 from tests.simulation.reports import read_message
-from tests.simulation.tables import Tables
 
 _NOT_OURS = "the venue reports an order that is not ours"
 
@@ -56,23 +55,20 @@ def the_log_is_whole(evidence: Evidence) -> Iterator[str]:
 
 
 def the_read_models_are_the_fold_of_the_log(evidence: Evidence) -> Iterator[str]:
-    """Folded afresh, in batches of other sizes; and the orders are what the domain makes of them."""
-    tables, chances = evidence.world.database.tables, evidence.world.chances.branch("fold")
+    """Folded afresh, all of the log as one batch; and the orders are what the domain makes of them."""
+    tables = evidence.world.database.tables
     if tables.position != len(evidence.log):
         yield f"the tables stand at {tables.position}, the log ends at {len(evidence.log)}"
-    afresh = Tables()
-    while afresh.position < tables.position:
-        end = min(afresh.position + chances.whole(1, 700), tables.position)
-        afresh.fold(evidence.log[afresh.position : end])
+    afresh = {projection.name: projection.fold({}, evidence.log, evidence.of_stream) for projection in PROJECTIONS}
     for projection in PROJECTIONS:
-        live, expected = tables.rows[projection.name], afresh.rows[projection.name]
+        live, expected = tables.rows[projection.name], afresh[projection.name]
         if live == expected:
             continue
         for key in sorted(live.keys() | expected.keys()):
             if live.get(key) != expected.get(key):
                 yield f"{projection.name} {key}: the log leads to {expected.get(key)}, the table has {live.get(key)}"
     for order_id, order in evidence.orders.items():
-        row = afresh.rows["orders"].get((order_id,))
+        row = afresh["orders"].get((order_id,))
         if not isinstance(row, OrderRow):
             yield f"order {order_id} is not in the tables"
             continue

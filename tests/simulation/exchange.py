@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from application.venue import VenueOrder, VenueRefusedError, VenueReplacement, WorkingOrder
+from application.venue import VenueOrder, VenueRefusedError, VenueReplacement, VenueReport, WorkingOrder
 from domain.values import Money, OrderId, OrderType, Price, Side, Symbol, TimeInForce
 from infrastructure.exchanges.alpaca_executions import Execution
 from infrastructure.exchanges.alpaca_orders import named, replacement_name
@@ -46,6 +46,7 @@ class LiveExchange:
     Attributes:
         exchange: The exchange.
         executions: Every fill, bust and correction, in order.
+        listed_executions: The same as they are listed.
         legs: Which order of ours is meant by a leg, by the exchange's id of it.
         foreign: The ids of orders that nobody here sent.
         listeners: Who is told of every update, and of the execution in it.
@@ -54,6 +55,7 @@ class LiveExchange:
     def __init__(self, loop: VirtualLoop, began_at: datetime, commission_per_share: Money) -> None:
         self.exchange = Exchange()
         self.executions: list[Execution] = []
+        self.listed_executions: list[VenueReport] = []
         self.foreign: list[str] = []
         self.legs: dict[str, OrderId] = {}
         self.listeners: list[Callable[[Update, Execution | None], None]] = []
@@ -227,6 +229,7 @@ class LiveExchange:
             execution = execution_in(update)
             if execution is not None:
                 self.executions.append(execution)
+                self.listed_executions.append(execution.report(OrderId("")))
                 self._executions_of.setdefault(order.id, []).append(execution)
             for listener in self.listeners:
                 listener(update, execution)

@@ -153,13 +153,13 @@ class VenueConnection:
 
     def _list_executions(self, after: datetime) -> Reports:
         until = self._moment_shown()
-        known = self._exchange.executions
+        exchange = self._exchange
         listed: list[VenueReport] = []
-        for execution in reversed(known):
+        for execution, report in zip(reversed(exchange.executions), reversed(exchange.listed_executions), strict=True):
             if execution.at <= after:
                 break
             if until is None or execution.at <= until:
-                listed.append(execution.report(OrderId("")))
+                listed.append(report)
         return listed[::-1]
 
     def _name(self, venue_order_id: str) -> OrderId | None:

@@ -19,7 +19,7 @@ from tests.simulation.loop import StuckError, VirtualLoop, run_virtually
 from tests.simulation.world import World
 
 ORDERS = 100
-ORDERS_OF_LOAD = 4_000
+ORDERS_OF_LOAD = 10_000
 
 _NAMES = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
