@@ -89,7 +89,8 @@ def _progress(
     row: OrderRow, event: OrderEvent
 ) -> tuple[Quantity, Quantity, Price | None, str | None, tuple[Flag, ...]]:
     """What is filled and what is left, at which average price, why it is as it is, and what is odd about it."""
-    filled, leaves, average, reason, flags = row[_PROGRESS + 1 : _PROGRESS + 6]
+    filled, leaves, average = row.filled_quantity, row.leaves_quantity, row.average_fill_price
+    reason, flags = row.reason, row.flags
     match event:
         case OrderFilled() | OrderFillCorrected() | OrderFillBusted():
             return event.filled_quantity, event.leaves_quantity, event.average_fill_price, reason, event.flags

@@ -150,7 +150,7 @@ def _never_arrived(evidence: Evidence, order_id: OrderId, recorded: RecordedEven
         return True
     last_attempt_at = max((attempt.at for attempt in _attempts(evidence, order_id) if attempt.at <= until), default=0.0)
     known = [sent for sent in submissions if _can_know(evidence, writer, sent)]
-    in_a_row: Counter[int] = Counter()
+    in_a_row: Counter[str] = Counter()
     for each in asked:
         is_proof = each.process_number == writer and each.at >= last_attempt_at and each.answered_at <= until
         if each.kind == "find" and is_proof and all(each.at >= sent.at for sent in known):

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from application.ports import (
     NOW,
@@ -70,8 +71,9 @@ class Database:
         for recorded in self.log._log[len(self.times) :]:
             self.times[recorded.position] = self.loop.time()
             self.writers[recorded.position] = process.number
-            event, order_id = recorded.event, order_of(recorded.stream_id)
-            if isinstance(event, OrderAccepted | OrderReplaced | OrderReconciled) and event.venue_order_id and order_id:
+            event = recorded.event
+            if isinstance(event, OrderAccepted | OrderReplaced | OrderReconciled) and event.venue_order_id:
+                order_id = cast("OrderId", order_of(recorded.stream_id))
                 self.known_as.setdefault(event.venue_order_id, order_id)
 
     def way_seconds(self) -> float:

@@ -64,13 +64,12 @@ _LATEST_SECONDS = (2.0, 6.0, 30.0)
 
 
 class Faults:
-    """The faults of one world. ``is_over`` ends them all; what is on its way already still arrives.
+    """The faults of one world; what is on its way when they end still arrives.
 
     ``latest_seconds``: how long after its sender gave up a request may arrive.
     """
 
     def __init__(self, chances: Chances, *, is_load: bool = False) -> None:
-        self.is_over = False
         self.is_calm = chances.happens(_CALM_WORLDS)
         self.latest_seconds = chances.one_of(_LATEST_SECONDS)
         absent = 1.0 if self.is_calm else chances.one_of(_ABSENT_FAULTS)
@@ -81,11 +80,16 @@ class Faults:
             if is_there:
                 self.rates[fault] = _HIGHEST.get(fault, _HIGHEST_OTHERWISE) * share * share
         self._chances = chances.branch("faults")
+        self._in_force = self.rates
+
+    def end(self) -> None:
+        """From now on nothing goes wrong."""
+        self._in_force = {}
 
     def strikes(self, fault: Fault) -> bool:
         """Whether this fault happens now."""
-        rate = self.rates.get(fault)
-        return rate is not None and not self.is_over and self._chances.random() < rate
+        rate = self._in_force.get(fault)
+        return rate is not None and self._chances.random() < rate
 
     def seconds(self, low: float, high: float) -> float:
         """How long a fault lasts, or how late something comes."""

@@ -11,7 +11,7 @@ MAY_HAVE_ARRIVED = frozenset({"", "unknown", "has order", "ok"})
 
 @dataclass(slots=True)
 class Request:
-    """One request of a process to the venue, and what the process was told. ``task`` tells who in it asked.
+    """One request of a process to the venue, and what the process was told. ``task`` names who in it asked.
 
     ``number`` is that of the replacement that it is about, 0 for none.
     """
@@ -19,7 +19,7 @@ class Request:
     at: float
     process: str
     process_number: int
-    task: int
+    task: str
     kind: str
     order_id: OrderId
     number: int

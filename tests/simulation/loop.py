@@ -1,7 +1,7 @@
 """An event loop in which time takes no time: when nothing is ready, it is the next timer's moment at once.
 
-What happens in which order is decided by what the program did before, and by nothing else: tasks are told apart by a
-number and not by their place in memory, so that sets of them are in the same order in every run.
+What happens in which order is decided by what the program did before, and by nothing else: wherever all tasks of somebody are
+gone through, they are in the order in which they began, and in no set, whose order would be that of their places in memory.
 """
 
 import asyncio
@@ -24,26 +24,29 @@ class StuckError(AssertionError):
     """Nothing will ever happen any more, or time does not go on."""
 
 
+class Begun:
+    """Tasks in the order in which they began; now and then those that are done are forgotten."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._prune_at = _PRUNE_AT
+
+    def add(self, task: asyncio.Task[Any]) -> None:
+        """Take note of a task that begins."""
+        self._tasks.append(task)
+        if len(self._tasks) > self._prune_at:
+            self._tasks = self.left()
+            self._prune_at = max(_PRUNE_AT, 2 * len(self._tasks))
+
+    def left(self) -> list[asyncio.Task[Any]]:
+        """Those that are not done."""
+        return [task for task in self._tasks if not task.done()]
+
+
 class Owner(Protocol):
     """Whoever a task belongs to, and all tasks that it begins."""
 
-    def adopt(self, task: "NumberedTask") -> None:
-        """Take note of a task of one's own."""
-        ...
-
-
-class NumberedTask(asyncio.Task[Any]):
-    """A task that is known by its number. Its owner is whoever owns the context it was begun in."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], number: int, **options: Any) -> None:
-        self.number = number
-        super().__init__(coroutine, **options)
-
-    def __hash__(self) -> int:
-        return self.number
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
+    begun: Begun
 
 
 class Handle(partial[object]):
@@ -84,8 +87,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._due: deque[Handle] = deque()
         self._timers: list[tuple[float, int, Handle]] = []
         self._prune_at = _PRUNE_AT
-        self.owner_in: Callable[[Context | None], Owner | None] | None = None
-        self.set_task_factory(_numbered)
+        self._begun = Begun()
+        self.owner_in: Callable[[Context | None], Owner | None] = _nobody
 
     # Every future asks for this one; `bool` says False without a frame of Python.
     get_debug = staticmethod(bool)
@@ -94,9 +97,19 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Seconds since the simulation began."""
         return self._virtual_seconds
 
-    def next_number(self) -> int:
-        """A number that no task had before."""
-        return next(self._numbers)
+    def create_task(
+        self, coro: Coroutine[Any, Any, T], *, name: object = None, context: Context | None = None
+    ) -> asyncio.Task[T]:
+        """Begin a task. Its owner is whoever owns the context that it is begun in."""
+        task = asyncio.Task(coro, loop=self, name=None if name is None else str(name), context=context)
+        self._begun.add(task)
+        if (owner := self.owner_in(context)) is not None:
+            owner.begun.add(task)
+        return task
+
+    def left(self) -> list[asyncio.Task[Any]]:
+        """The tasks that are not done, in the order in which they began."""
+        return self._begun.left()
 
     def call_soon(  # type: ignore[override] # the handles of asyncio do more, and take their time for it
         self, callback: Callable[..., object], *arguments: Any, context: Context | None = None
@@ -164,13 +177,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._due.append(heappop(timers)[2])
 
 
-def _numbered(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> NumberedTask:
-    assert isinstance(loop, VirtualLoop)
-    task = NumberedTask(coroutine, loop.next_number(), loop=loop, **options)
-    owner = None if loop.owner_in is None else loop.owner_in(options.get("context"))
-    if owner is not None:
-        owner.adopt(task)
-    return task
+def _nobody(_context: Context | None) -> None:
+    """Who owns what, before anybody has said so."""
 
 
 def run_virtually(loop: VirtualLoop, main: Coroutine[Any, Any, T]) -> T:
@@ -180,7 +188,7 @@ def run_virtually(loop: VirtualLoop, main: Coroutine[Any, Any, T]) -> T:
         return loop.run_until_complete(main)
     finally:
         try:
-            left = sorted(asyncio.all_tasks(loop), key=hash)
+            left = loop.left()
             for task in left:
                 task.cancel()
             with suppress(StuckError):

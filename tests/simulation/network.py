@@ -179,9 +179,10 @@ class VenueConnection:
 
     def _request(self, kind: str, order_id: OrderId = _NOBODYS, number: int = 0) -> Request:
         self._process.pass_out()
-        process, task = self._process, hash(asyncio.current_task())
+        process, task = self._process, asyncio.current_task()
+        asker = "" if task is None else task.get_name()  # asyncio counts them, so that no two tasks share one
         at = self._loop.time()
-        return self._journal.begin(Request(at, process.name, process.number, task, kind, order_id, number))
+        return self._journal.begin(Request(at, process.name, process.number, asker, kind, order_id, number))
 
     async def _ask(self, request: Request, act: Callable[[], T]) -> T:
         answer: asyncio.Future[T] = self._loop.create_future()

@@ -6,10 +6,9 @@ from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
 from tests.simulation.faults import Fault, Faults
-from tests.simulation.loop import NumberedTask
+from tests.simulation.loop import Begun
 
 _CURRENT: ContextVar["Process | None"] = ContextVar("process", default=None)
-_PRUNE_AT = 256
 
 
 def owner_in(context: Context | None) -> "Process | None":
@@ -40,8 +39,7 @@ class Process:
         self._faults = faults
         self._crash = crash
         self._on_death = on_death
-        self._tasks: list[NumberedTask] = []
-        self._prune_at = _PRUNE_AT
+        self.begun = Begun()
         self._context = copy_context()
         self._context.run(_CURRENT.set, self)
 
@@ -49,19 +47,12 @@ class Process:
         """Begin work as a task of this process."""
         return asyncio.get_running_loop().create_task(work, context=self._context.copy())
 
-    def adopt(self, task: NumberedTask) -> None:
-        """Know a task as one of this process."""
-        self._tasks.append(task)
-        if len(self._tasks) > self._prune_at:
-            self._tasks = [each for each in self._tasks if not each.done()]
-            self._prune_at = max(_PRUNE_AT, 2 * len(self._tasks))
-
     def kill(self) -> None:
         """End it without any warning."""
         if self.is_alive:
             self.is_alive = False
             self.died_at = asyncio.get_running_loop().time()
-            for task in self._tasks:
+            for task in self.begun.left():
                 task.cancel()
             self._on_death()
 

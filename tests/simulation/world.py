@@ -278,7 +278,7 @@ class World:
 
     def _end_faults(self) -> None:
         self.note("the faults are over")
-        self.faults.is_over = True
+        self.faults.end()
         self.database.is_away = False
 
     async def _settle(self) -> None:
