@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, repeat
 from typing import TypeVar, cast
@@ -75,7 +75,7 @@ class Booking:
         self._ended: OrderedDict[OrderId, None] = OrderedDict()
         self._strangers: OrderedDict[str, None] = OrderedDict()
         self._executions: OrderedDict[FillId, OrderId] = OrderedDict()
-        self._under_way: dict[tuple[OrderId, OrderReport], asyncio.Event] = {}
+        self._under_way: dict[tuple[OrderId, Hashable], asyncio.Event] = {}
 
     def note(self, order_id: OrderId, event: OrderEvent) -> None:
         """Remember what was recorded, so that reports of it need no look-up, or nothing at all."""
@@ -183,7 +183,7 @@ class Booking:
 
     async def _book_news(self, terms: OrderPlaced, fact: OrderReport) -> None:
         """Record the fact, unless it is known. Most is told twice at the same time: by an answer, and by the stream."""
-        told = terms.order_id, fact
+        told = terms.order_id, _name_of(fact)
         while told in self._under_way:
             await self._under_way[told].wait()
         if self._is_old_news(terms.order_id, fact):
@@ -274,6 +274,17 @@ def _remember(known: OrderedDict[K, V], key: K, value: V) -> None:
     known.move_to_end(key)
     if len(known) > _REMEMBERED:
         known.popitem(last=False)
+
+
+def _name_of(fact: OrderReport) -> Hashable:
+    """What tells it from the other facts of its order; those that are told most have a short name."""
+    match fact:
+        case RecordFill():
+            return fact.fill_id
+        case RecordAcceptance():
+            return fact.venue_order_id
+        case _:
+            return fact
 
 
 def state_in(outcome: Outcome, order: Order) -> Order:

@@ -139,8 +139,8 @@ class Trader:
         return True
 
     async def _place(self) -> None:
-        request = self._last if self._last and self._chances.happens(0.05) else self._request()
-        self._last = replace(request, client_order_id=None)
+        again = self._last if self._chances.happens(0.05) else None
+        self._last = request = self._request() if again is None else replace(again, client_order_id=None)
         key = f"key-{self._requests}"
         caller = self._caller()
         try:
