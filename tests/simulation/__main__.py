@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=1_000, help="how many")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument(
-        "--orders", type=int, help="how many orders each seed asks for; without it 100, or 4000 of load"
+        "--orders", type=int, help="how many orders each seed asks for; without it 100, or 10000 of load"
     )
     parser.add_argument("--load", action="store_true", help="many traders at once and few faults")
     parser.add_argument("--keep-going", action="store_true", help="name every seed that fails, one line each")
