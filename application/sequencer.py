@@ -96,6 +96,7 @@ class Outcome(NamedTuple):
 class _Pending:
     command: Command
     streams: Sequence[StreamId]
+    new_streams: Sequence[StreamId]
     answer: asyncio.Future[Outcome]
 
 
@@ -161,7 +162,8 @@ class Sequencer:
         """
         if self._closing or len(self._queue) >= QUEUE_LIMIT:
             raise SequencerBusyError
-        pending = _Pending(command, command.streams, asyncio.get_running_loop().create_future())
+        answer = asyncio.get_running_loop().create_future()
+        pending = _Pending(command, command.streams, command.new_streams, answer)
         self._queue.append(pending)
         self._wake.set()
         return await pending.answer
@@ -217,12 +219,13 @@ class Sequencer:
 
     async def _process(self, batch: Sequence[_Pending]) -> list[_Pending]:
         """Carry out the batch; returns what has to be decided again."""
-        keys = await self._load(batch)
+        streams = dict.fromkeys(stream_id for pending in batch for stream_id in pending.streams)
+        keys = await self._load(batch, streams)
         with exactly():
-            decided = self._decide(batch, keys)
+            decided = self._decide(batch, keys, self._read_since(batch, streams))
         if not decided:
             return []
-        appended = await self._store.append([each.transaction for each in decided], self._known(decided))
+        appended = await self._store.append([each.transaction for each in decided], self._known(streams))
         recorded = [event for events in appended.recorded if events for event in events]
         if recorded:
             self._tell(recorded)
@@ -242,16 +245,16 @@ class Sequencer:
         self._trim()
         return again
 
-    async def _load(self, batch: Sequence[_Pending]) -> dict[Key, KeyUse]:
+    async def _load(self, batch: Sequence[_Pending], streams: Iterable[StreamId]) -> dict[Key, KeyUse]:
         wanted = {}
         keys = [key for pending in batch for key in pending.command.keys]
         for pending in batch:
-            for stream_id in pending.command.new_streams:
+            for stream_id in pending.new_streams:
                 self._cache.setdefault(stream_id, _Cached(empty(stream_id), self._end))
-            for stream_id in pending.streams:
-                cached = self._cache.get(stream_id)
-                if cached is None or stream_id in self._stale:
-                    wanted[stream_id] = cached.snapshot.version if cached else 0
+        for stream_id in streams:
+            cached = self._cache.get(stream_id)
+            if cached is None or stream_id in self._stale:
+                wanted[stream_id] = cached.snapshot.version if cached else 0
         if not wanted and not keys:
             return {}
         loaded = await self._store.load(wanted, keys, from_snapshots=True)
@@ -264,7 +267,7 @@ class Sequencer:
                 self._stale.discard(stream_id)
         return dict(loaded.keys)
 
-    def _decide(self, batch: Sequence[_Pending], keys: dict[Key, KeyUse]) -> list[_Decided]:
+    def _decide(self, batch: Sequence[_Pending], keys: dict[Key, KeyUse], read_since: int) -> list[_Decided]:
         working: dict[StreamId, Snapshot[State]] = {}
         decided = []
         for pending in batch:
@@ -275,7 +278,7 @@ class Sequencer:
                 plan = command.decide(before, keys)
                 after, new_events = _numbered(plan, before, plan.metadata or command.metadata)
             except Refusal as refusal:
-                transaction = Transaction(reads, read_since=self._read_since(pending))
+                transaction = Transaction(reads, read_since=read_since)
                 decided.append(_Decided(pending, transaction, before, before, None, refusal))
                 continue
             except Exception as error:  # noqa: BLE001 - a fault of one command must not fail its batch mates
@@ -287,19 +290,19 @@ class Sequencer:
             }
             working.update(after)
             keys.update(uses)
-            transaction = Transaction(reads, new_events, uses, self._read_since(pending))
+            transaction = Transaction(reads, new_events, uses, read_since)
             decided.append(_Decided(pending, transaction, before, after, plan.replay_of, None))
         return decided
 
-    def _read_since(self, pending: _Pending) -> int:
-        """The position of the oldest last event among the streams of a command."""
-        new = pending.command.new_streams
-        read = [self._cache[each].snapshot.position for each in pending.streams if each not in new]
+    def _read_since(self, batch: Sequence[_Pending], streams: Iterable[StreamId]) -> int:
+        """The position of the oldest last event among the streams, not counting those that are new."""
+        new = {stream_id for pending in batch for stream_id in pending.new_streams}
+        read = (self._cache[each].snapshot.position for each in streams if each not in new)
         return min(read, default=self._end)
 
-    def _known(self, decided: Sequence[_Decided]) -> int:
+    def _known(self, streams: Iterable[StreamId]) -> int:
         """The position up to which everything that was read is known to have been the newest."""
-        checked = {self._cache[stream_id].checked_at for each in decided for stream_id in each.before}
+        checked = {self._cache[stream_id].checked_at for stream_id in streams}
         right_until = (self._end if at >= self._base else max(at, self._observed) for at in checked)
         return min(right_until, default=self._end)
 

@@ -193,16 +193,16 @@ class Trading:
             asked_at=self.clock.now(),
             rules=instrument.rules if instrument else ANYTHING,
         )
-        keys = tuple(
-            Key(trader_id, kind, value)
-            for kind, value in (("idempotency", idempotency_key), ("client_order_id", request.client_order_id))
-            if value is not None
-        )
+        keys = []
+        if idempotency_key is not None:
+            keys.append(Key(trader_id, "idempotency", idempotency_key))
+        if request.client_order_id is not None:
+            keys.append(Key(trader_id, "client_order_id", request.client_order_id))
         tradable = instrument is not None and instrument.tradable
         fingerprint = request.fingerprint() if keys else ""
         metadata = caller.metadata(trader_id)
         admission = tradable, environment, is_queue_full
-        command = Place(metadata, order, self.validator, keys, fingerprint, *admission)
+        command = Place(metadata, order, self.validator, tuple(keys), fingerprint, *admission)
         outcome = await self.sequencer.execute(command)
         if outcome.replay_of is not None:
             first = await self._first_answer(outcome.replay_of)

@@ -87,6 +87,8 @@ class Place(NamedTuple):
         if not self.tradable:
             raise InvalidSymbol(problem=f"{self.order.symbol} is not traded here")
         plan = _desk_plan(streams, self.order, self.validator)
+        if not self.keys:
+            return plan
         return plan._replace(keys=dict.fromkeys(self.keys, (self.fingerprint, next(iter(streams)))))
 
 

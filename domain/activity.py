@@ -48,6 +48,8 @@ class Activity:
 
     def seconds_to_wait(self, at: datetime, per_second: int) -> int:
         """In how many whole seconds one more request makes no more than ``per_second`` in any second; 0: now."""
+        if sum(count for _, count in self.ticks) < per_second:
+            return 0
         now = _tick(at)
         ticks = [(tick, count) for tick, count in self.ticks if abs(tick - now) <= _TICKS]
         left = sum(count for _, count in ticks)
@@ -84,6 +86,8 @@ def _tick(at: datetime) -> int:
 
 
 def _counted(ticks: tuple[tuple[int, int], ...], now: int) -> tuple[tuple[int, int], ...]:
+    if not ticks or ticks[-1][0] < now - _TICKS:
+        return ((now, 1),)
     counts = {tick: count for tick, count in ticks if abs(tick - now) <= _TICKS}
     counts[now] = counts.get(now, 0) + 1
     return tuple(sorted(counts.items()))

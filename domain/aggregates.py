@@ -47,6 +47,8 @@ State = Order | Account | Halts | Rollout | VenueBook | SkippedEvents | None
 
 def initial(stream_id: StreamId) -> State:
     """The state before the first event: an order does not exist, everything else is there from the start."""
+    if stream_id.startswith("order-"):
+        return None
     if stream_id.startswith("account-"):
         return Account()
     if stream_id.startswith("projection-"):

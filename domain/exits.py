@@ -78,9 +78,9 @@ def consequences(order: Order, event: OrderEvent, account: Account, others: Orde
     ``account`` is its trader's after the event, ``others`` are the orders that ``concerned`` named.
     """
     parent = others.get(order.terms.parent_order_id) if order.terms.parent_order_id else None
-    if isinstance(event, OrderRejected | OrderExpired) and parent is not None:
+    if parent is not None and isinstance(event, OrderRejected | OrderExpired):
         return _unprotected(parent, f"its exit is {event.status}: {event.reason}", exit_order_id=order.order_id)
-    if isinstance(event, FillEvent) and order.is_leg:
+    if order.is_leg and isinstance(event, FillEvent):
         return _take_from_counterpart(order, event, others)
     if not _is_protected(order.terms):
         return []

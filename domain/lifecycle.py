@@ -1,9 +1,9 @@
 """The life of an order on one screen. Nothing else decides a status."""
 
-from enum import StrEnum
+from domain.values import Word
 
 
-class Status(StrEnum):
+class Status(Word):
     """Where an order stands (FIX OrdStatus, tag 39)."""
 
     PENDING = "PENDING"
@@ -16,12 +16,8 @@ class Status(StrEnum):
     REJECTED = "REJECTED"
     EXPIRED = "EXPIRED"
 
-    __hash__ = (
-        str.__hash__
-    )  # as texts are equal, and without a frame of Python: every fold asks whether an order is over
 
-
-class Flag(StrEnum):
+class Flag(Word):
     """What is odd about an order."""
 
     UNRESOLVED = "UNRESOLVED"
@@ -34,7 +30,7 @@ class Flag(StrEnum):
     """An exit order could not be placed."""
 
 
-class Kind(StrEnum):
+class Kind(Word):
     """What can happen to a status."""
 
     ACCEPTED = "accepted"

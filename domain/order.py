@@ -180,7 +180,7 @@ class Order(NamedTuple):
         if self.is_over or self.is_leg:
             return NOTHING
         quantity = amount = ZERO
-        for terms in (self.current, *(replacement.terms for replacement in self.replacements)):
+        for terms in (self.current, *[replacement.terms for replacement in self.replacements]):
             leaves = terms.quantity - self.filled_quantity
             quantity = max(quantity, leaves)
             amount = max(amount, leaves * (terms.reserve_price or ZERO))

@@ -3,8 +3,8 @@
 They fail closed: a price that is needed and not known, or too old to be relied on, is a refusal of its own.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from domain.account import Account
 from domain.activity import Asked
@@ -30,16 +30,15 @@ from domain.values import ZERO, Money, OrderType, Price, Quantity, Side, Symbol,
 _HUNDRED = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Controls:
+class Controls(NamedTuple):
     """The controls for one trader: the limits, the account as it is, and how old a price may be."""
 
     limits: Limits
     account: Account
     price_age_max: timedelta
 
-    def check_order(self, order: PlaceOrder) -> None:
-        """Whether a new order is within the limits."""
+    def check_order(self, order: PlaceOrder) -> Money:
+        """Whether a new order is within the limits; returns its notional."""
         limits, account = self.limits, self.account
         self._check_symbol(order.symbol)
         self._check_pace(order)
@@ -53,9 +52,11 @@ class Controls:
         if order.side is Side.BUY:
             self._check_position(order.symbol, order.quantity)
         self._check_collar(order, order.symbol, order.price, order.stop_price)
-        window = timedelta(seconds=limits.duplicate_window_seconds)
-        if window and order.asked_at and account.activity.was_asked(words(order), order.asked_at, window):
-            raise DuplicateOrder(seconds=limits.duplicate_window_seconds)
+        if limits.duplicate_window_seconds and order.asked_at:
+            window = timedelta(seconds=limits.duplicate_window_seconds)
+            if account.activity.was_asked(words(order), order.asked_at, window):
+                raise DuplicateOrder(seconds=limits.duplicate_window_seconds)
+        return notional
 
     def check_replacement(self, before: Order, after: Order, request: ReplaceOrder) -> None:
         """Whether what an order would become is within the limits.

@@ -21,7 +21,7 @@ class Switches:
 
     def serve(self, trader_id: TraderId) -> bool:
         """Whether new orders of the trader are taken."""
-        return self.enabled and is_in_ramp(trader_id, self.ramp_percent)
+        return self.enabled and (self.ramp_percent == RAMP_PERCENT_MAX or is_in_ramp(trader_id, self.ramp_percent))
 
 
 ALL_ON = Switches()
@@ -36,6 +36,8 @@ class Rollout:
 
     def within(self, environment: Switches) -> Switches:
         """What holds in a process with this environment, which gives the initial values, and whose 0 is the last word."""
+        if self.enabled is None and self.ramp_percent is None:
+            return environment
         enabled = environment.enabled and self.enabled is not False
         is_stopped = environment.ramp_percent == 0 or self.ramp_percent is None
         return Switches(enabled, environment.ramp_percent if is_stopped else self.ramp_percent or 0)

@@ -10,7 +10,7 @@ from domain.limits import DEFAULTS, Limits
 from domain.order import Order
 from domain.pricing import LIMITED, STOPPED
 from domain.refusals import InsufficientFunds, InsufficientPosition, InvalidPrice, InvalidRequest, Refusal
-from domain.risk import Controls, notional_of
+from domain.risk import Controls
 from domain.values import (
     Money,
     Price,
@@ -45,7 +45,10 @@ def _result(check: Callable[[], object]) -> ValidationResult:
         check()
     except Refusal as refusal:
         return ValidationResult(valid=False, error_code=refusal.code, message=refusal.message, refusal=refusal)
-    return ValidationResult(valid=True)
+    return _PASSED
+
+
+_PASSED = ValidationResult(valid=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +96,9 @@ class OrderValidator:
 
     def _check_order(self, order: PlaceOrder, account: Account) -> None:
         _check_terms(order)
-        self._controls(account).check_order(order)
+        notional = self._controls(account).check_order(order)
         if order.side is Side.BUY:
-            _check_balance(notional_of(order), account.available)
+            _check_balance(notional, account.available)
         else:
             _check_position(order.symbol, order.quantity, account.holding(order.symbol).available)
 
@@ -129,7 +132,9 @@ def _check_rules(order: PlaceOrder) -> None:
     is_plain_day = order.time_in_force is TimeInForce.DAY and not is_protected
     order.rules.check_quantity(order.quantity, is_plain_day=is_plain_day)
     for name in ("price", "stop_price", "stop_loss", "take_profit"):
-        order.rules.check_price(name, getattr(order, name))
+        price = getattr(order, name)
+        if price is not None:
+            order.rules.check_price(name, price)
 
 
 def _check_exits(order: PlaceOrder, entry: Price | None) -> None:

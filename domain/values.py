@@ -35,26 +35,33 @@ _client_order_id = pattern(CLIENT_ORDER_ID_PATTERN)
 _symbol = pattern(SYMBOL_PATTERN)
 
 _EXACT = Context(prec=100, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
+_normalize, _remainder = _EXACT.normalize, _EXACT.remainder
 _ROUNDED = Context(prec=100)
 _ONE = Decimal(1)
 _TEN = Decimal(10)
 _STEP = _ONE.scaleb(-DECIMALS_MAX)
 
 
-class Side(StrEnum):
+class Word(StrEnum):
+    """A word out of a few. It has the hash of its text without a frame of Python: every decision looks some of them up."""
+
+    __hash__ = str.__hash__
+
+
+class Side(Word):
     """Which way the quantity moves (FIX Side, tag 54)."""
 
     BUY = "BUY"
     SELL = "SELL"
 
 
-class Currency(StrEnum):
+class Currency(Word):
     """What an amount of money is in (ISO 4217). Accounts hold dollars and nothing else so far."""
 
     USD = "USD"
 
 
-class OrderType(StrEnum):
+class OrderType(Word):
     """How the price is meant (FIX OrdType, tag 40)."""
 
     MARKET = "MARKET"
@@ -63,7 +70,7 @@ class OrderType(StrEnum):
     STOP_LIMIT = "STOP_LIMIT"
 
 
-class TimeInForce(StrEnum):
+class TimeInForce(Word):
     """How long the order works (FIX TimeInForce, tag 59)."""
 
     DAY = "DAY"
@@ -84,9 +91,9 @@ def rounded_quotient(dividend: Decimal, divisor: Decimal) -> Decimal:
 
 def tidy(value: Decimal) -> Decimal:
     """The same number without trailing zeros or exponent notation: ``1.50`` and ``15E-1`` are both ``1.5``."""
-    reduced = value.normalize(_EXACT)
+    reduced = _normalize(value)
     # Only a multiple of ten is left with an exponent above 0.
-    return reduced if _EXACT.remainder(reduced, _TEN) else reduced.quantize(_ONE, context=_EXACT)
+    return reduced if _remainder(reduced, _TEN) else reduced.quantize(_ONE, context=_EXACT)
 
 
 def dollars(amount: Decimal) -> str:

@@ -89,8 +89,9 @@ def judge(writes: Iterable[Write], versions: Mapping[str, int], taken: Collectio
     imagined: set[str] = set()
     holding = []
     for write in writes:
-        holds = all(now.setdefault(stream, version) == version for stream, version in write.reads.items())
-        holds = holds and imagined.isdisjoint(write.reads) and used.isdisjoint(write.keys)
+        holds = imagined.isdisjoint(write.reads) and used.isdisjoint(write.keys)
+        for stream, version in write.reads.items():
+            holds &= now.setdefault(stream, version) == version
         if holds:
             now.update((str(event.originator_id), event.originator_version) for event in write.events)
             used.update(write.keys)
@@ -122,20 +123,15 @@ def chain(head: Head, writes: Sequence[Write], holding: Sequence[bool]) -> Batch
 
 def answer(transactions: Sequence[Transaction], holding: Sequence[bool], batch: Batch) -> Appended:
     """What the caller of an append is told."""
-    positions = iter(range(batch.first, batch.head.position + 1))
-    hashes = iter(batch.hashes)
+    at = batch.head.recorded_at
+    places = zip(range(batch.first, batch.head.position + 1), batch.hashes, strict=True)
     recorded = [
         [
-            RecordedEvent(
-                next(positions),
-                new.stream_id,
-                new.version,
-                new.event,
-                new.metadata,
-                batch.head.recorded_at,
-                next(hashes),
+            RecordedEvent(position, stream_id, version, event, metadata, at, hash_)
+            # The events first: whoever asks the places first takes one that the next transaction needs.
+            for (stream_id, version, event, metadata), (position, hash_) in zip(
+                transaction.events, places, strict=False
             )
-            for new in transaction.events
         ]
         if holds
         else None
