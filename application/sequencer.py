@@ -302,8 +302,10 @@ class Sequencer:
 
     def _known(self, streams: Iterable[StreamId]) -> int:
         """The position up to which everything that was read is known to have been the newest."""
+        if not self._stale.isdisjoint(streams):
+            return 0  # something newer was heard of while others were read
         checked = {self._cache[stream_id].checked_at for stream_id in streams}
-        right_until = (self._end if at >= self._base else max(at, self._observed) for at in checked)
+        right_until = (max(at, self._observed, self._end if at >= self._base else 0) for at in checked)
         return min(right_until, default=self._end)
 
     def _remember(self, stream_id: StreamId, snapshot: Snapshot[State], position: int) -> None:

@@ -1,12 +1,13 @@
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
+from random import Random  # noqa: TID251 - the argument is made here, from a seed
 
 import pytest
 
 from application import sequencer as sequencing
 from application.ports import Appended, Key, Loaded, StoreUnavailableError, Transaction, UnreadableEventError
-from application.sequencer import Plan, Sequencer, SequencerBusyError
+from application.sequencer import Outcome, Plan, Sequencer, SequencerBusyError
 from application.snapshots import Snapshot, advanced, empty
 from application.trading import Trading
 from domain.account import Account
@@ -14,9 +15,10 @@ from domain.aggregates import State
 from domain.events import FundsDeposited, FundsWithdrawn, Metadata, RecordedEvent, StreamId, account_stream
 from domain.order import BrokenHistoryError
 from domain.refusals import InsufficientFunds, InsufficientFundsToWithdraw
-from domain.values import Currency, Money, exactly
+from domain.values import Currency, Money, TraderId, exactly
 from infrastructure.memory import InMemoryEventStore
 from tests.application.world import ALICE, BOB, BUY_TEN, CALLER, CountingIds, FastClock, cancel, fund, trading_on
+from tests.simulation.database import StrictLog
 
 STREAM = account_stream(ALICE)
 
@@ -34,15 +36,16 @@ class Deposits:
         self.keys: Sequence[Key] = ()
 
     def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, object]) -> Plan:
-        self.seen.append(streams[STREAM].state)
+        stream = self.streams[0]
+        self.seen.append(streams[self.streams[-1]].state)
         if self.error is not None:
             raise self.error
         if self.amount is None:
-            return Plan([(STREAM, FundsWithdrawn(amount=Money(Decimal("NaN")), currency=Currency.USD))])
-        return Plan([(STREAM, FundsDeposited(amount=Money(Decimal(self.amount)), currency=Currency.USD))])
+            return Plan([(stream, FundsWithdrawn(amount=Money(Decimal("NaN")), currency=Currency.USD))])
+        return Plan([(stream, FundsDeposited(amount=Money(Decimal(self.amount)), currency=Currency.USD))])
 
 
-class GatedStore(InMemoryEventStore):
+class GatedStore(StrictLog):
     """Counts what is asked of it, and holds appends back until the gate opens."""
 
     def __init__(self) -> None:
@@ -50,12 +53,14 @@ class GatedStore(InMemoryEventStore):
         self.gate = asyncio.Event()
         self.gate.set()
         self.batches: list[int] = []
+        self.known: list[int] = []
         self.loads: list[dict[StreamId, int]] = []
         self.fail: Exception | None = None
 
     async def append(self, transactions: Sequence[Transaction], known_position: int) -> Appended:
         self.batches.append(len(transactions))
         await self.gate.wait()
+        self.known.append(known_position - await self.position())
         if self.fail is not None:
             error, self.fail = self.fail, None
             raise error
@@ -66,6 +71,76 @@ class GatedStore(InMemoryEventStore):
     ) -> Loaded:
         self.loads.append(dict(streams))
         return await super().load(streams, keys, from_snapshots=from_snapshots)
+
+
+class SlowToLoad(StrictLog):
+    """Has the second load wait."""
+
+    def __init__(self) -> None:
+        super().__init__(FastClock())
+        self.loaded = asyncio.Event()
+        self.loaded.set()
+
+    async def load(
+        self, streams: Mapping[StreamId, int], keys: Collection[Key] = (), *, from_snapshots: bool = False
+    ) -> Loaded:
+        found = await super().load(streams, keys, from_snapshots=from_snapshots)
+        if STREAM not in streams:
+            await self.loaded.wait()
+        return found
+
+
+class Whimsical(StrictLog):
+    """Takes its time, and fails before or after it has recorded, as chance will have it."""
+
+    def __init__(self, chance: Random) -> None:
+        super().__init__(FastClock())
+        self._chance = chance
+
+    async def append(self, transactions: Sequence[Transaction], known_position: int) -> Appended:
+        await self._pause()
+        if self._chance.random() < 0.1:
+            raise StoreUnavailableError("before")
+        appended = await super().append(transactions, known_position)
+        await self._pause()
+        if self._chance.random() < 0.1:
+            raise StoreUnavailableError("after")
+        return appended
+
+    async def load(
+        self, streams: Mapping[StreamId, int], keys: Collection[Key] = (), *, from_snapshots: bool = False
+    ) -> Loaded:
+        await self._pause()
+        if self._chance.random() < 0.05:
+            raise StoreUnavailableError("not read")
+        loaded = await super().load(streams, keys, from_snapshots=from_snapshots)
+        await self._pause()
+        return loaded
+
+    async def _pause(self) -> None:
+        for _ in range(self._chance.choice((0, 0, 1, 3, 10))):
+            await asyncio.sleep(0)
+
+
+class Moves:
+    """Moves cash on the first of its streams, if the first of all has it; the others are only looked at."""
+
+    keys: Sequence[Key] = ()
+    new_streams: Sequence[StreamId] = ()
+
+    def __init__(self, streams: Sequence[StreamId], amount: int) -> None:
+        self.streams = streams
+        self.amount = amount
+        self.metadata = CALLER.metadata(ALICE)
+
+    def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, object]) -> Plan:
+        assert list(streams) == list(self.streams)
+        amount = Money(Decimal(abs(self.amount)))
+        if self.amount > 0:
+            return Plan([(self.streams[0], FundsDeposited(amount=amount, currency=Currency.USD))])
+        if any(cash_of(snapshot.state) < amount for snapshot in streams.values()):
+            raise InsufficientFundsToWithdraw(amount="much", available="little")
+        return Plan([(stream, FundsWithdrawn(amount=amount, currency=Currency.USD)) for stream in self.streams])
 
 
 class UnreadableStore(GatedStore):
@@ -83,10 +158,13 @@ class UnreadableStore(GatedStore):
         return await super().load(streams, keys, from_snapshots=from_snapshots)
 
 
+def cash_of(state: State) -> Decimal:
+    assert isinstance(state, Account)
+    return state.cash
+
+
 def cash(trading_outcome: sequencing.Outcome) -> Decimal:
-    account = trading_outcome.snapshots[STREAM].state
-    assert isinstance(account, Account)
-    return account.cash
+    return cash_of(trading_outcome.snapshots[STREAM].state)
 
 
 async def test_commands_that_wait_go_into_one_commit_and_see_each_other() -> None:
@@ -225,6 +303,7 @@ async def test_what_is_observed_need_not_be_decided_twice() -> None:
         assert cash(await ours.execute(command)) == 10
         assert len(command.seen) == 1
         assert store.loads == [{STREAM: 0}, {STREAM: 0}]
+        assert store.known[-1] == 0
 
 
 async def test_a_new_stream_is_known_from_observing_its_beginning() -> None:
@@ -389,3 +468,77 @@ async def test_a_stream_that_cannot_be_read_fails_the_commands_on_it_only() -> N
         store.unreadable = None
         await sequencer.execute(Deposits())
     assert store.batches == [1, 1]
+
+
+# ── What a store is told that it need not look at ────────────────────────────────────────────────────────────────────
+
+
+async def test_what_others_have_written_since_is_not_said_to_be_the_newest() -> None:
+    """Two streams: one that was just read, and one that another process has written since it was read."""
+    store = GatedStore()
+    both = Deposits(1)
+    both.streams = (account_stream(BOB), STREAM)
+    async with Sequencer(store) as ours, Sequencer(store) as theirs:
+        await ours.execute(Deposits(1))
+        await theirs.execute(Deposits(1))
+        await ours.execute(both)
+    assert [cash_of(state) for state in both.seen] == [1, 2]
+
+
+async def test_what_was_just_read_is_said_to_be_the_newest() -> None:
+    store = GatedStore()
+    async with Sequencer(store) as ours, Sequencer(store) as theirs:
+        await theirs.execute(Deposits(1))
+        await ours.execute(Deposits(1))
+        await ours.execute(Deposits(1))
+    assert store.known == [0, 0, 0]
+
+
+async def test_what_was_heard_of_while_others_were_read_is_not_taken_for_the_newest() -> None:
+    """A stream that only is looked at: the append would not notice, so that it must not be told to trust us."""
+    store = SlowToLoad()
+    async with Sequencer(store) as ours, Sequencer(store) as theirs:
+        await ours.execute(Deposits(1))
+        begun = await store.position()
+        store.loaded.clear()
+        looking = Deposits(5)
+        looking.streams = (account_stream(BOB), STREAM)
+        task = asyncio.create_task(ours.execute(looking))
+        await asyncio.sleep(0.01)
+        for _ in range(2):
+            await theirs.execute(Deposits(1))
+        ours.observe(await store.read(begun + 1, 100))
+        store.loaded.set()
+        await task
+    assert [cash_of(state) for state in looking.seen] == [1, 3]
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_two_sequencers_and_a_store_that_fails_now_and_then_keep_every_promise(seed: int) -> None:
+    """Whatever happens: who was told yes stands in the log once, as told, and nobody spent what was not there."""
+    chance = Random(seed)  # noqa: S311
+    store = Whimsical(chance)
+    streams = [account_stream(TraderId(name)) for name in ("a", "b", "c")]
+    told: list[Outcome] = []
+
+    async def trade(sequencer: Sequencer) -> None:
+        for _ in range(30):
+            mine = chance.sample(streams, chance.choice((1, 1, 2, 3)))
+            try:
+                told.append(await sequencer.execute(Moves(mine, chance.randint(-30, 20))))
+            except (StoreUnavailableError, InsufficientFundsToWithdraw):
+                continue
+
+    async with Sequencer(store) as ours, Sequencer(store) as theirs:
+        await asyncio.gather(*(trade(chance.choice((ours, theirs))) for _ in range(8)))
+    log = await store.read(0, 10_000)
+    by_position = {event.position: event for event in log}
+    for outcome in told:
+        for event in outcome.events:
+            assert by_position.pop(event.position) == event
+        for stream_id, snapshot in outcome.snapshots.items():
+            history = [event for event in log if event.stream_id == stream_id][: snapshot.version]
+            with exactly():
+                assert snapshot == advanced(empty(stream_id), history)
+                assert snapshot.state.cash >= 0
+    assert len(told) > 20

@@ -34,6 +34,23 @@ _LATE_COMMIT_SECONDS = (0.001, 2.0)
 _GIVE_UP_SECONDS = 0.5
 
 
+class StrictLog(InMemoryEventStore):
+    """Believes nobody: whoever says that what was read is the newest is looked at."""
+
+    async def append(self, transactions: Sequence[Transaction], known_position: int) -> Appended:
+        """See the port.
+
+        Raises:
+            AssertionError: the reads were not right when the log ended at ``known_position``, which is where it ends.
+        """
+        is_claimed = known_position == await self.position()
+        appended = await super().append(transactions, known_position)
+        if is_claimed and None in appended.recorded:
+            cause = transactions[appended.recorded.index(None)]
+            assert cause.keys, f"what was read is said to be the newest at {known_position}, and is not: {cause.reads}"
+        return appended
+
+
 class Database:
     """What survives every crash.
 
@@ -42,7 +59,7 @@ class Database:
     """
 
     def __init__(self, loop: VirtualLoop, clock: Clock, chances: Chances, faults: Faults) -> None:
-        self.log = InMemoryEventStore(clock)
+        self.log = StrictLog(clock)
         self.tables = Tables()
         self.is_away = False
         self.executions_read: dict[str, datetime] = {}

@@ -33,9 +33,9 @@ from domain.validation import OrderValidator, ValidationResult
 from domain.values import OrderId, Quantity, Side
 from infrastructure.exchanges.alpaca_executions import Execution
 from infrastructure.exchanges.paper.orders import Update
-from infrastructure.memory import InMemoryEventStore
 from projections.orders import ORDERS
 from tests.simulation import database, exchange, network, reports
+from tests.simulation.database import StrictLog
 from tests.simulation.engine import Worker
 from tests.simulation.network import VenueConnection
 from tests.simulation.surroundings import CountingIds
@@ -310,7 +310,7 @@ def projects_without_an_event_now_and_then(patch: Patch) -> None:
     patch.setattr(database, "Tables", _ForgetfulTables)
 
 
-class _ForgingStore(InMemoryEventStore):
+class _ForgingStore(StrictLog):
     async def append(self, transactions: Sequence[Transaction], known_position: int) -> Appended:
         appended = await super().append(transactions, known_position)
         if len(self._raw) > 20:
@@ -319,7 +319,7 @@ class _ForgingStore(InMemoryEventStore):
 
 
 def changes_the_past(patch: Patch) -> None:
-    patch.setattr(database, "InMemoryEventStore", _ForgingStore)
+    patch.setattr(database, "StrictLog", _ForgingStore)
 
 
 def hands_out_without_an_event_now_and_then(patch: Patch) -> None:
