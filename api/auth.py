@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import jwt
@@ -17,7 +16,6 @@ from infrastructure.token_keys import TokenKeys
 TRADER, AUDITOR, OPS = "trader", "auditor", "ops"
 ROLES = frozenset({TRADER, AUDITOR, OPS})
 
-_ALGORITHM = "HS256"
 _CACHE_LIMIT = 10_000
 _TOKEN_CHARACTERS_MAX = 8192
 _SKEW_SECONDS = 5.0
@@ -39,21 +37,6 @@ class Identity(NamedTuple):
     roles: frozenset[str]
     not_before: float
     expires_at: float
-
-
-def make_token(
-    secret: bytes, trader_id: TraderId, roles: frozenset[str], ttl_seconds: float, now: datetime, **more: str
-) -> str:
-    """A token for the trader that is good until ``ttl_seconds`` from now; ``more`` are other claims."""
-    expires_at = now + timedelta(seconds=ttl_seconds)
-    claims = {
-        "sub": trader_id,
-        "roles": sorted(roles),
-        "iat": int(now.timestamp()),
-        "exp": math.ceil(expires_at.timestamp()),
-        **more,
-    }
-    return jwt.encode(claims, secret, algorithm=_ALGORITHM)
 
 
 def unauthenticated(detail: str, error: str = "invalid_token") -> Problem:

@@ -18,8 +18,9 @@ from pathlib import Path
 import httpx2
 import psycopg
 
-from api.auth import TRADER, make_token
+from api.auth import TRADER
 from api.listening import listen
+from api.tokens import make_token
 from domain.values import TraderId
 from infrastructure.clock import SystemClock
 from infrastructure.embedded.postgres import Postgres

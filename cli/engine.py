@@ -73,7 +73,7 @@ def sign(known: "Settings", trader: str, roles: Iterable[str], ttl_seconds: int 
         CommandError: tokens are verified with keys that we do not have.
         Refusal: the trader id is not one.
     """
-    from api.auth import make_token  # noqa: PLC0415 - see above
+    from api.tokens import make_token  # noqa: PLC0415 - see above
     from domain.values import parse_trader_id  # noqa: PLC0415 - see above
     from infrastructure.clock import SystemClock  # noqa: PLC0415 - see above
     from infrastructure.settings import jwt_secret  # noqa: PLC0415 - see above

@@ -8,7 +8,7 @@ from typing import Any, Self
 from httpx2 import ASGITransport, AsyncClient, Response
 from starlette.applications import Starlette
 
-from api.auth import make_token
+from api.tokens import make_token
 from application.trading import Caller
 from application.venue import Instrument
 from domain.commands import Deposit, OrderReport, RecordAcceptance, RecordFill

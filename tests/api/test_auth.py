@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from api import auth
 from api.admission import Admission
-from api.auth import AUDITOR, TRADER, Gate, make_token
+from api.auth import AUDITOR, TRADER, Gate
 from api.problems import Problem
+from api.tokens import make_token
 from domain.values import TraderId
 from infrastructure.edge_settings import EdgeSettings
 from infrastructure.quotas import OwnBuckets, Quotas

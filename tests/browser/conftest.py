@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from api.auth import make_token
+from api.tokens import make_token
 from domain.values import TraderId
 from infrastructure.clock import SystemClock
 from tests.browser.browsers import find_browser

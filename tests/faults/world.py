@@ -19,8 +19,8 @@ import httpx2
 import psycopg
 from psycopg import AsyncConnection
 
-from api.auth import make_token
 from api.listening import listen
+from api.tokens import make_token
 from domain.values import parse_trader_id
 from infrastructure.clock import SystemClock
 from infrastructure.embedded.home import open_home
