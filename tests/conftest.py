@@ -2,8 +2,9 @@
 
 import itertools
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,6 +38,29 @@ class Files(LoadFileScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling | None:
     """With `--dist loadfile`, a few files stay together."""
     return Files(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+# Whole engines under load, killed, in a browser, in a simulated world: what they reach depends on who was faster, so it
+# counts for nothing in the coverage, and they run twice as fast when nobody counts.
+_UNMEASURED = tuple(
+    f"tests/{folder}/"
+    for folder in ("benchmarks", "browser", "degradation", "deployment", "docs", "faults", "simulation")
+)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Whoever is not measured starts processes that are not measured either."""
+    if not item.nodeid.startswith(_UNMEASURED):
+        return (yield)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        tracer = sys.gettrace()
+        sys.settrace(None)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(tracer)
 
 
 @pytest.fixture(scope="session")

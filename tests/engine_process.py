@@ -13,9 +13,14 @@ from typing import IO, Any
 
 import httpx2
 
+from api.tokens import make_token
+from domain.values import parse_trader_id
+from infrastructure.clock import SystemClock
+
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
 PATIENCE_SECONDS = 20
+_TOKEN_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,10 @@ class RunningEngine:
         return done.stdout
 
     def token(self, trader: str, *roles: str) -> str:
-        options = [option for role in roles for option in ("--role", role)]
-        return self.cli("token", "--trader", trader, *options).strip().splitlines()[-1].strip('"')
+        """What `orderlog token` prints, without a process that prints it."""
+        secret = (self.home / "jwt-secret").read_bytes()
+        named = frozenset(roles or ("trader",))
+        return make_token(secret, parse_trader_id(trader), named, _TOKEN_SECONDS, SystemClock().now())
 
     def client(self, trader: str, *roles: str) -> httpx2.Client:
         headers = {"Authorization": f"Bearer {self.token(trader, *roles)}"}

@@ -5,16 +5,11 @@ The release that is rolled back is the one after this one: a copy of this progra
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from api.auth import make_token
-from domain.values import parse_trader_id
-from infrastructure.clock import SystemClock
 from infrastructure.postgres.migrating import head
 from tests.engine_process import ROOT, RunningEngine, place, running_engine, wait_for_order
 
@@ -55,23 +50,9 @@ def next_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@contextmanager
-def client(engine: RunningEngine, name: str, role: str = "trader") -> Iterator[httpx2.Client]:
-    secret = (engine.home / "jwt-secret").read_bytes()
-    token = make_token(secret, parse_trader_id(name), frozenset({role}), 600, SystemClock().now())
-    headers = {"Authorization": f"Bearer {token}"}
-    with httpx2.Client(base_url=engine.url, headers=headers, trust_env=False, timeout=30) as http:
-        yield http
-
-
-def fund(engine: RunningEngine) -> None:
-    with client(engine, "operator", "ops") as ops:
-        ops.post("/api/v1/accounts/alice/deposits", json={"amount": "1000000"}).raise_for_status()
-
-
 def trade(engine: RunningEngine, key: str) -> str:
     """An order from the form to the fill; returns its id."""
-    with client(engine, "alice") as alice:
+    with engine.client("alice") as alice:
         order = place(alice, MARKET, **{"Idempotency-Key": key})
         assert wait_for_order(alice, order["id"], "FILLED")["filled_quantity"] == "1"
     return str(order["id"])
@@ -79,7 +60,7 @@ def trade(engine: RunningEngine, key: str) -> str:
 
 def still_knows(engine: RunningEngine, orders: dict[str, str]) -> None:
     """What was answered by any release is the answer of this one."""
-    with client(engine, "alice") as alice:
+    with engine.client("alice") as alice:
         for key, order_id in orders.items():
             again = alice.post("/api/v1/orders", json=MARKET, headers={"Idempotency-Key": key})
             assert (again.json()["id"], again.headers["idempotent-replayed"]) == (order_id, "true")
@@ -100,16 +81,16 @@ def test_three_commands_lead_back_from_the_next_release_and_one_leads_forward_ag
     home = tmp_path / "home"
     orders: dict[str, str] = {}
     with running_engine(home, program=next_release) as newer:
-        fund(newer)
+        newer.fund("alice")
         orders["newer"] = trade(newer, "newer")
         newer.cli("halt", "all", "--reason", "rolling back")
-        with client(newer, "alice") as alice:
+        with newer.client("alice") as alice:
             assert alice.post("/api/v1/orders", json=MARKET).json()["code"] == "TRADING_HALTED"
         newer.stop()
         newer.cli("db", "downgrade", head())
     with running_engine(home) as this:
         still_knows(this, orders)
-        with client(this, "alice") as alice:
+        with this.client("alice") as alice:
             assert alice.post("/api/v1/orders", json=MARKET).json()["code"] == "TRADING_HALTED"
         this.cli("resume", "all", "--reason", "rolled back")
         orders["this"] = trade(this, "this")
@@ -127,7 +108,7 @@ def test_two_releases_trade_side_by_side_on_one_database_during_a_rolling_deploy
     home = tmp_path / "home"
     orders: dict[str, str] = {}
     with running_engine(home) as this:
-        fund(this)
+        this.fund("alice")
         orders["this alone"] = trade(this, "this alone")
         # The newer one migrates the database under the older one, and both take orders.
         with running_engine(home, program=next_release) as newer:
