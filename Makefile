@@ -16,8 +16,8 @@ unexport PYTHONDONTWRITEBYTECODE
 run: $(VENV)/.runtime web/dist/index.html  ## The whole engine with embedded servers; the tether ends it also when make itself is killed.
 	@exec $(BIN)/python infrastructure/embedded/tether.py $$PPID 15 same $(CURDIR)/$(BIN)/orderlog serve
 
-test: $(VENV)/.development web/dist/index.html  ## All tests, with the coverage gate; a file of tests stays together, files run side by side.
-	$(BIN)/python -m pytest --cov --numprocesses auto --maxprocesses 4 --dist loadfile
+test: $(VENV)/.development web/dist/index.html  ## All tests, with the coverage gate; a file of tests stays together, four run side by side, because many wait.
+	$(BIN)/python -m pytest --cov --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-smoke: $(VENV)/.development web/dist/index.html  ## The critical path alone: from the form to an order that is filled.
 	$(BIN)/python -m pytest -m smoke

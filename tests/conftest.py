@@ -35,6 +35,30 @@ class Files(LoadFileScheduling):
         return _TOGETHER if scope.startswith(_TOGETHER) else scope
 
 
+# What takes longest begins first, so that at the end no process has a long file left while the others have none.
+_LONGEST = (
+    "tests/faults/test_kills.py",
+    "tests/browser/",
+    "tests/integration/test_engine.py",
+    "tests/integration/test_rolling_back.py",
+    "tests/docs/",
+    "tests/simulation/",
+    "tests/cli/test_restoring.py",
+    "tests/integration/",
+    "tests/benchmarks/",
+    "tests/deployment/",
+    "tests/degradation/",
+    "tests/api/test_schema.py",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a process beside others, put the longest first; the others stay as they are."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: next((i for i, each in enumerate(_LONGEST) if item.nodeid.startswith(each)), 99))
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling | None:
     """With `--dist loadfile`, a few files stay together."""
     return Files(config, log) if config.getvalue("dist") == "loadfile" else None
@@ -124,7 +148,10 @@ def valkey_url(valkey: str) -> str:
 def fresh_database(postgres: str, *, template: str) -> Iterator[str]:
     """Copy a database under a new name, and drop the copy even when somebody is still connected to it."""
     name = f"test_{next(_NUMBERS)}"
-    execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        # The kernel copies the files: a third of the work of logging each page, and no power cut has to be survived.
+        connection.execute("SET file_copy_method = clone")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy".encode())
     yield url_of(postgres, name)
     execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 

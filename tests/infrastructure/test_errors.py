@@ -4,12 +4,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
-from zlib import decompress
 
 import pytest
 
@@ -17,6 +13,7 @@ from application.story import NO_STORY, TOLD, Story
 from infrastructure import errors
 from infrastructure.errors import ErrorReport, ErrorReports, report_defect, report_of
 from infrastructure.sentry import _without_secrets
+from tests.post_server import post_server
 
 SECRET = "hunter2"
 
@@ -92,35 +89,9 @@ def test_without_a_home_an_error_is_in_the_log_all_the_same(tmp_path: Path) -> N
     assert not (tmp_path / "none").exists()
 
 
-@contextmanager
-def sentry() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
-    """A server that takes envelopes as Sentry does: its DSN, and what it took."""
-    taken: list[tuple[str, bytes]] = []
-
-    class Ingest(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            body = decompress(body, 31) if self.headers.get("Content-Encoding") == "gzip" else body
-            taken.append((self.path, body))
-            self.send_response(200)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Ingest) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://public@127.0.0.1:{server.server_port}/42", taken
-        server.shutdown()
-        thread.join()
-
-
 def test_sentry_gets_each_error_with_its_ids_and_without_secrets_or_variables(tmp_path: Path) -> None:
-    with sentry() as (dsn, taken):
-        failed, stranger, *_ = run(tmp_path, SENTRY_DSN=dsn)
+    with post_server() as (host, taken):
+        failed, stranger, *_ = run(tmp_path, SENTRY_DSN=f"http://public@{host}/42")
     assert [path for path, _ in taken] == ["/api/42/envelope/"] * 2
     first, second = (json.loads(body.split(b"\n")[2]) for _, body in taken)
     assert first["tags"] == {

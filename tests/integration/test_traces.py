@@ -1,9 +1,5 @@
 """One trace follows an order: from the client's own span through the request, the log, the venue and the read models."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -11,47 +7,31 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.engine_process import RunningEngine, place, running_engine, wait_for_order
+from tests.post_server import post_server
 
 MARKET = {"symbol": "AAPL", "side": "BUY", "quantity": "10", "order_type": "MARKET"}
 TRACE, CLIENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-
-
-@contextmanager
-def collector() -> Iterator[tuple[str, list[Span]]]:
-    """A server that takes OTLP over HTTP: its address, and the spans that it took."""
-    spans: list[Span] = []
-
-    class Collector(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            assert self.path == "/v1/traces"
-            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-                for scope in resource.scope_spans:
-                    spans.extend(scope.spans)
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", spans
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
 def spans(tmp_path_factory: pytest.TempPathFactory) -> list[Span]:
     """What an engine has told of two orders by the time it has ended: one of a client with a trace, one of one without."""
     home: Path = tmp_path_factory.mktemp("traced") / "home"
-    with collector() as (endpoint, spans):
-        with running_engine(home, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint) as engine:
-            _trade(engine)
-            engine.stop()
-        return list(spans)
+    with (
+        post_server() as (host, taken),
+        running_engine(home, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{host}") as engine,
+    ):
+        _trade(engine)
+        engine.stop()
+    assert {path for path, _ in taken} == {"/v1/traces"}
+    told = [ExportTraceServiceRequest.FromString(body) for _, body in taken]
+    return [
+        span
+        for each in told
+        for resource in each.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
 
 
 def _trade(engine: RunningEngine) -> None:

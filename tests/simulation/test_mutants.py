@@ -15,6 +15,18 @@ from tests.simulation.simulation import simulate
 _ORDERS = 60
 _SEEDS_MAX = 100
 
+# Where a world was found in which enough happens; the others are caught in one of the first. Any will do: when the
+# engine changes, and that world with it, the search goes on from there.
+_FIRST_SEEDS: dict[Mutant, int] = {
+    mutants.forgets_the_lost_answer_to_a_replacement: 37,
+    mutants.lets_replacements_sell_what_is_not_there: 18,
+    mutants.sends_although_another_worker_was_faster: 17,
+    mutants.trades_on_while_trading_is_halted: 13,
+    mutants.forgets_what_a_halt_is_to_cancel: 13,
+    mutants.knows_all_limits_but_max_order_notional: 13,
+    mutants.gives_up_too_soon: 5,
+}
+
 CAUGHT: tuple[tuple[Mutant, Check], ...] = (
     (mutants.resends_without_asking, requests.nothing_is_sent_again_without_asking),
     (mutants.resends_under_a_fresh_name, books.nothing_is_at_the_venue_twice),
@@ -56,7 +68,8 @@ CAUGHT: tuple[tuple[Mutant, Check], ...] = (
 @pytest.mark.parametrize(("mutant", "check"), CAUGHT, ids=[mutant.__name__ for mutant, _ in CAUGHT])
 def test_an_engine_is_caught_that(mutant: Mutant, check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     mutant(monkeypatch)
-    seeds = iter(range(_SEEDS_MAX))
+    first = _FIRST_SEEDS.get(mutant, 0)
+    seeds = range(first, first + _SEEDS_MAX)
     assert any(simulate(seed, _ORDERS, checks=(check,)).failures for seed in seeds)
 
 

@@ -1,14 +1,16 @@
 """A log that several processes look at is judged as it is by one: the same state, and the same first difference."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 import psycopg
 import pytest
 
 from infrastructure.audit.checkpoint import Checkpoint, sign
+from infrastructure.audit.examination import Part
 from infrastructure.postgres import log_rows
-from infrastructure.postgres.log_parts import PartsTask, part, parts
+from infrastructure.postgres.log_parts import PartsTask, _starts, part, parts
 from infrastructure.postgres.log_rows import Examined, examine, examine_through
 from tests.cli.logs import record
 from tests.infrastructure.postgres.test_attacker import KEY, TAKEN_AT, Connection, rehash
@@ -30,6 +32,18 @@ async def end(database_url: str, monkeypatch: pytest.MonkeyPatch) -> int:
 def alone(url: str, checkpoints: Sequence[Checkpoint] = ()) -> Examined:
     with psycopg.connect(url, autocommit=True) as connection:
         return examine_through(connection, checkpoints, lambda _events: lambda _steps: None)
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parts are looked at here, as the other processes would, whose start takes longer than everything else."""
+
+    @contextmanager
+    def looked_at_here(database_url: str, task: PartsTask) -> Iterator[Iterator[Part | None]]:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            yield (part(connection, first, first + task.size - 1) for first in _starts(task))
+
+    monkeypatch.setattr(log_rows, "parts", looked_at_here)
 
 
 def test_parts_lead_to_the_state_that_the_events_lead_to(database_url: str, end: int) -> None:
@@ -68,6 +82,7 @@ def test_a_checkpoint_in_the_middle_of_a_part_is_compared_with(database_url: str
         (True, "UPDATE events SET recorded_at = '2000-01-01 00:00:00+00' WHERE position = {}"),
     ],
 )
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize("position", [2 * SIZE, 2 * SIZE + 1, 2 * SIZE + 5])
 def test_what_is_wrong_is_found_where_it_begins(
     database_url: str, end: int, position: int, statement: str, *, rehashed: bool
