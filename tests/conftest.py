@@ -1,5 +1,6 @@
 """Real servers for the tests: PostgreSQL and Valkey, started once per test run (and per xdist worker)."""
 
+import gc
 import itertools
 import shutil
 import sys
@@ -64,27 +65,36 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileS
     return Files(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
-# Whole engines under load, killed, in a browser, in a simulated world: what they reach depends on who was faster, so it
-# counts for nothing in the coverage, and they run twice as fast when nobody counts.
-_UNMEASURED = tuple(
+# Whole engines: under load, killed, in a browser, beside others. What they reach depends on who was faster, so it counts
+# for nothing in the coverage, and they start in half the time when nobody counts. These do count:
+_ENGINES = tuple(
     f"tests/{folder}/"
-    for folder in ("benchmarks", "browser", "degradation", "deployment", "docs", "faults", "simulation")
+    for folder in ("benchmarks", "browser", "degradation", "deployment", "docs", "faults", "integration", "simulation")
 )
+_MEASURED_ENGINES = ("tests/integration/test_engine.py", "tests/integration/test_traces.py")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Whoever is not measured starts processes that are not measured either."""
-    if not item.nodeid.startswith(_UNMEASURED):
+    """Processes that these tests start are not measured, nor is a simulation in this one."""
+    if not item.nodeid.startswith(_ENGINES) or item.nodeid.startswith(_MEASURED_ENGINES):
         return (yield)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
         tracer = sys.gettrace()
-        sys.settrace(None)
+        if item.nodeid.startswith("tests/simulation/"):
+            sys.settrace(None)
         try:
             return (yield)
         finally:
             sys.settrace(tracer)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """The thousands of tests that were found stay to the end: the collector of garbage need not look at them again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,14 @@ from application.sequencer import Sequencer
 from application.trading import OrderRequest
 from domain.commands import Deposit, RecordAcceptance, RecordSent, Withdraw
 from domain.events import StreamId, order_stream
-from domain.refusals import IdempotencyKeyReused, InsufficientFunds, InvalidSymbol, OrderNotCancellable, OrderNotFound
+from domain.refusals import (
+    IdempotencyKeyReused,
+    InsufficientFunds,
+    InvalidSymbol,
+    OrderNotCancellable,
+    OrderNotFound,
+    VenueQueueFull,
+)
 from domain.values import Money, OrderId, Quantity, Symbol
 from tests.application.floor import Engine
 from tests.application.world import ALICE, BOB, BUY_TEN, CALLER, Acme, cancel, names, report, trading_on
@@ -91,6 +98,16 @@ async def test_a_symbol_that_is_not_traded_is_refused_but_a_replay_is_not(engine
     assert (await halted.place(ALICE, BUY_TEN, CALLER, "key-1")).replayed
     with pytest.raises(InvalidSymbol):
         await halted.place(ALICE, BUY_TEN, CALLER)
+
+
+async def test_while_too_many_orders_wait_for_the_venue_a_new_one_is_refused_but_a_replay_is_not(
+    engine: Engine,
+) -> None:
+    placed = await engine.trading.place(ALICE, BUY_TEN, CALLER, "key")
+    with pytest.raises(VenueQueueFull):
+        await engine.trading.place(ALICE, BUY_TEN, CALLER, is_queue_full=True)
+    again = await engine.trading.place(ALICE, BUY_TEN, CALLER, "key", is_queue_full=True)
+    assert (again.order.state.order_id, again.replayed) == (placed.order.state.order_id, True)
 
 
 async def test_an_order_is_cancelled_by_its_trader_only(engine: Engine) -> None:

@@ -18,6 +18,15 @@ def test_an_engine_that_is_never_ready_is_said_to_be_so(
     assert "is not ready after 0 seconds" in said.err
 
 
+def test_where_tokens_come_from_elsewhere_it_is_said_from_where(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(welcoming, "_is_ready", lambda _: True)
+    welcome(load_settings({"ORDERLOG_JWKS_URL": "https://keys.example/jwks"}), "http://127.0.0.1:1")
+    said = capsys.readouterr().out
+    assert said.endswith("tokens    from whoever signs with the keys at https://keys.example/jwks\n")
+
+
 def test_passwords_are_not_shown() -> None:
     assert _without_password("redis://:secret@host:1/0") == "redis://:***@host:1/0"
     assert _without_password("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"

@@ -22,11 +22,15 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 from infrastructure import metrics
+from prometheus_client.core import GaugeMetricFamily
+class Moment:
+    def collect(self):
+        return [GaugeMetricFamily("orderlog_moment", "now", value=7)]
 said = metrics.published(Path(sys.argv[1]), sys.argv[2])
 said.refusals.labels("BUSY").inc(int(sys.argv[3]))
 said.sampled(0.01, 1000, 2.0, 7)
 with said.streaming("sse"):
-    sys.stdout.write(said.exposed().decode())
+    sys.stdout.write(said.exposed(Moment()).decode())
 said.failed(None)
 if sys.argv[4:] == ["close"]:
     said.close()
@@ -43,6 +47,7 @@ def test_a_process_answers_for_all_of_its_home_and_those_that_are_gone_leave_wha
     first = run(tmp_path, "api", 2)
     assert 'orderlog_refusals_total{code="BUSY"} 2.0' in first
     assert 'orderlog_stream_clients{kind="sse"} 1.0' in first
+    assert "orderlog_moment 7.0" in first
     second = run(tmp_path, "worker", 3, "close")
     assert 'orderlog_refusals_total{code="BUSY"} 5.0' in second
     assert second.count("orderlog_process_open_fds{") == 2

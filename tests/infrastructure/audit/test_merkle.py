@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infrastructure.audit.merkle import EMPTY, Frontier, node, path_of, root_along, root_of
+from infrastructure.audit.merkle import _WHOLE, EMPTY, Frontier, node, path_of, root_along, root_of
 
 INPUTS = (
     "",
@@ -74,3 +74,12 @@ def test_nothing_else_does(leaves: list[bytes], other: bytes, data: st.DataObjec
 def test_whole_subtrees_can_stand_for_their_leaves(leaves: list[bytes]) -> None:
     blocks = [root_of(leaves[start : start + 8]) for start in range(0, len(leaves), 8)]
     assert root_of(blocks) == root_of(leaves)
+
+
+@pytest.mark.parametrize("size", [_WHOLE, 3 * _WHOLE + 5])
+def test_many_leaves_at_once_lead_to_the_root_that_they_lead_to_one_by_one(size: int) -> None:
+    leaves = [sha256(str(number).encode()).digest() for number in range(size)]
+    one_by_one = Frontier()
+    for leaf in leaves:
+        one_by_one.add_whole(leaf, 1)
+    assert root_of(leaves) == one_by_one.root

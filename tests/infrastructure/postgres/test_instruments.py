@@ -129,3 +129,6 @@ async def test_the_last_known_instruments_stay_while_the_database_is_away(
         await pool.close()
         await until(lambda: "going on with those of before" in caplog.text)
         assert known.get(ACME.symbol) == ACME
+        await known._refresh()
+        await known._refresh()
+    assert caplog.text.count("going on with those of before") == 1
