@@ -67,9 +67,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileS
 
 # Whole engines: under load, killed, in a browser, beside others. What they reach depends on who was faster, so it counts
 # for nothing in the coverage, and they start in half the time when nobody counts. These do count:
-_ENGINES = tuple(
-    f"tests/{folder}/"
-    for folder in ("benchmarks", "browser", "degradation", "deployment", "docs", "faults", "integration", "simulation")
+_ENGINES = (
+    "tests/benchmarks/",
+    "tests/browser/",
+    "tests/cli/test_restoring.py",
+    "tests/degradation/",
+    "tests/deployment/",
+    "tests/docs/",
+    "tests/faults/",
+    "tests/integration/",
+    "tests/simulation/",
 )
 _MEASURED_ENGINES = ("tests/integration/test_engine.py", "tests/integration/test_traces.py")
 

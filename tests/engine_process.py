@@ -16,6 +16,7 @@ import httpx2
 from api.tokens import make_token
 from domain.values import parse_trader_id
 from infrastructure.clock import SystemClock
+from tests.plain_http import PLAIN
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60
@@ -54,7 +55,7 @@ class RunningEngine:
 
     def client(self, trader: str, *roles: str) -> httpx2.Client:
         headers = {"Authorization": f"Bearer {self.token(trader, *roles)}"}
-        return httpx2.Client(base_url=self.url, headers=headers, trust_env=False, timeout=30)
+        return httpx2.Client(base_url=self.url, headers=headers, **PLAIN, timeout=30)
 
     def fund(self, trader: str, amount: str = "1000000") -> None:
         with self.client("operator", "ops") as ops:
@@ -63,9 +64,7 @@ class RunningEngine:
     def at_venue(self, method: str, path: str, **body: Any) -> Any:
         """What the venue answers: `/control/...` makes things happen there, `/v2/...` tells how they stand."""
         keys = {"APCA-API-KEY-ID": "any", "APCA-API-SECRET-KEY": "thing"}
-        answer = httpx2.request(
-            method, self.venue_url + path, json=body or None, headers=keys, trust_env=False, timeout=30
-        )
+        answer = httpx2.request(method, self.venue_url + path, json=body or None, headers=keys, **PLAIN, timeout=30)
         return answer.raise_for_status().json() if answer.content else None
 
     def move_price(self, symbol: str, price: str) -> None:

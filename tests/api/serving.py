@@ -17,6 +17,7 @@ from api.asgi import server_of
 from api.http_protocol import ConnectionLimits
 from api.listening import listen
 from tests.api.clients import Client
+from tests.plain_http import PLAIN
 
 Message = dict[str, Any]
 
@@ -36,7 +37,7 @@ class Served:
         """A response of which the body has yet to come."""
         headers = {"Authorization": f"Bearer {client.token}"} | (headers or {})
         async with (
-            AsyncClient(base_url=self.url, trust_env=False, timeout=10) as http,
+            AsyncClient(base_url=self.url, **PLAIN, timeout=10) as http,
             http.stream("GET", path, headers=headers) as response,
         ):
             yield response

@@ -11,6 +11,7 @@ from starlette.types import Message
 
 from tests.api.clients import Client, World, pointers_of, problem_of, token_of
 from tests.api.serving import Served
+from tests.plain_http import PLAIN
 
 ORDER = {"symbol": "AAPL", "quantity": "1", "order_type": "LIMIT", "price": "100"}
 
@@ -173,7 +174,7 @@ async def test_a_client_that_sends_megabytes_is_answered_all_the_same(served: Se
         for _ in range(500):
             yield b" " * 10_000
 
-    async with AsyncClient(base_url=served.url, trust_env=False) as http:
+    async with AsyncClient(base_url=served.url, **PLAIN) as http:
         client = Client(http, alice.trader_id, ("trader",))
         for content in (b" " * 5_000_000, chunks()):
             response = await client.request("POST", "/api/v1/orders", content=content)

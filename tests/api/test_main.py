@@ -20,6 +20,7 @@ from api.asgi import RedactSecrets
 from api.listening import listen
 from tests.api.clients import SECRET, token_of
 from tests.api.conftest import list_instruments
+from tests.plain_http import PLAIN
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def api_process(database_url: str, home: Path) -> Iterator[tuple[subprocess.Pope
         )
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     try:
-        with httpx2.Client(base_url=url, trust_env=False, timeout=30) as client:
+        with httpx2.Client(base_url=url, **PLAIN, timeout=30) as client:
             yield process, client
     finally:
         process.kill()

@@ -5,6 +5,7 @@ from domain.commands import RecordUnresolved
 from infrastructure.composition import Engine
 from tests.api.clients import Client, World, problem_of
 from tests.api.serving import Served, receive
+from tests.plain_http import PLAIN
 
 OPERATIONS = "/api/v1/operations"
 
@@ -50,7 +51,7 @@ async def test_orders_are_counted_in_the_second_in_which_they_were_recorded(
 
 async def test_a_stream_is_counted_while_it_is_open(served: Served, alice: Client, ops: Client) -> None:
     headers = {"Authorization": f"Bearer {ops.token}"}
-    async with AsyncClient(base_url=served.url, headers=headers, trust_env=False) as http:
+    async with AsyncClient(base_url=served.url, headers=headers, **PLAIN) as http:
         assert (await http.get(OPERATIONS)).json()["streams"] == 0
         async with served.socket(f"?token={alice.token}&after=0") as connection:
             await alice.place()

@@ -19,6 +19,7 @@ from infrastructure.clock import SystemClock
 from tests.browser.browsers import find_browser
 from tests.engine_process import RunningEngine, running_engine
 from tests.making import ROOT, make
+from tests.plain_http import PLAIN
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
@@ -50,7 +51,7 @@ class Trader:
 
     def api(self) -> httpx2.Client:
         headers = {"Authorization": f"Bearer {self.token}"}
-        return httpx2.Client(base_url=self.engine.url, headers=headers, trust_env=False, timeout=30)
+        return httpx2.Client(base_url=self.engine.url, headers=headers, **PLAIN, timeout=30)
 
     def orders(self) -> list[dict[str, Any]]:
         with self.api() as api:
@@ -81,7 +82,7 @@ def trader_of(engine: RunningEngine, *roles: str, money: str = "1000000") -> Tra
     if money:
         ops = {"Authorization": f"Bearer {token_of(engine, 'operator', 'ops')}"}
         deposit = f"{engine.url}/api/v1/accounts/{name}/deposits"
-        httpx2.post(deposit, json={"amount": money}, headers=ops, trust_env=False, timeout=30).raise_for_status()
+        httpx2.post(deposit, json={"amount": money}, headers=ops, **PLAIN, timeout=30).raise_for_status()
     return Trader(engine, name, token_of(engine, name, *roles))
 
 

@@ -14,6 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Trader, live, open_page, token_of, trader_of
 from tests.engine_process import RunningEngine, running_engine
+from tests.plain_http import PLAIN
 
 Shot = Callable[[Page, str], None]
 
@@ -74,7 +75,7 @@ def trader_who_is(ramped: RunningEngine, *, in_ramp: bool) -> Trader:
     for number in itertools.count(1):  # pragma: no branch - one of the first few is
         name = f"ramp-{number}"
         headers = {"Authorization": f"Bearer {token_of(ramped, name)}"}
-        told = httpx2.get(f"{ramped.url}/api/v1/features", headers=headers, trust_env=False).json()
+        told = httpx2.get(f"{ramped.url}/api/v1/features", headers=headers, **PLAIN).json()
         if told["order_execution"]["in_ramp"] is in_ramp:
             return replace(trader_of(ramped), name=name, token=token_of(ramped, name))
     raise AssertionError

@@ -7,6 +7,7 @@ import httpx2
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Trader
+from tests.plain_http import PLAIN
 
 Shot = Callable[[Page, str], None]
 
@@ -89,7 +90,7 @@ def test_a_fill_in_part_shows_how_much(page: Page, trader: Trader, shot: Shot) -
 
 def test_what_the_venue_refuses_is_shown_with_its_reason(page: Page, trader: Trader, shot: Shot) -> None:
     rules = [{"on": "submit", "fault": "refuse", "message": "the symbol rests today", "times": 1}]
-    httpx2.put(f"{trader.engine.venue_url}/control/faults", json=rules, trust_env=False).raise_for_status()
+    httpx2.put(f"{trader.engine.venue_url}/control/faults", json=rules, **PLAIN).raise_for_status()
     trader.place()
     row = page.locator("tr[data-order]")
     expect(row).to_have_attribute("data-status", "REJECTED")

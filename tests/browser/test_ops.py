@@ -8,6 +8,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Trader, open_page, serious, trader_of
 from tests.engine_process import RunningEngine
+from tests.plain_http import PLAIN
 
 Shot = Callable[[Page, str], None]
 
@@ -42,11 +43,11 @@ def test_an_operator_sees_how_the_engine_is_live(
 def test_an_order_in_doubt_is_named(context: BrowserContext, engine: RunningEngine, trader: Trader, shot: Shot) -> None:
     page = open_ops(context, engine)
     rules = [{"on": "any", "fault": "answer", "status": 503}]
-    httpx2.put(f"{engine.venue_url}/control/faults", json=rules, trust_env=False).raise_for_status()
+    httpx2.put(f"{engine.venue_url}/control/faults", json=rules, **PLAIN).raise_for_status()
     placed = trader.place(symbol="GOOG", quantity="1")
     expect(page.get_by_role("region", name="Unresolved orders")).to_contain_text(placed["id"], timeout=30_000)
     shot(page, "ops-unresolved")
-    httpx2.delete(f"{engine.venue_url}/control/faults", trust_env=False).raise_for_status()
+    httpx2.delete(f"{engine.venue_url}/control/faults", **PLAIN).raise_for_status()
     expect(page.get_by_role("region", name="Unresolved orders")).not_to_contain_text(placed["id"], timeout=45_000)
 
 

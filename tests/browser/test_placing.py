@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import SCREENSHOTS, Trader
+from tests.plain_http import PLAIN
 
 Shot = Callable[[Page, str], None]
 
@@ -51,7 +52,7 @@ def test_every_status_of_an_order_is_seen_as_it_happens(page: Page) -> None:
 
 def test_an_order_is_pending_until_the_venue_has_spoken(page: Page, trader: Trader, shot: Shot) -> None:
     rules = [{"on": "submit", "fault": "latency", "seconds": 1, "times": 1}]
-    httpx2.put(f"{trader.engine.venue_url}/control/faults", json=rules, trust_env=False).raise_for_status()
+    httpx2.put(f"{trader.engine.venue_url}/control/faults", json=rules, **PLAIN).raise_for_status()
     page.evaluate(_WATCH_STATUSES)
     fill(page, symbol="MSFT", quantity="3", order_type="MARKET")
     submit(page)

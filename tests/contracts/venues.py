@@ -11,6 +11,7 @@ import httpx2
 from application.venue import Sought, Venue, VenueFill, VenueOrder, VenueReport
 from domain.values import OrderType, Price, TimeInForce
 from infrastructure.exchanges.alpaca import AlpacaVenue
+from tests.plain_http import PLAIN
 from tests.venue_server import VenueAddress
 
 NewOrder = Callable[..., VenueOrder]
@@ -33,7 +34,7 @@ def control_of(address: VenueAddress) -> Control:
     """What only the operator of the venue can do."""
 
     async def act(method: str, path: str, body: Any) -> None:
-        async with httpx2.AsyncClient(trust_env=False) as client:
+        async with httpx2.AsyncClient(**PLAIN) as client:
             answer = await client.request(method, f"{address.url}/control/{path}", json=body)
         assert answer.is_success, answer.text
 

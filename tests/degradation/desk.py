@@ -19,6 +19,7 @@ from infrastructure.postgres.projector import Projector
 from tests.api.clients import VENUE, Client
 from tests.api.conftest import settings_of
 from tests.api.serving import Served, serving
+from tests.plain_http import PLAIN
 
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ class Desk:
     def __init__(self, served: Served, engine: Engine) -> None:
         self.served = served
         self.engine = engine
-        self._http = AsyncClient(base_url=served.url, trust_env=False, timeout=20)
+        self._http = AsyncClient(base_url=served.url, **PLAIN, timeout=20)
 
     async def close(self) -> None:
         await self._http.aclose()

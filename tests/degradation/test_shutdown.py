@@ -18,6 +18,7 @@ from infrastructure.worker import run_worker
 from tests.degradation.test_venue_away import ended
 from tests.engine_process import RunningEngine, running_engine
 from tests.infrastructure.test_worker import place_and_wait, settings_for, until, working
+from tests.plain_http import PLAIN
 from tests.venue_server import running_venue
 
 RESTING = {"symbol": "AAPL", "quantity": "1", "order_type": "LIMIT", "price": "50"}
@@ -67,7 +68,7 @@ class Program:
 
     async def trade(self, name: str) -> None:
         headers = {"Authorization": f"Bearer {self._token}"}
-        async with httpx2.AsyncClient(base_url=self._url, headers=headers, trust_env=False, timeout=10) as http:
+        async with httpx2.AsyncClient(base_url=self._url, headers=headers, **PLAIN, timeout=10) as http:
             for number in count():
                 key = f"{name}-{number}"
                 while key not in self.answers and not self._stopping:
@@ -144,7 +145,7 @@ async def test_an_engine_that_is_stopped_under_load_ends_well_and_what_it_answer
     headers = {"Authorization": f"Bearer {engine.token('alice')}"}
     async with programs(engine, hears_all=False) as program:
         async with (
-            httpx2.AsyncClient(base_url=engine.url, headers=headers, trust_env=False, timeout=30) as http,
+            httpx2.AsyncClient(base_url=engine.url, headers=headers, **PLAIN, timeout=30) as http,
             http.stream("GET", "/api/v1/orders/stream?after=0") as events,
         ):
             lines = events.aiter_lines()

@@ -22,6 +22,7 @@ from websockets.sync.client import connect
 from tests.conftest import execute, fresh_database
 from tests.deployment.compose import SECRETS, image_environment, services
 from tests.engine_process import place, wait_for_order
+from tests.plain_http import PLAIN
 
 MARKET = {"symbol": "AAPL", "side": "BUY", "quantity": "10", "order_type": "MARKET"}
 SECONDS_MAX = 60
@@ -110,9 +111,7 @@ class Topology:
             check=True,
         )
         headers = {"Authorization": f"Bearer {done.stdout.strip()}"}
-        return httpx2.Client(
-            base_url=f"http://127.0.0.1:{self.ports[name]}", headers=headers, trust_env=False, timeout=30
-        )
+        return httpx2.Client(base_url=f"http://127.0.0.1:{self.ports[name]}", headers=headers, **PLAIN, timeout=30)
 
 
 @pytest.fixture(scope="module")

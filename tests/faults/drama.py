@@ -23,6 +23,7 @@ from tests.faults.traders import MOVING, Trader
 from tests.faults.venue_books import read_venue
 from tests.faults.wire import Trap
 from tests.faults.world import PATIENCE_SECONDS, WORKERS, World
+from tests.plain_http import PLAIN
 
 _TRADERS = ("alice", "bob")
 _HANDS = 3
@@ -63,7 +64,7 @@ class Drama:
         self._opening_cash = (await read_venue(self.world.venue_url)).cash
         url = self.world.url
         headers = {"Authorization": f"Bearer {self.world.token('operator', 'ops')}"}
-        async with httpx2.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=10) as ops:
+        async with httpx2.AsyncClient(base_url=url, headers=headers, **PLAIN, timeout=10) as ops:
             for name in _TRADERS:
                 answer = await ops.post(f"/api/v1/accounts/{name}/deposits", json={"amount": _DEPOSIT})
                 answer.raise_for_status()
@@ -190,7 +191,7 @@ class Drama:
 
     async def _move_the_price(self) -> None:
         """Up and down, so that orders are filled of which nobody asks anything at that moment."""
-        async with httpx2.AsyncClient(base_url=self.world.venue_url, trust_env=False, timeout=2) as operator:
+        async with httpx2.AsyncClient(base_url=self.world.venue_url, **PLAIN, timeout=2) as operator:
             for price in cycle(_PRICES):
                 await self._is_open.wait()
                 with suppress(httpx2.HTTPError):  # the venue may be dead

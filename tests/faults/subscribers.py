@@ -10,6 +10,8 @@ import httpx2
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
+from tests.plain_http import PLAIN
+
 _PAUSE_SECONDS = 0.1
 
 
@@ -83,7 +85,7 @@ class EventSourceSubscriber(Subscriber):
     async def _listen(self) -> None:
         headers = {"Authorization": f"Bearer {self._token}", "Last-Event-ID": str(self.after)}
         async with (
-            httpx2.AsyncClient(base_url=self._url, trust_env=False, timeout=httpx2.Timeout(30, connect=10)) as client,
+            httpx2.AsyncClient(base_url=self._url, **PLAIN, timeout=httpx2.Timeout(30, connect=10)) as client,
             client.stream("GET", "/api/v1/orders/stream", headers=headers) as answer,
         ):
             named = False

@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx2
 
+from tests.plain_http import PLAIN
+
 _SYMBOLS = {"AAPL": ("50.00", "230.00"), "MSFT": ("100.00", "500.00"), "SPY": ("200.00", "700.00")}
 """What is traded, with a price far below the house's quotes and one far above."""
 
@@ -59,7 +61,7 @@ class Trader:
         self.trader_id = trader_id
         self.tally = Tally()
         self._client = httpx2.AsyncClient(
-            base_url=url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=_SECONDS_MAX
+            base_url=url, headers={"Authorization": f"Bearer {token}"}, **PLAIN, timeout=_SECONDS_MAX
         )
         self._random = Random(seed)  # noqa: S311 - nothing here is secret
         self._wants = asyncio.Event()

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 
 from tests.faults.ledger import Fill, Terms, terms
+from tests.plain_http import PLAIN
 
 _ORDERS_PER_PAGE = 500
 _FILLS_PER_PAGE = 100
@@ -76,7 +77,7 @@ async def read_venue(url: str) -> VenueBooks:
         httpx2.HTTPError: it does not answer.
     """
     books = VenueBooks()
-    async with httpx2.AsyncClient(base_url=url, headers=_KEYS, trust_env=False, timeout=10) as client:
+    async with httpx2.AsyncClient(base_url=url, headers=_KEYS, **PLAIN, timeout=10) as client:
         # In this order every fill finds its order, also when somebody trades meanwhile.
         fills = await _read_fills(client)
         await _read_orders(client, books)

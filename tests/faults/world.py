@@ -29,6 +29,7 @@ from infrastructure.embedded.valkey import Valkey
 from infrastructure.postgres.migrating import upgrade
 from tests.faults.processes import Program, Server
 from tests.faults.wire import Address, Wire
+from tests.plain_http import PLAIN
 
 T = TypeVar("T")
 
@@ -231,7 +232,7 @@ async def _known(address: str | None) -> str | None:
 
 async def _answers(url: str) -> bool:
     try:
-        async with httpx2.AsyncClient(trust_env=False, timeout=2) as client:
+        async with httpx2.AsyncClient(**PLAIN, timeout=2) as client:
             return (await client.get(url)).is_success
     except httpx2.TransportError:
         return False

@@ -18,6 +18,7 @@ from websockets.sync.client import connect
 
 from tests.engine_process import RunningEngine, place, running_engine, wait_for_order
 from tests.infrastructure.embedded.traces import processes, traces
+from tests.plain_http import PLAIN
 from tests.venue_server import running_venue
 
 MARKET = {"symbol": "AAPL", "side": "BUY", "quantity": "10", "order_type": "MARKET"}
@@ -100,7 +101,7 @@ def test_the_same_key_is_one_order(alice: httpx2.Client) -> None:
 
 def test_the_engine_says_that_it_is_well(engine: RunningEngine) -> None:
     deadline = time.monotonic() + 20
-    while (answer := httpx2.get(f"{engine.url}/api/v1/health/orders", trust_env=False)).status_code != 200:
+    while (answer := httpx2.get(f"{engine.url}/api/v1/health/orders", **PLAIN)).status_code != 200:
         assert time.monotonic() < deadline, answer.text
         time.sleep(0.1)
     assert answer.json()["dependencies"] == dict.fromkeys(("database", "exchange", "projections", "bus"), "ok")

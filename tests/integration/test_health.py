@@ -16,6 +16,7 @@ from infrastructure.embedded.home import open_home
 from infrastructure.embedded.postgres import Postgres
 from tests.engine_process import PATIENCE_SECONDS, RunningEngine, place, running_engine
 from tests.infrastructure.embedded.traces import postmaster_of, processes
+from tests.plain_http import PLAIN
 from tests.venue_server import running_venue
 
 MARKET = {"symbol": "AAPL", "side": "BUY", "quantity": "1", "order_type": "MARKET"}
@@ -79,7 +80,7 @@ class Stage:
         is_well = set(expected.values()) == {"ok"}
         deadline = time.monotonic() + 2 * PATIENCE_SECONDS
         while True:
-            answer = httpx2.get(f"{self.engine.url}/api/v1/health/orders", trust_env=False, timeout=30)
+            answer = httpx2.get(f"{self.engine.url}/api/v1/health/orders", **PLAIN, timeout=30)
             said = answer.json()
             assert (
                 (answer.status_code == 200) == (said["status"] == "ok") == ("down" not in said["dependencies"].values())
@@ -91,7 +92,7 @@ class Stage:
             time.sleep(0.1)
 
     def get(self, path: str) -> int:
-        return httpx2.get(f"{self.engine.url}{path}", trust_env=False, timeout=30).status_code
+        return httpx2.get(f"{self.engine.url}{path}", **PLAIN, timeout=30).status_code
 
 
 @pytest.fixture(scope="module")

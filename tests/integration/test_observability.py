@@ -18,6 +18,7 @@ from api.problems import STATUS_OF
 from domain.events import order_stream
 from domain.values import OrderId
 from tests.engine_process import PATIENCE_SECONDS, RunningEngine, place, running_engine, wait_for_order
+from tests.plain_http import PLAIN
 
 DOCS = Path(__file__).parents[2] / "docs"
 MARKET = {"symbol": "AAPL", "side": "BUY", "quantity": "10", "order_type": "MARKET"}
@@ -34,7 +35,7 @@ class Seen(NamedTuple):
 
 def scraped(engine: RunningEngine) -> dict[str, Metric]:
     """What an API process answers: whichever takes the connection."""
-    answer = httpx2.get(f"{engine.url}/metrics", trust_env=False, timeout=30).raise_for_status()
+    answer = httpx2.get(f"{engine.url}/metrics", **PLAIN, timeout=30).raise_for_status()
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     return {family.name: family for family in text_string_to_metric_families(answer.text)}
 

@@ -26,6 +26,7 @@ from infrastructure.clock import SystemClock
 from tests.api.clients import SECRET, token_of
 from tests.api.conftest import list_instruments
 from tests.conftest import fresh_database
+from tests.plain_http import PLAIN
 
 PATIENCE_SECONDS = 90
 """A process that starts on a busy machine takes its time, and whoever asks it first waits for it."""
@@ -97,13 +98,13 @@ def processes(
 
 def post(url: str, path: str, trader: str, body: Any, roles: tuple[str, ...] = ("trader",), **headers: str) -> Response:
     headers = {"Authorization": f"Bearer {token_of(trader, roles)}", **headers}
-    return httpx2.post(url + path, json=body, headers=headers, trust_env=False, timeout=PATIENCE_SECONDS)
+    return httpx2.post(url + path, json=body, headers=headers, **PLAIN, timeout=PATIENCE_SECONDS)
 
 
 async def at_once(urls: list[str], count: int, path: str, token: str, *, body: Any, key: str) -> list[Response]:
     """The same request so many times, to each process in turn."""
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
-    async with AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS, headers=headers) as client:
+    async with AsyncClient(**PLAIN, timeout=PATIENCE_SECONDS, headers=headers) as client:
         asked = [client.post(urls[number % len(urls)] + path, json=body) for number in range(count)]
         return list(await asyncio.gather(*asked))
 
@@ -112,7 +113,7 @@ def orders_of(url: str, trader: str) -> list[Any]:
     """Their ids, from the log."""
     headers = {"Authorization": f"Bearer {token_of('auditor', ('auditor',))}", "Accept": "application/x-ndjson"}
     query = f"/api/v1/events?trader_id={trader}&type=OrderPlaced"
-    lines = httpx2.get(url + query, headers=headers, trust_env=False, timeout=PATIENCE_SECONDS).text.splitlines()
+    lines = httpx2.get(url + query, headers=headers, **PLAIN, timeout=PATIENCE_SECONDS).text.splitlines()
     return [json.loads(line)["data"]["order_id"] for line in lines]
 
 
@@ -174,7 +175,7 @@ def test_a_ticket_of_one_process_opens_one_stream_at_another_once(processes: Pro
     with connect(f"{other.replace('http', 'ws')}/ws/orders/events?ticket={ticket}&after=0", proxy=None) as socket:
         assert json.loads(socket.recv(timeout=10))["event"] == "order.submitted"
     for url in (one, other):
-        response = httpx2.get(f"{url}/api/v1/orders/stream?ticket={ticket}", trust_env=False)
+        response = httpx2.get(f"{url}/api/v1/orders/stream?ticket={ticket}", **PLAIN)
         assert (response.status_code, response.json()["code"]) == (401, "UNAUTHENTICATED")
 
 
@@ -185,11 +186,11 @@ def test_a_trader_s_quota_holds_over_all_processes(processes: Processes) -> None
     few = {"ORDERLOG_TRADER_REQUESTS_PER_SECOND": "4"}
     with processes.started(**few) as (_, one), processes.started(**few) as (_, other):
         for url in (one, other):
-            httpx2.get(f"{url}/readyz", trust_env=False, timeout=PATIENCE_SECONDS)
+            httpx2.get(f"{url}/readyz", **PLAIN, timeout=PATIENCE_SECONDS)
 
         async def ask() -> list[int]:
             headers = {"Authorization": f"Bearer {token_of('greedy')}"}
-            async with AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS, headers=headers) as client:
+            async with AsyncClient(**PLAIN, timeout=PATIENCE_SECONDS, headers=headers) as client:
                 asked = [client.get(f"{(one, other)[number % 2]}/api/v1/features") for number in range(200)]
                 began = asyncio.get_running_loop().time()
                 statuses = [answer.status_code for answer in await asyncio.gather(*asked)]
@@ -211,7 +212,7 @@ STATEMENTS = ("'; DROP TABLE orders; --", "x' OR '1'='1", "%s", "%(limit)s", "{0
 def test_whatever_a_client_writes_is_a_value_and_never_a_statement(processes: Processes) -> None:
     url = processes.urls[0]
     auditor = {"Authorization": f"Bearer {token_of('eve', ('auditor', 'trader', 'ops'))}"}
-    with httpx2.Client(base_url=url, headers=auditor, trust_env=False, timeout=PATIENCE_SECONDS) as client:
+    with httpx2.Client(base_url=url, headers=auditor, **PLAIN, timeout=PATIENCE_SECONDS) as client:
         before = client.get("/api/v1/events?limit=1").json()["events"]
         for text in STATEMENTS:
             for path, names in (
@@ -237,7 +238,7 @@ def test_whatever_a_client_writes_ends_no_header_and_no_line_of_the_log(processe
     ends = "\r\nSet-Cookie: a=b\r\n\r\n"
     with (
         processes.started() as (process, url),
-        httpx2.Client(base_url=url, trust_env=False, timeout=PATIENCE_SECONDS) as client,
+        httpx2.Client(base_url=url, **PLAIN, timeout=PATIENCE_SECONDS) as client,
     ):
         log = processes.logs / f"{len(processes.urls) - 1}.log"
         client.headers["Authorization"] = f"Bearer {token_of('alice')}"
@@ -276,7 +277,7 @@ def test_no_token_is_in_any_log_or_file(processes: Processes) -> None:
     expired = jwt.encode({"sub": "alice", "exp": 1_000_000_000}, SECRET, algorithm="HS256")
     with (
         processes.started() as (process, url),
-        httpx2.Client(base_url=url, trust_env=False, timeout=PATIENCE_SECONDS) as client,
+        httpx2.Client(base_url=url, **PLAIN, timeout=PATIENCE_SECONDS) as client,
     ):
         ticket = client.post("/api/v1/stream-tickets", headers={"Authorization": f"Bearer {good}"}).json()["ticket"]
         secrets = [*good.split("."), forged.split(".")[2], expired.split(".")[2], ticket.split(".")[0], SECRET]

@@ -17,6 +17,7 @@ from infrastructure.postgres.patience import Pool
 from tests.api.clients import INSTRUMENTS, SECRET, token_of
 from tests.conftest import fresh_database
 from tests.engine_process import running_engine
+from tests.plain_http import PLAIN
 
 PROCESSES = 2
 ORDER = {"symbol": "AAPL", "quantity": "1", "order_type": "LIMIT", "price": "33.33"}
@@ -92,7 +93,7 @@ class Callers:
 @pytest.fixture
 async def callers(urls: list[str]) -> AsyncIterator[Callers]:
     limits = httpx2.Limits(max_connections=100, max_keepalive_connections=100)
-    async with httpx2.AsyncClient(trust_env=False, timeout=60, limits=limits) as http:
+    async with httpx2.AsyncClient(**PLAIN, timeout=60, limits=limits) as http:
         yield Callers(http, urls)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.engine_process import RunningEngine, place, running_engine, wait_for_order
 from tests.key_server import Signer, key_server
+from tests.plain_http import PLAIN
 
 PROVIDER = Signer("2026-11")
 
@@ -21,7 +22,7 @@ class Secured:
     def client(self, trader: str, *roles: str) -> httpx2.Client:
         token = PROVIDER.token(trader, roles=roles or ["trader"])
         headers = {"Authorization": f"Bearer {token}"}
-        return httpx2.Client(base_url=self.engine.url, headers=headers, trust_env=False, timeout=30)
+        return httpx2.Client(base_url=self.engine.url, headers=headers, **PLAIN, timeout=30)
 
 
 @pytest.fixture(scope="module")

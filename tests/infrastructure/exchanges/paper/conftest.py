@@ -1,11 +1,11 @@
 """A venue to trade on, and the words to talk to it."""
 
-import ssl
 from collections.abc import Iterator
 
 import httpx2
 import pytest
 
+from tests.plain_http import PLAIN
 from tests.venue_server import VenueAddress, running_venue
 
 KEYS = {"APCA-API-KEY-ID": "any", "APCA-API-SECRET-KEY": "thing"}
@@ -13,8 +13,7 @@ KEYS = {"APCA-API-KEY-ID": "any", "APCA-API-SECRET-KEY": "thing"}
 
 def client_of(address: VenueAddress, headers: dict[str, str] = KEYS) -> httpx2.Client:
     """A client of a venue, by default with keys."""
-    # An empty context: to read all the certificates of the world takes longer than most tests, and this is plain HTTP.
-    return httpx2.Client(base_url=address.url, headers=headers, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    return httpx2.Client(base_url=address.url, headers=headers, **PLAIN)
 
 
 @pytest.fixture
