@@ -1,7 +1,6 @@
 """The services of compose.yaml, run as processes with exactly what it gives them, but for hosts and ports."""
 
 import json
-import os
 import re
 import socket
 import subprocess
@@ -57,9 +56,7 @@ class Topology:
         home = self.folder / volume.partition(":")[0]
         said = {**image_environment(), **service["environment"]}
         ours = {variable: self.here(name, str(value)) for variable, value in said.items()}
-        measured = {variable: os.environ[variable] for variable in os.environ if variable.startswith("COV")}
         return {
-            **measured,
             **ours,
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
             "ORDERLOG_HOME": str(home),

@@ -108,10 +108,13 @@ def test_a_process_that_died_leaves_its_parts_to_be_looked_at_here(
     assert end
 
 
-def test_a_part_whose_last_event_is_gone_does_not_follow(database_url: str, end: int) -> None:
+def test_a_part_whose_last_event_is_gone_does_not_follow_nor_does_the_one_behind_it(
+    database_url: str, end: int
+) -> None:
     assert end
     with psycopg.connect(database_url, autocommit=True) as connection:
         assert part(connection, SIZE + 1, 2 * SIZE) is not None
         connection.execute("SET session_replication_role = replica")
         connection.execute("DELETE FROM events WHERE position = %s", (2 * SIZE,))
         assert part(connection, SIZE + 1, 2 * SIZE) is None
+        assert part(connection, 2 * SIZE + 1, 3 * SIZE) is None
