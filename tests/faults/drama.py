@@ -174,8 +174,8 @@ class Drama:
             trader.pause()
         self._is_open.clear()
         began = monotonic()
-        last = ""
-        while (problems := await self._problems()) and monotonic() - began < PATIENCE_SECONDS:
+        last, looks = "", round(PATIENCE_SECONDS / _LOOK_SECONDS)  # not seconds: see `eventually`
+        while (problems := await self._problems()) and (looks := looks - 1):
             last = problems[0]
             await asyncio.sleep(_LOOK_SECONDS)
         seconds = monotonic() - began

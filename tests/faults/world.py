@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from time import monotonic
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -213,13 +212,12 @@ class World:
 
 
 async def eventually(what: str, look: Callable[[], Awaitable[T | None]]) -> T:
-    """What was looked for, as soon as it is there.
+    """What was looked for, as soon as it is there; looks are counted, because who does not run cannot see time pass.
 
     Raises:
         AssertionError: it did not come.
     """
-    deadline = monotonic() + PATIENCE_SECONDS
-    while monotonic() < deadline:
+    for _ in range(round(PATIENCE_SECONDS / _LOOK_SECONDS)):
         if found := await look():
             return found
         await asyncio.sleep(_LOOK_SECONDS)
