@@ -15,8 +15,8 @@ from tests.simulation.simulation import simulate
 _ORDERS = 60
 _SEEDS_MAX = 100
 
-# Where a world was found in which enough happens; the others are caught in one of the first. Any will do: when the
-# engine changes, and that world with it, the search goes on from there.
+# Where a world was found in which enough happens; the others are caught in one of the first. When the engine changes, and
+# that world with it, the search goes on from there, and through all.
 _FIRST_SEEDS = {
     "forgets_the_lost_answer_to_a_replacement": 37,
     "lets_replacements_sell_what_is_not_there": 18,
@@ -24,9 +24,6 @@ _FIRST_SEEDS = {
     "trades_on_while_trading_is_halted": 13,
     "forgets_what_a_halt_is_to_cancel": 13,
     "knows_all_limits_but_max_order_notional": 13,
-    "knows_all_limits_but_max_daily_notional": 39,
-    "knows_all_limits_but_max_position": 24,
-    "knows_all_limits_but_max_orders_per_second": 30,
     "gives_up_too_soon": 5,
 }
 
@@ -72,7 +69,7 @@ CAUGHT: tuple[tuple[Mutant, Check], ...] = (
 def test_an_engine_is_caught_that(mutant: Mutant, check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     mutant(monkeypatch)
     first = _FIRST_SEEDS.get(mutant.__name__, 0)
-    seeds = range(first, first + _SEEDS_MAX)
+    seeds = (*range(first, _SEEDS_MAX), *range(first))
     assert any(simulate(seed, _ORDERS, checks=(check,)).failures for seed in seeds)
 
 
