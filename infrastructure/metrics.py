@@ -10,6 +10,7 @@ import shutil
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
@@ -226,7 +227,13 @@ def _now() -> float:
 
 def _identifier() -> str:
     """A name of this process that no other one with the same home has. Files are named after it, so it has no underscore."""
-    return f"{socket.gethostname().replace('_', '-')}.{os.getpid()}"
+    return f"{_host()}.{os.getpid()}"
+
+
+@cache
+def _host() -> str:
+    """Asked once: every observation asks for the name of the process."""
+    return socket.gethostname().replace("_", "-")
 
 
 def _forget_the_dead(directory: Path) -> None:

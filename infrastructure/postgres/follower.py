@@ -13,6 +13,8 @@ from infrastructure.postgres.connecting import UNAVAILABLE, conninfo, longer
 
 _READ_LIMIT = 1_000
 _RECENT_MAX = 10_000
+# The server tells of a commit of this process about when the process itself does, which is then all there is to know.
+_OWN_SECONDS = 0.002
 
 
 class Follower:
@@ -156,6 +158,10 @@ class Follower:
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
 
+    def _look(self, heard: int) -> None:
+        if heard > self._position:
+            self._wake.set()
+
     async def _woken(self) -> None:
         alarm = asyncio.get_running_loop().call_later(self._poll_seconds, self._wake.set)
         try:
@@ -173,8 +179,9 @@ class Follower:
                     # What was recorded before the server began to listen was not heard of.
                     self._wake.set()
                     async for notification in connection.notifies():
-                        if int(notification.payload) > self._position:
-                            self._wake.set()
+                        heard = int(notification.payload)
+                        if heard > self._position:
+                            asyncio.get_running_loop().call_later(_OWN_SECONDS, self._look, heard)
             except UNAVAILABLE:
                 await asyncio.sleep(pause)
                 pause = longer(pause)
