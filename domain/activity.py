@@ -72,8 +72,9 @@ class Activity:
 
     def after(self, asked: Asked) -> "Activity":
         """The activity after one more request."""
-        day = max(self.day or asked.at.date(), asked.at.date())
-        notional = Money(self.notional_on(asked.at) + asked.notional)
+        today = asked.at.date()
+        is_of_day = self.day is not None and today <= self.day
+        day, notional = (self.day, Money(self.notional + asked.notional)) if is_of_day else (today, asked.notional)
         terms = self.terms if asked.terms is None else _remembered(self.terms, asked.terms, asked.at)
         return Activity(_counted(self.ticks, _tick(asked.at)), day, notional, terms)
 

@@ -179,18 +179,24 @@ class Order(NamedTuple):
         """What its trader's account holds for it: while a replacement is pending, the most that either may need."""
         if self.is_over or self.is_leg:
             return NOTHING
-        quantity = amount = ZERO
-        for terms in (self.current, *[replacement.terms for replacement in self.replacements]):
-            leaves = terms.quantity - self.filled_quantity
-            quantity = max(quantity, leaves)
-            amount = max(amount, leaves * (terms.reserve_price or ZERO))
+        quantity, amount = _needed(self.current, self.filled_quantity)
+        for replacement in self.replacements:
+            wished = _needed(replacement.terms, self.filled_quantity)
+            quantity, amount = max(quantity, wished.quantity), max(amount, wished.amount)
         if self.counterpart_filled:
-            quantity = min(quantity, max(self.terms.quantity - self.filled_quantity - self.counterpart_filled, ZERO))
-        return Held(Quantity(tidy(quantity)), Money(tidy(amount)))
+            left = max(self.terms.quantity - self.filled_quantity - self.counterpart_filled, ZERO)
+            quantity = Quantity(min(quantity, tidy(left)))
+        return Held(quantity, amount)
 
     def fill_known_as(self, execution_id: FillId) -> Fill | None:
         """The fill with this id, or that was corrected by this id."""
         return next((fill for fill in self.fills if fill.is_known_as(execution_id)), None)
+
+
+def _needed(terms: Terms, filled_quantity: Quantity) -> Held:
+    """What is held for these terms where so much is filled."""
+    leaves = Quantity(max(tidy(terms.quantity - filled_quantity), ZERO)) if filled_quantity else terms.quantity
+    return Held(leaves, Money(tidy(leaves * terms.reserve_price) if terms.reserve_price else ZERO))
 
 
 def evolve(order: Order | None, event: OrderEvent) -> Order:
