@@ -256,12 +256,13 @@ class Booking:
 
     async def insist(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try until the store can be reached."""
-        waits = pauses(*_STORE_PAUSES_SECONDS)
+        waits: Iterator[float] | None = None
         while True:
             try:
                 return await attempt()
             except (StoreUnavailableError, SequencerBusyError) as error:
                 log.warning("a fact waits for the store: %s", error)
+                waits = waits or pauses(*_STORE_PAUSES_SECONDS)
                 await self._clock.sleep(next(waits))
 
 
