@@ -4,7 +4,7 @@ It goes along with a task by itself, into log lines and reports of errors; into 
 ``Metadata``. An event is named by its stream and version (``order-…/3``): so a cause is found by who reads it.
 """
 
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import NamedTuple
 
 
@@ -33,23 +33,28 @@ def name_of(stream_id: str, version: int) -> str:
 
 
 class about:  # noqa: N801 - it is read in sentences that begin with ``with``
-    """What is done in this block is about the order; an error that leaves it knows its story for ever."""
+    """What is done in this block is about the order; an error that leaves it knows its story for ever.
+
+    In a block about an order, one about the same order changes nothing: the story goes on.
+    """
 
     __slots__ = ("_before", "_order_id")
 
     def __init__(self, order_id: str) -> None:
         self._order_id = order_id
+        self._before: Token[Story] | None = None
 
     def __enter__(self) -> None:
-        told = TOLD.get()
-        self._before = TOLD.set(
-            Story(told.correlation_id, told.causation_id, told.trader_id, self._order_id, told.retries)
-        )
+        told, order_id = TOLD.get(), self._order_id
+        if told.order_id != order_id:
+            story = Story(told.correlation_id, told.causation_id, told.trader_id, order_id, told.retries)
+            self._before = TOLD.set(story)
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, Exception) and not hasattr(error, "story"):
             error.story = TOLD.get()  # type: ignore[attr-defined] # for whoever reports it
-        TOLD.reset(self._before)
+        if self._before is not None:
+            TOLD.reset(self._before)
 
 
 def go_on(order_id: str, story: Story) -> None:

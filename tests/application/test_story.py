@@ -117,3 +117,12 @@ def test_an_error_knows_the_story_in_which_it_happened_and_keeps_it() -> None:
     error: Any = caught.value
     assert error.story == Story("c-1", "order-7/1", "alice", "7")
     assert TOLD.get() == NO_STORY
+
+
+def test_a_block_about_the_order_that_is_told_of_goes_on_with_its_story() -> None:
+    story = Story("c-1", "order-7/1", "alice", "7")
+    with about("7"):
+        with about("7"):
+            go_on("7", story)
+        assert TOLD.get() == story
+    assert TOLD.get() == NO_STORY
