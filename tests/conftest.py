@@ -66,7 +66,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileS
 
 
 # Whole engines: under load, killed, in a browser, beside others. What they reach depends on who was faster, so it counts
-# for nothing in the coverage, and they start in half the time when nobody counts. These do count:
+# for nothing in the coverage, and they start in half the time when nobody counts.
 _ENGINES = (
     "tests/benchmarks/",
     "tests/browser/",
@@ -78,7 +78,12 @@ _ENGINES = (
     "tests/integration/",
     "tests/simulation/",
 )
-_MEASURED_ENGINES = ("tests/integration/test_engine.py", "tests/integration/test_traces.py")
+# These do count, because they see that the parts of the program are put together: beside the engine of the command line's tests.
+_MEASURED_ENGINES = (
+    "tests/integration/test_engine.py::test_api_and_worker_run_apart",
+    "tests/integration/test_engine.py::test_a_key_server",
+    "tests/integration/test_traces.py",
+)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
