@@ -139,8 +139,12 @@ class _Form(Generic[T]):
         self._prefix = f"{_VERSION_PREFIX}{len(upcasters) + 1},"
         self._fields = _fields_of(cast("type", cls))
         self._to_look_at = [field.name for field in self._fields if field.classes & {Decimal, datetime}]
-        self._decimals = _all_of([field.name for field in self._fields if Decimal in field.classes])
-        self._times = _all_of([field.name for field in self._fields if datetime in field.classes])
+        # What is still to be asked of a value whose fields have the right classes: few classes have both kinds.
+        self._questions = [
+            (_all_of(names), question)
+            for cls, question in ((Decimal, _are_finite), (datetime, _are_utc))
+            if (names := [field.name for field in self._fields if cls in field.classes])
+        ]
         # The right classes of all fields together, and the places of those whose values need a look besides.
         self._right: dict[tuple[type, ...], list[int]] = {}
         self._values = _all_of([field.name for field in self._fields])
@@ -159,13 +163,16 @@ class _Form(Generic[T]):
     def decode(self, data: str | bytes) -> T:
         try:
             text = data if isinstance(data, str) else data.decode()
-            is_current = text.startswith(self._prefix) if self._upcasters else not text.startswith(_VERSION_PREFIX)
-            value = self._decode(text) if is_current else self._upcast(_to_dict(text))
+            if text.startswith(self._prefix) if self._upcasters else not text.startswith(_VERSION_PREFIX):
+                value = self._decode(text)
+            else:
+                value = self._upcast(_to_dict(text))
         except (MsgspecError, UnicodeDecodeError) as error:
             raise _WrongError(error) from error
         # What msgspec has read has the classes of its fields.
-        if not (all(map(_is_finite, filter(None, self._decimals(value)))) and all(map(_is_utc, self._times(value)))):
-            raise self._wrong_in(value)
+        for contents, are_right in self._questions:
+            if not are_right(contents(value)):
+                raise self._wrong_in(value)
         return value
 
     def _wrong_in(self, value: T) -> _WrongError:
@@ -221,14 +228,20 @@ def _all_of(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
     """Makes a tuple of these attributes of an object."""
     if len(names) > 1:
         return cast("Callable[[Any], tuple[Any, ...]]", attrgetter(*names))
-    return (lambda value: (getattr(value, names[0]),)) if names else lambda _: ()
+    get = attrgetter(*names)
+    return lambda value: (get(value),)
 
 
-_is_finite = Decimal.is_finite
+def _are_finite(decimals: tuple[Decimal | None, ...]) -> bool:
+    return all(map(Decimal.is_finite, filter(None, decimals)))
 
 
-def _is_utc(value: datetime | None) -> bool:
-    return value is None or not _wrong_datetime(value, None)
+def _are_utc(times: tuple[datetime | None, ...]) -> bool:
+    return all(map(_is_utc, times))
+
+
+def _is_utc(time: datetime | None) -> bool:
+    return time is None or not _wrong_datetime(time, None)
 
 
 def _wrong_decimal(value: Decimal, _: object) -> str:

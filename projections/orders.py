@@ -91,13 +91,23 @@ def _progress(
     """What is filled and what is left, at which average price, why it is as it is, and what is odd about it."""
     filled, leaves, average = row.filled_quantity, row.leaves_quantity, row.average_fill_price
     reason, flags = row.reason, row.flags
-    match event:
+    match event:  # what most orders meet comes first: a rebuild asks for every event
         case OrderFilled() | OrderFillCorrected() | OrderFillBusted():
             return event.filled_quantity, event.leaves_quantity, event.average_fill_price, reason, event.flags
-        case OrderRejected() | OrderCancelled() | OrderExpired():
-            return filled, Quantity(ZERO), average, event.reason, _resolved(flags)
         case OrderAccepted():
             return filled, leaves, average, reason, _resolved(flags)
+        case (
+            OrderSent()
+            | OrderCancelRequested()
+            | OrderCounterpartFilled()
+            | OrderRecovered()
+            | OrderReplaceRequested()
+            | OrderReconciled()
+            | OrderPlaced()
+        ):
+            return filled, leaves, average, reason, flags
+        case OrderRejected() | OrderCancelled() | OrderExpired():
+            return filled, Quantity(ZERO), average, event.reason, _resolved(flags)
         case OrderReplaced():
             return filled, event.leaves_quantity, average, reason, event.flags
         case OrderCancelRefused() | OrderReplaceRefused():
@@ -106,16 +116,6 @@ def _progress(
             return filled, leaves, average, event.reason, event.flags
         case OrderUnresolved():
             return filled, leaves, average, reason, event.flags
-        case (
-            OrderCounterpartFilled()
-            | OrderSent()
-            | OrderRecovered()
-            | OrderCancelRequested()
-            | OrderReplaceRequested()
-            | OrderReconciled()
-            | OrderPlaced()
-        ):
-            return filled, leaves, average, reason, flags
         case _:
             assert_never(event)
 
@@ -151,7 +151,7 @@ def _placed(event: OrderPlaced, recorded: RecordedEvent) -> OrderRow:
 
 
 def _resolved(flags: tuple[Flag, ...]) -> tuple[Flag, ...]:
-    return tuple(flag for flag in flags if flag is not Flag.UNRESOLVED)
+    return tuple(flag for flag in flags if flag is not Flag.UNRESOLVED) if flags else flags
 
 
 ORDERS = Projection(

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar, Unpack
 
-from psycopg import AsyncConnection, Error
-from psycopg.rows import AsyncRowFactory, TupleRow, args_row, tuple_row
+from psycopg import AsyncConnection, Connection, Error
+from psycopg.rows import RowFactory, TupleRow, args_row, tuple_row
 
 from application.ports import (
     NOW,
@@ -106,7 +106,7 @@ ORDER BY position DESC LIMIT %(limit)s
 
 
 class PostgresEventStore:
-    """The log in PostgreSQL: one thread appends, a few connections read. Use as an async context manager.
+    """The log in PostgreSQL: one thread appends, a few connections read, one more reads much. Use as an async context manager.
 
     When the database is away, appends and reads go on trying for a while before they raise; when it is back, they work.
 
@@ -134,6 +134,7 @@ class PostgresEventStore:
         self._answer_seconds = answer_seconds
         self._outage = outage
         self._session = Session(url, patience_seconds, pooled=pooled)
+        self._bulk = Session(url, patience_seconds, pooled=pooled)
         self._current = CurrentPartition()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="event-writer")
         self._connections = Connections(url, pooled=pooled)
@@ -146,6 +147,7 @@ class PostgresEventStore:
         """Finish what is being appended, and disconnect."""
         await asyncio.to_thread(self._thread.shutdown)
         self._session.close()
+        self._bulk.close()
         await self._connections.close()
 
     async def append(self, transactions: Sequence[Transaction], known_position: int) -> Appended:
@@ -258,7 +260,7 @@ class PostgresEventStore:
             UnreadableEventError: one of them is not one that this program knows.
         """
         parameters = {"after": after, "until": until, "types": arrays.texts(types), **shard._asdict()}
-        return list(map(self._recorded, await self._rows(_OF_TYPES, parameters)))
+        return list(map(self._recorded, await self._many(_OF_TYPES, parameters, tuple_row)))
 
     async def raw(self, after: int, limit: int, **filters: Unpack[Filters]) -> Sequence[RawEvent]:
         """At most ``limit`` events with a position above ``after`` that pass every filter, exactly as stored.
@@ -267,7 +269,9 @@ class PostgresEventStore:
             StoreUnavailableError: the store cannot be reached.
             EventsArchivedError: events behind ``after`` are archived, and some of them might be among these.
         """
-        return list(map(raw_event, await self._chosen(RAW, after, limit, filters)))
+        await self.see_that_all_is_here(after, filters.get("stream_id"), filters.get("since"))
+        # Not prepared: the plan depends on which filters are given.
+        return list(map(raw_event, await self._rows(RAW, asked(after, limit, filters), prepare=False)))
 
     async def lines(self, after: int, limit: int, **filters: Unpack[Filters]) -> Sequence[Line]:
         """The same events as files have them: ``line_of`` of each, made by PostgreSQL, which is quicker at it.
@@ -275,19 +279,8 @@ class PostgresEventStore:
         Raises:
             StoreUnavailableError, EventsArchivedError: see ``raw``.
         """
-        return await self._chosen(LINES, after, limit, filters, args_row(Line))
-
-    async def _chosen(
-        self,
-        statement: str,
-        after: int,
-        limit: int,
-        filters: Filters,
-        row_factory: AsyncRowFactory[Any] = tuple_row,
-    ) -> list[Any]:
         await self.see_that_all_is_here(after, filters.get("stream_id"), filters.get("since"))
-        # Not prepared: the plan depends on which filters are given.
-        return await self._rows(statement, asked(after, limit, filters), prepare=False, row_factory=row_factory)
+        return await self._many(LINES, asked(after, limit, filters), args_row(Line))
 
     async def part(
         self, stream_id: StreamId, after_version: int, limit: int, types: Sequence[str]
@@ -369,13 +362,27 @@ class PostgresEventStore:
         *,
         tries_on: bool = False,
         prepare: bool = True,
-        row_factory: AsyncRowFactory[Any] = tuple_row,
-    ) -> list[Any]:
-        async def query(connection: AsyncConnection[TupleRow]) -> list[Any]:
-            cursor = connection.cursor(binary=True, row_factory=row_factory)
-            return await (await cursor.execute(statement, parameters, prepare=prepare)).fetchall()
+    ) -> list[TupleRow]:
+        async def query(connection: AsyncConnection[TupleRow]) -> list[TupleRow]:
+            cursor = await connection.cursor(binary=True).execute(statement, parameters, prepare=prepare)
+            return await cursor.fetchall()
 
         return await self._ask(query, tries_on=tries_on)
+
+    async def _many(self, statement: str, parameters: Mapping[str, Any], row_factory: RowFactory[T]) -> list[T]:
+        """Rows by the thousand: a thread waits for them in less time than the event loop takes for every 16 KiB."""
+
+        def query(connection: Connection[TupleRow]) -> list[T]:
+            cursor = connection.cursor(binary=True, row_factory=row_factory)
+            return cursor.execute(statement, parameters, prepare=False).fetchall()
+
+        watch = asyncio.get_running_loop().call_later(self._answer_seconds, self._bulk.interrupt)
+        try:
+            return await asyncio.to_thread(self._bulk.run, query)
+        except UNAVAILABLE as error:
+            raise StoreUnavailableError(str(error)) from error
+        finally:
+            watch.cancel()
 
     async def _ask(self, query: Callable[[AsyncConnection[TupleRow]], Awaitable[T]], *, tries_on: bool = False) -> T:
         """The answer to a query that changes nothing; during an outage only one that ``tries_on`` is asked, and once."""

@@ -4,7 +4,6 @@ A column goes over as one array, written as text: 2,000 orders took 46 ms that w
 there, 60 ms as JSON or as one statement per row in a pipeline, and 79 ms as psycopg's own lists.
 """
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -122,14 +121,11 @@ def _conversion(hint: Any) -> Callable[[Any], Any] | None:  # noqa: ANN401 - the
 # ── Values as PostgreSQL reads them in an array ──────────────────────────────────────────────────────────────────────
 
 
-_TO_ESCAPE = re.compile(r'[\\"\x00]')
-
-
 def _quoted(text: str) -> str:
-    # PostgreSQL cannot store NUL. Something the venue said must not stop a read model, so it shows as U+FFFD.
-    if not _TO_ESCAPE.search(text):
-        return f'"{text}"'
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\x00", "\ufffd") + '"'
+    if '"' in text or "\\" in text or "\x00" in text:  # few have one: to look takes less time than to replace
+        # PostgreSQL cannot store NUL. Something the venue said must not stop a read model, so it shows as U+FFFD.
+        text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\x00", "\ufffd")
+    return '"' + text + '"'
 
 
 _WRITTEN: dict[str, Callable[[Any], str]] = {

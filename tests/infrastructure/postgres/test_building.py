@@ -90,6 +90,7 @@ async def test_building_goes_no_further_than_it_is_told(database_url: str) -> No
     log = await record(database_url, busy(orders=3).log)
     async with builder(database_url, await begun(database_url, PROJECTIONS)) as building:
         await building.build(0, 9, 4, nothing)
+        await building.build(9, 9, 4, nothing)
     assert_built(database_url, log[:9])
     assert set(progress(database_url).values()) == {9}
 
