@@ -132,6 +132,8 @@ def _asked(store: PostgresEventStore) -> list[Awaitable[object]]:
         store.load({stream("a"): 0}, [key("k")]),
         store.read(0, 1),
         store.raw(0, 1),
+        store.lines(0, 1),
+        store.of_types(0, 1, ["OrderPlaced"]),
         store.position(),
     ]
 
