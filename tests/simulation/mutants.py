@@ -276,11 +276,8 @@ def _knows_all_limits_but(name: str) -> Mutant:
     return mutant
 
 
-# Without a window no terms are remembered, and then nobody can say that they were asked for before. The others that are left out
-# are met so seldom that it takes half a minute of worlds until an order passes them.
-_LEFT_OUT = frozenset({"duplicate_window_seconds", "max_daily_notional", "max_position", "max_orders_per_second"})
-
-KNOW_ALL_LIMITS_BUT_ONE = tuple(_knows_all_limits_but(name) for name in NAMES if name not in _LEFT_OUT)
+# Without a window no terms are remembered, and then nobody can say that they were asked for before.
+KNOW_ALL_LIMITS_BUT_ONE = tuple(_knows_all_limits_but(name) for name in NAMES if name != "duplicate_window_seconds")
 
 
 def takes_orders_on_the_same_terms_again(patch: Patch) -> None:

@@ -20,6 +20,8 @@ _SEEDS_MAX = 200
 _FIRST_SEEDS = {
     "takes_orders_on_the_same_terms_again": 80,
     "forgets_the_lost_answer_to_a_replacement": 55,
+    "knows_all_limits_but_max_position": 34,
+    "knows_all_limits_but_max_daily_notional": 24,
     "lets_replacements_sell_what_is_not_there": 19,
     "ignores_strangers": 16,
     "trades_on_while_trading_is_halted": 13,
