@@ -264,7 +264,10 @@ class Sequencer:
                 known = loaded.snapshots.get(stream_id) or (cached.snapshot if cached else empty(stream_id))
                 snapshot = advanced(known, loaded.streams.get(stream_id, ()))
                 self._remember(stream_id, snapshot, loaded.position)
-                self._stale.discard(stream_id)
+                if self._observed <= loaded.position:
+                    self._stale.discard(stream_id)
+                else:  # of what was heard of meanwhile, nobody knows whether it was about this stream
+                    self._stale.add(stream_id)
         return dict(loaded.keys)
 
     def _decide(self, batch: Sequence[_Pending], keys: dict[Key, KeyUse], read_since: int) -> list[_Decided]:

@@ -494,6 +494,23 @@ async def test_what_was_just_read_is_said_to_be_the_newest() -> None:
     assert store.known == [0, 0, 0]
 
 
+async def test_what_was_heard_of_about_a_stream_while_it_was_read_is_not_overlooked() -> None:
+    """Nothing was known of the stream yet that the news could have been added to."""
+    store = SlowToLoad()
+    first, second, ours_too = Deposits(1), Deposits(1), Deposits(5)
+    first.streams = second.streams = ours_too.streams = (account_stream(BOB),)
+    async with Sequencer(store) as ours, Sequencer(store) as theirs:
+        await theirs.execute(first)
+        store.loaded.clear()
+        task = asyncio.create_task(ours.execute(ours_too))
+        await asyncio.sleep(0.01)
+        await theirs.execute(second)
+        ours.observe(await store.read(1, 100))
+        store.loaded.set()
+        await task
+    assert [cash_of(state) for state in ours_too.seen] == [1, 2]
+
+
 async def test_what_was_heard_of_while_others_were_read_is_not_taken_for_the_newest() -> None:
     """A stream that only is looked at: the append would not notice, so that it must not be told to trust us."""
     store = SlowToLoad()
