@@ -8,6 +8,8 @@ from domain.values import OrderId
 MAY_HAVE_ARRIVED = frozenset({"", "unknown", "has order", "ok"})
 """Outcomes after which the venue may have acted on a request; empty: nobody heard of one."""
 
+_LISTS = frozenset({"working orders", "executions"})
+
 
 @dataclass(slots=True)
 class Request:
@@ -38,9 +40,13 @@ class Request:
 
 
 class Journal:
-    """Everything in order, and the requests of each order."""
+    """Everything in order, and the requests of each order.
+
+    ``asked_at`` is when anything but a list was asked for last: lists are asked for all the time.
+    """
 
     def __init__(self) -> None:
+        self.asked_at = 0.0
         self.requests: dict[OrderId, list[Request]] = {}
         self.lines: list[tuple[float, str]] = []
         self.problems: list[str] = []
@@ -52,6 +58,8 @@ class Journal:
     def begin(self, request: Request) -> Request:
         """A request leaves a process."""
         self.requests.setdefault(request.order_id, []).append(request)
+        if request.kind not in _LISTS:
+            self.asked_at = request.at
         return request
 
     def story(self, order_ids: Iterable[OrderId] | None = None) -> list[str]:

@@ -282,7 +282,11 @@ class World:
         self.database.is_away = False
 
     async def _settle(self) -> None:
-        """Wait until nothing has happened for a while, and for longer where something still should."""
+        """Wait until nothing has happened for a while, and for longer where something still should.
+
+        A question is something, too: a worker that was just started asks, one by one, whose the executions are of which it
+        remembers nothing, and that takes minutes where thousands of orders were filled.
+        """
         quiet_since, position = self.loop.time(), -1
         ends_at = quiet_since + _SETTLED_AT_LATEST_SECONDS
         while self.loop.time() < ends_at:
@@ -290,6 +294,7 @@ class World:
             now = await self.database.log.position()
             if now != position:
                 quiet_since, position = self.loop.time(), now
+            quiet_since = max(quiet_since, self.journal.asked_at)
             patience_seconds = _PENDING_SECONDS if self.database.tables.has_pending() else _QUIET_SECONDS
             if self.loop.time() - quiet_since > patience_seconds:
                 break
