@@ -240,8 +240,15 @@ def _forget_the_dead(directory: Path) -> None:
     """Remove what processes said of themselves that are gone. What they have counted stays counted."""
     now = _now()
     for alive in directory.glob("alive_*"):
-        if now - alive.stat().st_mtime > SILENT_SECONDS_MAX:
-            _forget(directory, alive.name.removeprefix("alive_"))
+        identifier = alive.name.removeprefix("alive_")
+        if now - alive.stat().st_mtime > SILENT_SECONDS_MAX and not _runs_here(identifier):
+            _forget(directory, identifier)
+
+
+def _runs_here(identifier: str) -> bool:
+    """Whether it is a process of this machine that is there: where the machine stood still, all of them were silent."""
+    host, _, pid = identifier.rpartition(".")
+    return host == _host() and Path("/proc", pid).exists()
 
 
 def _forget(directory: Path, identifier: str) -> None:

@@ -9,7 +9,7 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process, create_subprocess_exec
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 from functools import reduce
 from operator import add
@@ -82,9 +82,9 @@ async def build_shards(database_url: str, task: ShardTask, advance: Callable[[in
         raise errors.exceptions[0] from None
     finally:
         for process in processes:
-            if process.returncode is None:
+            with suppress(ProcessLookupError):  # mostly it has ended
                 process.kill()
-                await process.wait()
+            await process.wait()
     wrong = [each for each in built if each.difference is not None]
     return (
         wrong[0] if wrong else ShardBuilt({name: _sum([each.summaries[name] for each in built]) for name in task.names})

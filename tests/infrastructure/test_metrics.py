@@ -68,6 +68,15 @@ def test_a_process_that_is_silent_for_long_is_not_there_any_more(tmp_path: Path)
     assert not alive.exists()
 
 
+def test_a_process_that_only_stood_still_is_there(tmp_path: Path) -> None:
+    ours, elsewhere = (tmp_path / f"alive_{name}" for name in (module._identifier(), f"elsewhere.{os.getpid()}"))
+    for alive in (ours, elsewhere):
+        alive.touch()
+        os.utime(alive, (0, 0))
+    module._forget_the_dead(tmp_path)
+    assert list(tmp_path.iterdir()) == [ours]
+
+
 def test_when_all_are_gone_counting_begins_anew(tmp_path: Path) -> None:
     run(tmp_path, "api", 2, "close")
     assert 'orderlog_refusals_total{code="BUSY"} 1.0' in run(tmp_path, "api", 1)

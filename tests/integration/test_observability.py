@@ -62,7 +62,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
             assert alice.post("/api/v1/orders", json=MARKET | {"quantity": "-1"}).status_code == 400
             assert alice.post("/api/v1/metrics", json={"events": [HEART]}).status_code == 202
             stream.recv(timeout=PATIENCE_SECONDS)
-            until(lambda: samples(scraped(engine), "orderlog_event_loop_lag_seconds_count", process="worker"))
+            until(lambda: len(samples(scraped(engine), "orderlog_process_cpu_seconds")) == 3)  # two APIs and a worker
             yield Seen(engine, log, order, scraped(engine))
 
 
