@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _STORE_PAUSES_SECONDS = (0.1, 0.2, 0.5, 1.0)
-_REMEMBERED = 100_000
+_REMEMBERED = 50_000
 _ENDED = FINAL - {Status.FILLED}
 """What no order leaves again; the venue may take back what filled one."""
 

@@ -1,7 +1,7 @@
 """``POST /api/v1/orders`` with everything on: token, validation, decision, commit, answer."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from decimal import Decimal
 
@@ -68,10 +68,10 @@ async def _prepare(url: str) -> None:
         await asyncio.gather(*(engine.trading.move_cash(trader, deposit, caller) for trader in traders))
 
 
-def requests_to(api: Served) -> list[str]:
+def requests_to(api: Served, body: Mapping[str, str] = _BODY) -> list[str]:
     """An order of each trader, as it goes over the wire."""
     traders = (f"bench-{number}" for number in range(TRADERS))
-    return [request(api.host, "/api/v1/orders", api.token(trader), _BODY) for trader in traders]
+    return [request(api.host, "/api/v1/orders", api.token(trader), body) for trader in traders]
 
 
 def _posted(api: Served) -> Callable[[float], float]:
