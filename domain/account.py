@@ -115,13 +115,11 @@ def evolve(account: Account, event: AccountEvent) -> Account:
         case FundsDeposited() | FundsWithdrawn():
             return account._replace(cash=Money(account.cash + cash_moved(event)))
         case FundsReserved():
-            return Account(
-                account.cash,
-                Money(account.reserved + event.amount),
-                account.open_orders + 1,
-                _working(account, event.symbol, Side.BUY, event.quantity),
-                account.limits,
-                _counted(account, event, event.terms),
+            return account._replace(
+                reserved=Money(account.reserved + event.amount),
+                open_orders=account.open_orders + 1,
+                holdings=_working(account, event.symbol, Side.BUY, event.quantity),
+                activity=_counted(account, event, event.terms),
             )
         case FundsReleased():
             return account._replace(

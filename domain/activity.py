@@ -73,8 +73,8 @@ class Activity:
     def after(self, asked: Asked) -> "Activity":
         """The activity after one more request."""
         today = asked.at.date()
-        is_of_day = self.day is not None and today <= self.day
-        day, notional = (self.day, Money(self.notional + asked.notional)) if is_of_day else (today, asked.notional)
+        day = today if self.day is None else max(self.day, today)
+        notional = Money(self.notional_on(asked.at) + asked.notional)
         terms = self.terms if asked.terms is None else _remembered(self.terms, asked.terms, asked.at)
         return Activity(_counted(self.ticks, _tick(asked.at)), day, notional, terms)
 

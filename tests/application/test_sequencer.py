@@ -26,12 +26,14 @@ STREAM = account_stream(ALICE)
 class Deposits:
     """A command that deposits, and lets the test look on."""
 
-    def __init__(self, amount: int | None = 1, error: Exception | None = None) -> None:
+    def __init__(
+        self, amount: int | None = 1, error: Exception | None = None, streams: Sequence[StreamId] = (STREAM,)
+    ) -> None:
         self.amount = amount
         self.error = error
         self.seen: list[State] = []
         self.metadata: Metadata = CALLER.metadata(ALICE)
-        self.streams: Sequence[StreamId] = (STREAM,)
+        self.streams = streams
         self.new_streams: Sequence[StreamId] = ()
         self.keys: Sequence[Key] = ()
 
@@ -74,7 +76,7 @@ class GatedStore(StrictLog):
 
 
 class SlowToLoad(StrictLog):
-    """Has the second load wait."""
+    """Holds back what it has read, unless the stream of most tests is read, while ``loaded`` is not set."""
 
     def __init__(self) -> None:
         super().__init__(FastClock())
@@ -123,7 +125,7 @@ class Whimsical(StrictLog):
 
 
 class Moves:
-    """Moves cash on the first of its streams, if the first of all has it; the others are only looked at."""
+    """Deposits on the first of its streams and looks at the others, or withdraws from all of them, if each has as much."""
 
     keys: Sequence[Key] = ()
     new_streams: Sequence[StreamId] = ()
@@ -476,8 +478,7 @@ async def test_a_stream_that_cannot_be_read_fails_the_commands_on_it_only() -> N
 async def test_what_others_have_written_since_is_not_said_to_be_the_newest() -> None:
     """Two streams: one that was just read, and one that another process has written since it was read."""
     store = GatedStore()
-    both = Deposits(1)
-    both.streams = (account_stream(BOB), STREAM)
+    both = Deposits(1, streams=(account_stream(BOB), STREAM))
     async with Sequencer(store) as ours, Sequencer(store) as theirs:
         await ours.execute(Deposits(1))
         await theirs.execute(Deposits(1))
@@ -497,8 +498,7 @@ async def test_what_was_just_read_is_said_to_be_the_newest() -> None:
 async def test_what_was_heard_of_about_a_stream_while_it_was_read_is_not_overlooked() -> None:
     """Nothing was known of the stream yet that the news could have been added to."""
     store = SlowToLoad()
-    first, second, ours_too = Deposits(1), Deposits(1), Deposits(5)
-    first.streams = second.streams = ours_too.streams = (account_stream(BOB),)
+    first, second, ours_too = (Deposits(amount, streams=(account_stream(BOB),)) for amount in (1, 1, 5))
     async with Sequencer(store) as ours, Sequencer(store) as theirs:
         await theirs.execute(first)
         store.loaded.clear()
@@ -518,8 +518,7 @@ async def test_what_was_heard_of_while_others_were_read_is_not_taken_for_the_new
         await ours.execute(Deposits(1))
         begun = await store.position()
         store.loaded.clear()
-        looking = Deposits(5)
-        looking.streams = (account_stream(BOB), STREAM)
+        looking = Deposits(5, streams=(account_stream(BOB), STREAM))
         task = asyncio.create_task(ours.execute(looking))
         await asyncio.sleep(0.01)
         for _ in range(2):
