@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from api.tokens import make_token
 from domain.values import TraderId
@@ -36,6 +36,8 @@ _ARGUMENTS = (
 _PATIENCE_MS = 15_000
 _AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
+expect.set_options(timeout=_PATIENCE_MS)  # a page whose socket is cut asks every 5 s
+
 
 @dataclass(frozen=True, slots=True)
 class Trader:
@@ -54,10 +56,10 @@ class Trader:
         return httpx2.Client(base_url=self.engine.url, headers=headers, **PLAIN, timeout=30)
 
     def orders(self) -> list[dict[str, Any]]:
+        """As the log has them now: the page hears of what happens before the read model has it."""
         with self.api() as api:
-            orders: list[dict[str, Any]] = (
-                api.get("/api/v1/orders", params={"limit": 100}).raise_for_status().json()["orders"]
-            )
+            asked = {"limit": 100, "as_of": "9999-12-31T00:00:00Z"}
+            orders: list[dict[str, Any]] = api.get("/api/v1/orders", params=asked).raise_for_status().json()["orders"]
             return orders
 
     def place(self, **terms: str) -> dict[str, Any]:

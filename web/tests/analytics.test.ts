@@ -103,6 +103,28 @@ describe("of the orders that are placed here", () => {
     expect(tracked).toHaveLength(2);
   });
 
+  test("what is told before the answer is tracked after it, with the time it was told", async () => {
+    const others = (number: number) => message({ order_id: `other-${number}`, event: "order.error", status: "REJECTED" });
+    const placing = (id: string) => {
+      fetched.mockImplementationOnce(async () => {
+        server.last.say(message({ order_id: id, event: "order.filled", status: "FILLED", ...FILL }));
+        for (let number = 0; number < 99; number += 1) server.last.say(others(number));
+        if (id === "forgotten") server.last.say(others(99));
+        await vi.advanceTimersByTimeAsync(20);
+        return Response.json(order({ id }));
+      });
+      return session.placeOrder(body, "key");
+    };
+    await placing("o-1");
+    await placing("forgotten");
+    expect(names()).toEqual([
+      ["order.submitted", "o-1"],
+      ["order.filled", "o-1"],
+      ["order.submitted", "forgotten"],
+    ]);
+    expect(tracked.map(({ duration_ms }) => duration_ms)).toEqual([20, 0, 20]);
+  });
+
   test("what is refused, and what fails, is tracked with its code", async () => {
     const refuse = (status: number, code: string) =>
       fetched.mockResolvedValueOnce(Response.json({ status, code, detail: "no" }, { status }));

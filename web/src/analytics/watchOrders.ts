@@ -3,6 +3,13 @@ import type { OrdersSession, Placement } from "../orders/ordersSession";
 import type { StatusMessage } from "../stream/messages";
 import type { Tracker } from "./tracker";
 
+const ELSEWHERE_MAX = 100;
+
+interface Outcome {
+  readonly name: string;
+  readonly at: number;
+}
+
 /**
  * Tracks what becomes of the orders that are placed here: order.submitted, order.filled, order.rejected, order.error.
  *
@@ -10,12 +17,18 @@ import type { Tracker } from "./tracker";
  */
 export function watchOrders(session: OrdersSession, track: Tracker["track"]): () => void {
   const submittedAt = new Map<string, number>();
+  /** What became of orders that were not placed here, or whose answer is still on its way: the stream may be faster. */
+  const elsewhere = new Map<string, Outcome>();
 
   const placed = (placement: Placement) => {
     const duration_ms = Math.round(placement.durationMs);
     if ("order" in placement) {
-      submittedAt.set(placement.order.id, performance.now() - placement.durationMs);
-      track({ name: "order.submitted", category: "task_success", order_id: placement.order.id, duration_ms });
+      const { id } = placement.order;
+      submittedAt.set(id, performance.now() - placement.durationMs);
+      track({ name: "order.submitted", category: "task_success", order_id: id, duration_ms });
+      const outcome = elsewhere.get(id);
+      elsewhere.delete(id);
+      if (outcome) ended(id, outcome);
       return;
     }
     const { error } = placement;
@@ -25,12 +38,21 @@ export function watchOrders(session: OrdersSession, track: Tracker["track"]): ()
   };
 
   const told = (message: StatusMessage) => {
-    const since = submittedAt.get(message.order_id);
     const name = nameOf(message);
-    if (since === undefined || name === null) return;
-    submittedAt.delete(message.order_id);
-    const duration_ms = Math.round(performance.now() - since);
-    track({ name, category: "task_success", order_id: message.order_id, duration_ms });
+    if (name !== null) ended(message.order_id, { name, at: performance.now() });
+  };
+
+  const ended = (id: string, outcome: Outcome) => {
+    const since = submittedAt.get(id);
+    if (since === undefined) {
+      elsewhere.set(id, outcome);
+      const [oldest] = elsewhere.keys();
+      if (elsewhere.size > ELSEWHERE_MAX && oldest !== undefined) elsewhere.delete(oldest);
+      return;
+    }
+    submittedAt.delete(id);
+    const duration_ms = Math.round(outcome.at - since);
+    track({ name: outcome.name, category: "task_success", order_id: id, duration_ms });
   };
 
   const ends = [session.onPlacement(placed), session.socket.subscribe(told)];
