@@ -4,7 +4,7 @@ SQLite keeps the file and removes it; until it is large it is in memory. What is
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Generic, NamedTuple, Self, get_type_hints
@@ -20,6 +20,13 @@ _CHECKSUMS = 2**256
 
 encode = msgspec.json.Encoder(decimal_format="string").encode
 """A row as a JSON array of its columns, with its numeric ones as texts."""
+
+
+class Changed(NamedTuple, Generic[Row]):
+    """The rows that a batch changed, as it left them; and, of those that there were none of before, what ``encode`` makes."""
+
+    rows: Mapping[Key, Row]
+    new: Mapping[Key, bytes]
 
 
 class Fold(Generic[Row]):
@@ -56,7 +63,7 @@ class Fold(Generic[Row]):
         """Remove the file."""
         self._file.close()
 
-    async def apply(self, batch: Batch, store: EventStore) -> dict[Key, Row]:
+    async def apply(self, batch: Batch, store: EventStore) -> Changed[Row]:
         """Fold what of the batch is new; the store has the streams of rows that are told anew. Returns what it changed.
 
         Raises:
@@ -74,12 +81,16 @@ class Fold(Generic[Row]):
         # All events of a row are in one stream: where that begins here, there is no row yet.
         begun = {recorded.stream_id for recorded in new if recorded.version == 1}
         older = [recorded for recorded in new if recorded.stream_id not in begun]
-        changed = self.projection.fold(self.rows(self.projection.keys(older)), new, past)
+        known = self.rows(self.projection.keys(older))
+        changed = self.projection.fold(known, new, past)
+        cells = {key: encode(row) for key, row in changed.items()}
         self._file.execute("BEGIN")
-        self._file.executemany(self._replace, ((*key, encode(row)) for key, row in changed.items()))
+        self._file.executemany(self._replace, [(*key, row) for key, row in cells.items()])
         self._file.execute("COMMIT")
         self.position = max([self.position, *(recorded.position for recorded in batch[-1:])])
-        return changed
+        for key in known:
+            cells.pop(key, None)
+        return Changed(changed, cells)
 
     def _unskipped(self, events: Batch) -> Batch:
         if not self._skipped:

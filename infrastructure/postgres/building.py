@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 
 from application.ports import EventStore, StoreUnavailableError
 from domain.events import TOPICS, RecordedEvent
-from infrastructure.folds import Fold
+from infrastructure.folds import Changed, Fold
 from infrastructure.postgres.event_store import PostgresEventStore
 from infrastructure.postgres.past import past_of
 from infrastructure.postgres.patience import Pool, patiently
@@ -139,16 +139,16 @@ class Builder:
 
         return reading_ahead(read)
 
-    async def _written(self, span: Span, rows: Mapping[str, Mapping[Key, Any]], built: Callable[[int], None]) -> None:
+    async def _written(self, span: Span, rows: Mapping[str, Changed[Any]], built: Callable[[int], None]) -> None:
         await patiently(partial(self._apply, span, rows))
         built(span.until - span.after)
 
-    async def _apply(self, span: Span, rows: Mapping[str, Mapping[Key, Any]]) -> None:
+    async def _apply(self, span: Span, rows: Mapping[str, Changed[Any]]) -> None:
         async with self._pool.connection() as connection, connection.transaction():
             await self.apply(connection, span, rows)
 
     async def apply(
-        self, connection: AsyncConnection[TupleRow], span: Span, rows: Mapping[str, Mapping[Key, Any]] | None = None
+        self, connection: AsyncConnection[TupleRow], span: Span, rows: Mapping[str, Changed[Any]] | None = None
     ) -> dict[str, Mapping[Key, Any]]:
         """Apply the events in the transaction of this connection; the rows that they changed, by projection.
 
@@ -167,16 +167,27 @@ class Builder:
                 raise BuildError(f"{projection.name} was built up to {position}, and the log begins after that")
             if span.until > position:
                 new = [recorded for recorded in span.events if recorded.position > position]
-                folded_rows = (rows or {}).get(projection.name)
-                if folded_rows is None:
-                    folded_rows = await self._fold(connection, projection, new)
-                if folded_rows:
-                    await connection.execute(*self._tables[projection.name].save(folded_rows))
-                changed[projection.name] = folded_rows
+                told = (rows or {}).get(projection.name)
+                if told is None:
+                    told = Changed(await self._fold(connection, projection, new), {})
+                # What was written before the rebuild was interrupted is in the table, whatever the batches were then.
+                await self._write(connection, projection.name, told.rows, told.new if span.after == position else {})
+                changed[projection.name] = told.rows
                 positions[projection.name] = span.until
         moved = array(positions, "text"), array(positions.values(), "bigint"), self._shard.number
         await connection.execute(self._move, moved)
         return changed
+
+    async def _write(
+        self, connection: AsyncConnection[TupleRow], name: str, rows: Mapping[Key, Any], new: Mapping[Key, bytes]
+    ) -> None:
+        table = self._tables[name]
+        lines, rest = table.lines(rows, new)
+        if lines:
+            async with connection.cursor().copy(table.copy) as copy:
+                await copy.write(lines)
+        if rest:
+            await connection.execute(*table.save(rest))
 
     async def _fold(
         self, connection: AsyncConnection[TupleRow], projection: Projection[Any], batch: Batch
@@ -194,7 +205,7 @@ class Builder:
         return folded(projection, rows, mine, await past_of(connection, projection, mine, self._skips))
 
 
-async def _folded(fold: Fold[Any], batch: Batch, store: EventStore) -> Mapping[Key, Any]:
+async def _folded(fold: Fold[Any], batch: Batch, store: EventStore) -> Changed[Any]:
     """The rows that the batch changes.
 
     Raises:
@@ -259,10 +270,18 @@ SELECT %(name)s, shard, %(shards)s, %(version)s, 0, %(is_prepared)s, now() FROM 
 
 
 async def begin(
-    connection: AsyncConnection[TupleRow], projection: Projection[Any], schema: str = BUILDING, shards: int = 1
+    connection: AsyncConnection[TupleRow],
+    projection: Projection[Any],
+    schema: str = BUILDING,
+    shards: int = 1,
+    *,
+    to_be_filled: bool = False,
 ) -> None:
-    """Create the projection's table in the schema, empty and like the live one, with its progress."""
-    await create_twin(connection, projection.name, schema)
+    """Create the projection's table in the schema, empty and like the live one, with its progress.
+
+    One that is ``to_be_filled`` lacks what takes less time to make when it is full: see ``complete_twin``.
+    """
+    await create_twin(connection, projection.name, schema, to_be_filled=to_be_filled)
     await record_begin(connection, projection, schema, shards, is_prepared=False)
 
 

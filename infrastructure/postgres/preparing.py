@@ -130,7 +130,7 @@ async def _begin(connection: AsyncConnection[TupleRow], prospect: Prospect) -> N
         await record_begin(connection, projection, BUILDING, prospect.shards, is_prepared=True)
     else:
         await connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(table))
-        await begin(connection, projection, BUILDING, prospect.shards)
+        await begin(connection, projection, BUILDING, prospect.shards, to_be_filled=True)
 
 
 async def _check_columns(connection: AsyncConnection[TupleRow], projection: Projection[Any]) -> None:

@@ -3,14 +3,15 @@
 Nothing but the log is read and nothing but tables is written: nothing is published, and no venue is called.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 from psycopg.rows import TupleRow
 
 from infrastructure.folds import Fold, Summary
@@ -24,6 +25,7 @@ from infrastructure.postgres.rows import array
 from infrastructure.postgres.sharding import ShardTask, build_shards
 from infrastructure.postgres.skips import Skips, skips_of
 from infrastructure.postgres.swapping import swap
+from infrastructure.postgres.twins import complete_twin
 from projections.projection import Batch, Projection
 
 BATCH = 10_000
@@ -175,11 +177,11 @@ class _Rebuild:
         began = monotonic()
         checked: list[_Checked] = []
         for shards in sorted({each.shards for each in wanted}):
-            projections = [each.projection for each in wanted if each.shards == shards]
+            group = [each for each in wanted if each.shards == shards]
             if shards > 1:
-                checked += await self._build_shards(database_url, projections, shards)
+                checked += await self._build_shards(database_url, group, shards)
             else:
-                checked += await self._build(projections)
+                checked += await self._build(group)
         rebuilt = []
         for projection, position, summary in checked:
             candidate = _Candidate(self.pool, self.store, self._builder([projection]), projection, position, self.batch)
@@ -200,24 +202,24 @@ class _Rebuild:
     def _builder(self, projections: Sequence[Projection[Any]]) -> Builder:
         return Builder(self.pool, self.store, projections, self.began_at, skips=self.skips)
 
-    async def _build_shards(
-        self, database_url: str, projections: Sequence[Projection[Any]], shards: int
-    ) -> "list[_Checked]":
+    async def _build_shards(self, database_url: str, wanted: Sequence[Prospect], shards: int) -> "list[_Checked]":
         """Build and check up to where the log ends now, in one process for each shard."""
+        projections = [each.projection for each in wanted]
         names = [projection.name for projection in projections]
         until = await self.store.position()
         title = f"Building {_titled(projections)} in {shards} processes, events"
         with self.stage(title, until) as advance:
             task = ShardTask(names, self.began_at, shards, until, self.batch)
-            built = await build_shards(database_url, task, _with_lag(advance, until))
+            built = await build_shards(database_url, task, _with_lag(advance, until), lambda: self._complete(wanted))
         if built.difference is not None:
             raise RebuiltWronglyError(built.difference)
         async with self.pool.connection() as connection:
             await connection.execute(_JOIN_SHARDS, 2 * (array(names, "text"),))
         return [_Checked(projection, until, built.summaries[projection.name]) for projection in projections]
 
-    async def _build(self, projections: Sequence[Projection[Any]]) -> "list[_Checked]":
+    async def _build(self, wanted: Sequence[Prospect]) -> "list[_Checked]":
         """Build and check everything up to one position near the end of the log, which may move meanwhile."""
+        projections = [each.projection for each in wanted]
         builder = self._builder(projections)
         with ExitStack() as stack:
             folds = [stack.enter_context(Fold(each, self.skips.get(each.name, ()))) for each in projections]
@@ -229,7 +231,17 @@ class _Rebuild:
                     if until - position <= _LEFT_MAX:
                         break
             with self.stage(f"Checking {_titled(projections)}", len(folds)) as advance:
-                return [await self._checked(fold, position, advance) for fold in folds]
+                async with _beside(self._complete(wanted)):
+                    return [await self._checked(fold, position, advance) for fold in folds]
+
+    async def _complete(self, wanted: Sequence[Prospect]) -> None:
+        """Give the tables, now that they are full, their indexes and statistics; the shape of a prepared one is its own."""
+        async with self.pool.connection() as connection:
+            for each in wanted:
+                if not each.is_prepared:
+                    async with connection.transaction():
+                        await complete_twin(connection, each.projection.name, BUILDING)
+                await connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(BUILDING, each.projection.name)))
 
     async def _checked(self, fold: Fold[Any], position: int, advance: Advance) -> "_Checked":
         async with self.pool.connection() as connection, connection.transaction():
@@ -238,6 +250,18 @@ class _Rebuild:
             raise RebuiltWronglyError(verified.difference.described())
         advance(1)
         return _Checked(fold.projection, position, verified.found)
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """The work goes on while the block runs, and is done when it ends."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+        await task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 class _Checked(NamedTuple):

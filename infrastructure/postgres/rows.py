@@ -64,6 +64,8 @@ class Table(Generic[Row]):
         table = sql.Identifier(*filter(None, [schema]), projection.name)
         self._select = _select(table, self._columns, projection.key).as_bytes()
         self._upsert = _upsert(table, self._columns, projection.key).as_bytes()
+        self.copy = sql.SQL(_COPY).format(table=table, columns=_names(self._columns)).as_bytes()
+        self._arrays = sum(sql_type.endswith("[]") for sql_type in self._columns.values())
 
     def load(self, keys: Collection[Key]) -> Query:
         """The query of the rows with these keys, at least one, as far as they exist."""
@@ -79,6 +81,21 @@ class Table(Generic[Row]):
         """The statement that writes the rows, at least one, new or not."""
         parts = zip(zip(*rows.values(), strict=True), self._columns.values(), strict=True)
         return self._upsert, [array(values, sql_type) for values, sql_type in parts]
+
+    def lines(self, rows: Mapping[Key, Row], encoded: Mapping[Key, bytes]) -> tuple[bytes, Mapping[Key, Row]]:
+        """What of these rows ``copy`` takes as ``infrastructure.folds.encode`` wrote them, and the rows that are left.
+
+        To COPY such a JSON array of texts and numbers is a line of CSV. It knows no other escapes than those of ``"`` and
+        the backslash, and writes arrays otherwise: texts with a backslash or a bracket, and arrays with items, are left.
+        """
+        fit, rest = [], {}
+        for key, row in rows.items():
+            cells = encoded.get(key, _ESCAPE)
+            if _ESCAPE in cells or cells.count(b"[") > 1 + self._arrays or cells.count(b"[]") < self._arrays:
+                rest[key] = row
+            else:
+                fit.append(cells[1:-1].replace(b"[]", b"{}"))
+        return b"\n".join(fit), rest
 
 
 # ── Types ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -139,6 +156,12 @@ _WRITTEN: dict[str, Callable[[Any], str]] = {
 
 
 # ── Statements ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_COPY = """
+COPY {table} ({columns}) FROM STDIN (FORMAT csv, QUOTE '"', ESCAPE '\\', NULL 'null', ENCODING 'UTF8')
+"""
+
+_ESCAPE = b"\\"
 
 
 def _select(table: sql.Identifier, types: Mapping[str, str], key: Collection[str]) -> sql.Composed:

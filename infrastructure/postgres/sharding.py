@@ -8,12 +8,12 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, Process, create_subprocess_exec
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 from functools import reduce
 from operator import add
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from psycopg import AsyncConnection
@@ -48,15 +48,23 @@ class ShardBuilt(msgspec.Struct):
     difference: str | None = None
 
 
-async def build_shards(database_url: str, task: ShardTask, advance: Callable[[int], None]) -> ShardBuilt:
+async def build_shards(
+    database_url: str,
+    task: ShardTask,
+    advance: Callable[[int], None],
+    complete: Callable[[], Coroutine[Any, Any, None]],
+) -> ShardBuilt:
     """Build all shards, each in a process of its own; ``advance`` is told by how many events the slowest went on.
 
-    Returns what all of them have built, if there is no difference in any.
+    ``complete`` is run once the tables are full, while the processes check them. Returns what all of them have built, if
+    there is no difference in any.
 
     Raises:
         BuildError: one of them cannot go on; the message says why.
+        psycopg.Error: the tables cannot be completed.
     """
     at = [0] * task.shards
+    are_full = asyncio.Event()
     built: list[ShardBuilt] = []
     processes = [await _started(database_url, number, task) for number in range(task.shards)]
 
@@ -68,17 +76,26 @@ async def build_shards(database_url: str, task: ShardTask, advance: Callable[[in
             else:
                 before, at[number] = min(at), int(line)
                 advance(min(at) - before)
+            if min(at) >= task.until:
+                are_full.set()
         said = await process.stderr.read() if process.stderr else b""
         if await process.wait() != 0:
             raise BuildError(
                 said.decode(errors="replace").strip().rpartition("\n")[2] or "a process of the rebuild died"
             )
 
+    async def complete_when_full() -> None:
+        await are_full.wait()
+        await complete()
+
     try:
         async with asyncio.TaskGroup() as group:
+            group.create_task(complete_when_full())
             for number, process in enumerate(processes):
                 group.create_task(follow(number, process))
-    except* BuildError as errors:
+    except (
+        ExceptionGroup
+    ) as errors:  # raised in an `except*` it would come out of early versions of Python 3.11 in a group
         raise errors.exceptions[0] from None
     finally:
         for process in processes:

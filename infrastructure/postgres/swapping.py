@@ -80,7 +80,6 @@ async def swap(
     """
     name = sql.Identifier(projection.name)
     async with pool.connection() as connection:
-        await connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(BUILDING, projection.name)))
         await connection.execute(sql.SQL("DROP TABLE IF EXISTS previous.{}").format(name))
     deadline = monotonic() + PATIENCE_SECONDS
     pause_seconds = _PAUSE_SECONDS

@@ -24,6 +24,7 @@ from infrastructure.postgres.rebuilding import (
     rebuild,
     unseen,
 )
+from infrastructure.postgres.reshaping import reshape
 from infrastructure.postgres.swapping import drop_previous
 from infrastructure.postgres.verification import verify
 from projections.accounts import ACCOUNTS
@@ -130,10 +131,37 @@ async def test_rebuilt_again_it_is_the_same_whatever_the_batches_and_processes(
     database_url: str, log: Sequence[RecordedEvent]
 ) -> None:
     assert log
+    before = schema(database_url)
     once = await rebuilt(database_url, batch=1)
     again = await rebuilt(database_url, workers=2, batch=50)
     assert {name: each.summary for name, each in once.items()} == {name: each.summary for name, each in again.items()}
     await assert_verified(database_url)
+    await drop_previous(database_url, PROJECTIONS)
+    assert schema(database_url) == before
+
+
+async def test_a_table_has_statistics_when_it_takes_the_live_one_s_place(
+    database_url: str, log: Sequence[RecordedEvent]
+) -> None:
+    assert log
+    await rebuilt(database_url, [ORDERS])
+    assert answer(database_url, "SELECT reltuples FROM pg_class WHERE oid = 'orders'::regclass") == 16
+
+
+async def test_an_empty_log_is_built_by_several_as_well(database_url: str) -> None:
+    assert (await rebuilt(database_url, [ORDERS], workers=2))["orders"].summary.rows == 0
+
+
+async def test_a_shape_that_a_migration_prepared_has_the_indexes_that_it_gave_it(
+    database_url: str, log: Sequence[RecordedEvent]
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        reshape(connection, "orders", 7, "DROP INDEX building.orders_over; ALTER TABLE {table} SET (fillfactor = 70)")
+    newer = replace(ORDERS, version=7)
+    await rebuilt(database_url, [newer])
+    assert rows(database_url, newer, "public") == ORDERS.fold({}, log)
+    assert answer(database_url, "SELECT to_regclass('orders_over')") is None
+    assert answer(database_url, "SELECT to_regclass('orders_open')::text") == "orders_open"
 
 
 async def test_a_live_table_that_has_read_more_is_caught_up_with_before_the_swap(
@@ -219,8 +247,9 @@ def cut_after(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
     monkeypatch.setattr(Builder, "_apply", applying)
 
 
-async def test_an_interrupted_rebuild_goes_on_where_it_was(
-    database_url: str, log: Sequence[RecordedEvent], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("batch", [10, 20, 1000])
+async def test_an_interrupted_rebuild_goes_on_where_it_was_whatever_its_batches(
+    database_url: str, log: Sequence[RecordedEvent], monkeypatch: pytest.MonkeyPatch, batch: int
 ) -> None:
     once = await rebuilt(database_url)
     cut_after(monkeypatch, 5)
@@ -231,7 +260,7 @@ async def test_an_interrupted_rebuild_goes_on_where_it_was(
     (orders, *_) = await plan(database_url, PROJECTIONS, resume=True)
     assert (orders.resumes, orders.position, orders.abandoned) == (True, 50, None)
     stages = Stages(stage="Building", before=lambda: None)
-    again = await rebuilt(database_url, batch=10, resume=True, stage=stages)
+    again = await rebuilt(database_url, batch=batch, resume=True, stage=stages)
     assert {name: each.summary for name, each in once.items()} == {name: each.summary for name, each in again.items()}
     await assert_verified(database_url)
     assert len(log) > 50

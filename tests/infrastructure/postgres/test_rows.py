@@ -12,12 +12,13 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from domain.lifecycle import FINAL, Flag, Status
-from domain.values import Price
+from domain.values import OrderId, Price
 from infrastructure.folds import encode
 from infrastructure.postgres.rows import Table, as_json, columns
+from projections.fills import FILLS
 from projections.orders import ORDERS, OrderRow
 from projections.registry import PROJECTIONS
-from tests.domain.orders import placed
+from tests.domain.orders import filled, placed
 from tests.projections.histories import log_of
 
 Connection = psycopg.Connection[TupleRow]
@@ -98,6 +99,59 @@ def test_what_is_written_is_what_is_read(
     told = told_by_postgres(connection)
     assert msgspec.json.decode(told, type=OrderRow) == row
     assert told == encode(row) or "E" in str(price)
+
+
+def test_what_the_fold_wrote_is_copied_as_it_is_and_what_copy_would_read_otherwise_is_left(
+    connection: Connection,
+) -> None:
+    table = Table(ORDERS)
+    copied = ["", "NULL", "null", "a, b", "{}", "it's", "größe 你", "tab  ]", "0042"]
+    left = ['a "quote"', "back\\slash", "a\nline", "nul\x00", "a [bracket", ",[],", "[]"]
+    rows = {(text,): ROW._replace(id=OrderId(text), reason=text) for text in (*copied, *left)}
+    for key, row in {
+        ("none",): ROW._replace(reason=None, price=Price(Decimal("1E-9")), stop_price=Price(Decimal("-0.50"))),
+        ("flags",): ROW._replace(flags=(Flag.LATE_FILL,)),
+        ("odd",): ROW._replace(flags=(Flag.LATE_FILL,), reason=",[],"),
+        ("not new",): ROW,
+    }.items():
+        rows[key] = row._replace(id=OrderId(*key))
+    encoded = {key: encode(row) for key, row in rows.items() if key != ("not new",)}
+    lines, rest = table.lines(rows, encoded)
+    assert set(rest) == {*((text,) for text in left), ("flags",), ("odd",), ("not new",)}
+    with connection.cursor().copy(table.copy) as copy:
+        copy.write(lines)
+    del rest["nul\x00",], rows["nul\x00",]
+    connection.execute(*table.save(rest))
+    assert table.loaded(connection.cursor(binary=True).execute(*table.load(rows))) == rows
+
+
+def test_rows_without_arrays_are_copied_too(connection: Connection) -> None:
+    table = Table(FILLS)
+    log = log_of(placed(), filled(40, 40, Status.PARTIALLY_FILLED))
+    rows = FILLS.fold({}, log)
+    lines, rest = table.lines(rows, {key: encode(row) for key, row in rows.items()})
+    assert not rest
+    with connection.cursor().copy(table.copy) as copy:
+        copy.write(lines)
+    assert table.loaded(connection.cursor(binary=True).execute(*table.load(rows))) == rows
+
+
+@given(
+    texts=st.lists(
+        st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"])), min_size=1, unique=True
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_whatever_a_text_is_it_arrives(connection: Connection, texts: list[str]) -> None:
+    table = Table(ORDERS)
+    rows = {(text,): ROW._replace(id=OrderId(text), reason=text) for text in texts}
+    lines, rest = table.lines(rows, {key: encode(row) for key, row in rows.items()})
+    connection.execute("TRUNCATE orders")
+    with connection.cursor().copy(table.copy) as copy:
+        copy.write(lines)
+    if rest:
+        connection.execute(*table.save(rest))
+    assert table.loaded(connection.cursor(binary=True).execute(*table.load(rows))) == rows
 
 
 def test_times_are_told_as_the_fold_writes_them_in_any_session(connection: Connection) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg import AsyncConnection
 
-from infrastructure.postgres.twins import create_twin
+from infrastructure.postgres.twins import complete_twin, create_twin
 from projections.registry import PROJECTIONS
 from tests.conftest import execute
 from tests.infrastructure.postgres.test_migrating import schema
@@ -40,6 +41,34 @@ async def test_a_twin_is_like_its_original_down_to_the_names_of_its_indexes(data
     assert schema(database_url) != before
     as_if_moved(database_url, table)
     assert schema(database_url) == before
+
+
+async def test_a_twin_that_is_to_be_filled_gets_its_indexes_when_it_is_full(database_url: str) -> None:
+    execute(
+        database_url,
+        "ALTER TABLE orders FORCE ROW LEVEL SECURITY; CREATE UNIQUE INDEX once ON orders (created_position)",
+    )
+    before = schema(database_url)
+    async with await AsyncConnection.connect(database_url, autocommit=True) as connection:
+        await create_twin(connection, "orders", "building", to_be_filled=True)
+        assert {name for name, _ in await secured(connection)} == {"orders_pkey"}
+        assert {is_forced for _, is_forced in await secured(connection)} == {False}
+        await connection.execute(
+            "CREATE INDEX orders_open ON building.orders (trader_id, created_position) WHERE is_open"
+        )
+        for _ in range(2):
+            await complete_twin(connection, "orders", "building")
+    as_if_moved(database_url, "orders")
+    assert schema(database_url) == before
+
+
+async def secured(connection: AsyncConnection[Any]) -> list[tuple[str, bool]]:
+    """The indexes of the twin, each with whether row level security is forced."""
+    cursor = await connection.execute(
+        "SELECT indexrelid::regclass::text, relforcerowsecurity FROM pg_index JOIN pg_class ON oid = indrelid"
+        " WHERE indrelid = 'building.orders'::regclass"
+    )
+    return [(name.removeprefix("building."), is_forced) for name, is_forced in await cursor.fetchall()]
 
 
 async def test_a_twin_has_its_original_s_privileges_and_policies(database_url: str, postgres: str) -> None:
