@@ -199,14 +199,14 @@ async def _rebuild(
     archive: Path | None,
 ) -> "list[Rebuilt]":
     from cli.progress import progress  # noqa: PLC0415 - see above
-    from infrastructure.collector import keep_what_is_there  # noqa: PLC0415 - see above
+    from infrastructure.collector import HOLDING_BATCHES, keep_what_is_there  # noqa: PLC0415 - see above
     from infrastructure.postgres.rebuilding import (  # noqa: PLC0415 - see above
         AlreadyRebuildingError,
         RebuiltWronglyError,
         rebuild,
     )
 
-    keep_what_is_there()
+    keep_what_is_there(HOLDING_BATCHES)
     try:
         async with log_at(url, archive) as store:
             return await rebuild(url, store, projections, workers=workers, batch=batch, resume=resume, stage=progress)
@@ -218,10 +218,10 @@ async def _rebuild(
 
 async def _verified(url: str, projections: "Sequence[Projection[Any]]", archive: Path | None) -> Any:  # noqa: ANN401 - imported below
     from cli.progress import progress  # noqa: PLC0415 - see above
-    from infrastructure.collector import keep_what_is_there  # noqa: PLC0415 - see above
+    from infrastructure.collector import HOLDING_BATCHES, keep_what_is_there  # noqa: PLC0415 - see above
     from infrastructure.postgres.verification import verify  # noqa: PLC0415 - see above
 
-    keep_what_is_there()
+    keep_what_is_there(HOLDING_BATCHES)
     async with log_at(url, archive) as store:
         with progress("Folding the log afresh, events", await store.position()) as advanced:
             return await verify(url, store, projections, advanced=advanced)

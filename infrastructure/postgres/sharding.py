@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 from psycopg import AsyncConnection
 
-from infrastructure.collector import keep_what_is_there
+from infrastructure.collector import HOLDING_BATCHES, keep_what_is_there
 from infrastructure.embedded.tether import tethered
 from infrastructure.folds import Fold, Summary
 from infrastructure.postgres.building import BUILDING, Builder, BuildError
@@ -155,7 +155,7 @@ async def build_shard(database_url: str, number: int, task: ShardTask, told: Cal
 
 def main(number: str, task: str) -> None:
     """Build the shard of these arguments."""
-    keep_what_is_there()
+    keep_what_is_there(HOLDING_BATCHES)
 
     def told(position: int) -> None:
         sys.stdout.write(f"{position}\n")
