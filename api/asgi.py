@@ -9,11 +9,10 @@ from logging import Filter, LogRecord, getLogger
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -97,7 +96,7 @@ def build_app(
                     await reading
 
     document = json_answer(document_of(ENDPOINTS))
-    app = Starlette(
+    app = Application(
         routes=[
             *routes_of(ENDPOINTS),
             Route("/openapi.json", Document(document)),
@@ -106,11 +105,11 @@ def build_app(
             *page_routes(connect_also=page_reaches),
         ],
         middleware=[Middleware(Observed), *browser_middleware(edge)],
-        exception_handlers={HTTPException: _not_found},
         lifespan=lifespan,
     )
     # A redirect to the path with or without a slash is no JSON, and no client of ours needs it.
     app.router.redirect_slashes = False
+    app.router.default = _nothing_here
     return app
 
 
@@ -121,10 +120,23 @@ def _buckets(settings: Settings) -> AbstractAsyncContextManager[Buckets]:
     return SharedBuckets(str(settings.redis_url))
 
 
-async def _not_found(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's signature
-    # The only thing that Starlette raises by itself here: paths take care of their methods.
-    answer = problem_answer(Problem("NOT_FOUND", "There is nothing at this path"))
-    return Response(answer.body, answer.status, {name.decode(): value.decode() for name, value in answer.headers})
+class Application(Starlette):
+    """Starlette without its own layers for errors, which cost every request: what is raised ends in ``Observed``."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Only what was asked for, around the routes."""
+        app: ASGIApp = self.router
+        for cls, args, kwargs in reversed(self.user_middleware):
+            app = cls(app, *args, **kwargs)
+        return app
+
+
+_NOT_FOUND = problem_answer(Problem("NOT_FOUND", "There is nothing at this path"))
+
+
+async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+    answer: ASGIApp = WebSocketClose() if scope["type"] == "websocket" else _NOT_FOUND
+    await answer(scope, receive, send)
 
 
 # ── The server ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -4,11 +4,12 @@ from asyncio import AbstractEventLoop, Transport
 from typing import Any, NamedTuple
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from api.answers import problem_answer
 from api.problems import Problem
+from infrastructure.joined_writes import JoiningHttpProtocol
 
 REQUEST_SECONDS_MAX = 20.0
 """How long a request may take to arrive, from its first byte (of a new connection: from its beginning) to its last."""
@@ -52,7 +53,7 @@ class Config(uvicorn.Config):
     limits = ConnectionLimits(1_000_000)
 
 
-class HttpProtocol(HttpToolsProtocol):
+class HttpProtocol(JoiningHttpProtocol):
     """Ends connections that are too many, requests that do not end, and heads that are too large.
 
     It costs a request a comparison or two: bytes are counted for each read, not for each header, and what takes too long
@@ -73,7 +74,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._read_bytes = 0
         self._since: float | None = None
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as uvicorn has it
+    def connection_made(self, transport: Transport) -> None:
         """Begin, unless there are too many."""
         super().connection_made(transport)
         self._since = self.loop.time()

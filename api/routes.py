@@ -26,7 +26,7 @@ from api.auth import AUDITOR, OPS, TRADER, require_role
 from api.endpoints import Call, Endpoint, Running
 from api.problems import Problem, problem_of
 from api.requests import ClientLeftError, parse_body, parse_query, read_body
-from application.story import TOLD
+from application.story import TOLD, Story
 
 _TRADERS = frozenset({TRADER})
 _AUDITORS = frozenset({AUDITOR})
@@ -266,7 +266,8 @@ class Resource:
             raise method_not_allowed(scope["method"], self._allow)
         if endpoint.roles:
             call.identity = await running.gate.bearer(call.headers, call.address)
-            TOLD.set(TOLD.get()._replace(trader_id=call.identity.trader_id, order_id=call.path.get("order_id", "")))
+            told, order_id = TOLD.get(), call.path.get("order_id", "")
+            TOLD.set(Story(told.correlation_id, told.causation_id, call.identity.trader_id, order_id))
             call.standing = await running.admission.admit(call.address, call.identity.trader_id)
             require_role(call.identity, endpoint.roles)
         elif endpoint.is_counted:

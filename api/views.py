@@ -1,11 +1,11 @@
 """Orders and fills as JSON shows them: decimals as text, times as RFC 3339 UTC with microseconds."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
 
 from application.snapshots import Snapshot
+from application.status import time_text
 from application.trading import RolloutInForce
 from domain.account import Account
 from domain.events import RecordedEvent, RolloutChanged, TradingHalted
@@ -41,11 +41,6 @@ def money_text(value: Decimal) -> str:
 def price_text(value: Decimal | None) -> str | None:
     """Like money; None when there is no price."""
     return None if value is None else money_text(value)
-
-
-def time_text(value: datetime) -> str:
-    """RFC 3339, UTC, microseconds: ``2026-01-02T03:04:05.000006Z``."""
-    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def order_view(snapshot: Snapshot[Order]) -> View:

@@ -35,7 +35,7 @@ from domain.events import (
     order_of,
 )
 
-_INTERVAL_SECONDS = 0.01
+_INTERVAL_SECONDS = 0.02
 
 _to_json = msgspec.json.Encoder().encode
 
@@ -79,7 +79,7 @@ def status_message(recorded: RecordedEvent) -> dict[str, Any] | None:
         "event": _name(event),
         "order_id": order_of(recorded.stream_id),
         "status": event.status.value,
-        "timestamp": _time(recorded.recorded_at),
+        "timestamp": time_text(recorded.recorded_at),
         "position": recorded.position,
         "version": recorded.version,
     }
@@ -133,14 +133,15 @@ def _fill(event: FillEvent) -> dict[str, Any]:
     }
     if isinstance(event, OrderFillBusted):  # nothing of it is left
         return message | {"quantity_filled": "0", "commission": "0"}
-    return message | {"venue": event.venue, "executed_at": _time(event.executed_at)}
+    return message | {"venue": event.venue, "executed_at": time_text(event.executed_at)}
 
 
 def _optional(value: Decimal | None) -> str | None:
     return None if value is None else f"{value:f}"
 
 
-def _time(value: datetime) -> str:
+def time_text(value: datetime) -> str:
+    """RFC 3339, UTC, microseconds: ``2026-01-02T03:04:05.000006Z``."""
     utc = value if value.tzinfo is UTC else value.astimezone(UTC)
     return utc.isoformat(timespec="microseconds")[:-6] + "Z"  # without its offset, which is six characters
 

@@ -225,14 +225,20 @@ def _now() -> float:
     return SystemClock().now().timestamp()
 
 
+@cache
 def _identifier() -> str:
-    """A name of this process that no other one with the same home has. Files are named after it, so it has no underscore."""
+    """A name of this process that no other one with the same home has. Files are named after it, so it has no underscore.
+
+    Asked for with every observation, and found out once: a process that forks has another name in its child.
+    """
     return f"{_host()}.{os.getpid()}"
+
+
+os.register_at_fork(after_in_child=_identifier.cache_clear)
 
 
 @cache
 def _host() -> str:
-    """Asked once: every observation asks for the name of the process."""
     return socket.gethostname().replace("_", "-")
 
 

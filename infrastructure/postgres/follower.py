@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import Self
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
+from psycopg.pq.abc import PGconn
 
 from application.ports import EventStore, StoreUnavailableError, UnreadableEventError
 from domain.events import RecordedEvent
@@ -178,10 +179,40 @@ class Follower:
                     pause = 0.0
                     # What was recorded before the server began to listen was not heard of.
                     self._wake.set()
-                    async for notification in connection.notifies():
-                        heard = int(notification.payload)
-                        if heard > self._position:
-                            asyncio.get_running_loop().call_later(_OWN_SECONDS, self._look, heard)
+                    await self._hear(connection.pgconn)
             except UNAVAILABLE:
                 await asyncio.sleep(pause)
                 pause = longer(pause)
+
+    async def _hear(self, wire: PGconn) -> None:
+        """Take notifications until the connection is lost.
+
+        There are many, so one callback takes them: psycopg's own way begins to wait for the socket anew for each.
+
+        Raises:
+            psycopg.OperationalError: it is lost.
+        """
+        loop = asyncio.get_running_loop()
+        lost: asyncio.Future[None] = loop.create_future()
+        descriptor = wire.socket
+
+        def hear() -> None:
+            try:
+                wire.consume_input()
+                heard = 0
+                while notification := wire.notifies():
+                    heard = int(notification.extra)
+            except OperationalError as error:
+                # At once: the descriptor is closed by now, and the next connection of anybody has it.
+                loop.remove_reader(descriptor)
+                lost.set_exception(error)
+                return
+            if heard > self._position:
+                loop.call_later(_OWN_SECONDS, self._look, heard)
+
+        loop.add_reader(descriptor, hear)
+        try:
+            await lost
+        finally:
+            if lost.cancelled():
+                loop.remove_reader(descriptor)

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 Lane = Sequence[Projection[Any]]
 
-_INTERVAL_SECONDS = 0.02
+_INTERVAL_SECONDS = 0.05
 
 PAUSE_SECONDS = 1.0
 PAUSE_SECONDS_MAX = 60.0

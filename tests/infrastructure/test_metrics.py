@@ -152,4 +152,4 @@ def test_the_program_and_the_disk_can_always_be_told(tmp_path: Path) -> None:
 def test_a_name_of_a_process_can_be_a_part_of_a_file_s_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.socket, "gethostname", lambda: "a_b")
     monkeypatch.setattr(module, "_host", module._host.__wrapped__)
-    assert module._identifier() == f"a-b.{os.getpid()}"
+    assert module._identifier.__wrapped__() == f"a-b.{os.getpid()}"

@@ -16,7 +16,6 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.types import Scope
 from starlette.websockets import WebSocket
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from infrastructure.exchanges.paper.amounts import DECIMALS_MAX, fits
@@ -29,6 +28,7 @@ from infrastructure.exchanges.paper.problems import ANSWERS, answer, no_such_end
 from infrastructure.exchanges.paper.rest import TradingApi
 from infrastructure.exchanges.paper.stream import serve_stream
 from infrastructure.exchanges.paper.venue import Venue
+from infrastructure.joined_writes import JoiningHttpProtocol
 
 COMMISSION_MAX: Final = 1_000
 
@@ -84,7 +84,7 @@ class VenueServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 self._app,
-                http=HttpToolsProtocol,
+                http=JoiningHttpProtocol,
                 ws=WebSocketsSansIOProtocol,
                 log_config=None,
                 access_log=False,
@@ -112,7 +112,7 @@ class VenueServer(uvicorn.Server):
         return [
             connection.transport
             for connection in self.server_state.connections
-            if isinstance(connection, (HttpToolsProtocol, WebSocketsSansIOProtocol))
+            if isinstance(connection, (JoiningHttpProtocol, WebSocketsSansIOProtocol))
             and connection.client == scope["client"]
         ]
 
