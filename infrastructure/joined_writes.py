@@ -22,7 +22,7 @@ class JoinedWrites(Transport):
 
     def __init__(self, wire: Transport, loop: AbstractEventLoop) -> None:
         super().__init__()
-        self.wire = wire
+        self._wire = wire
         self._loop = loop
         self._waiting: bytes | None = None
 
@@ -33,26 +33,26 @@ class JoinedWrites(Transport):
             self._loop.call_soon(self._flush)
         else:
             data, self._waiting = self._waiting + data, None
-            self.wire.write(data)
+            self._wire.write(data)
 
     def is_closing(self) -> bool:
         """Whether it is closed, or about to be."""
-        return self.wire.is_closing()
+        return self._wire.is_closing()
 
     def close(self) -> None:
         """Write what waits, and hang up."""
         self._flush()
-        self.wire.close()
+        self._wire.close()
 
     def abort(self) -> None:
         """Hang up at once."""
         self._waiting = None
-        self.wire.abort()
+        self._wire.abort()
 
     def _flush(self) -> None:
         data, self._waiting = self._waiting, None
-        if data is not None and not self.wire.is_closing():
-            self.wire.write(data)
+        if data is not None and not self._wire.is_closing():
+            self._wire.write(data)
 
 
 class JoiningHttpProtocol(HttpToolsProtocol):
@@ -61,10 +61,10 @@ class JoiningHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begin."""
         super().connection_made(transport)
+        self._wire = transport
         self.transport = JoinedWrites(transport, self.loop)
 
     def handle_websocket_upgrade(self) -> None:
         """Go on as a WebSocket."""
-        if isinstance(self.transport, JoinedWrites):
-            self.transport = self.transport.wire
+        self.transport = self._wire
         super().handle_websocket_upgrade()

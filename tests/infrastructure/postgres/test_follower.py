@@ -200,6 +200,27 @@ async def test_a_notification_of_what_was_seen_already_is_nothing(store: Postgre
         assert await follower.wait_for(2, 5)
 
 
+async def test_what_is_heard_of_right_after_a_read_waits_for_what_comes_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_PACE_SECONDS", LONG)
+    store = CountedStore(SystemClock())
+    async with Follower(store, None, LONG) as follower:
+        while not store.reads:
+            await asyncio.sleep(0)
+        for position in range(1, 4):
+            await record(store)
+            follower._hear_of(position)
+        await asyncio.sleep(0.05)
+        assert (follower.position, store.reads) == (0, 1)
+        follower._look()
+        assert await follower.wait_for(3, 5)
+        assert store.reads == 2
+        follower._look()
+        await asyncio.sleep(0)
+        assert store.reads == 2
+
+
 async def test_a_killed_listener_listens_again(store: PostgresEventStore, database_url: str) -> None:
     async with Follower(store, database_url, LONG) as follower:
         (process,) = await heard(database_url)
