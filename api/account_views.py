@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
-from api.views import View, money_text, price_text, quantity_text, time_text
+from api.views import View, money_text, price_text, quantity_text
 from application.statements import Entry
+from application.status import time_text
 from application.trading import Portfolio
 from application.venue import Instrument
 from domain.position import Position

@@ -19,8 +19,9 @@ from api.queries import own_order
 from api.requests import parse_last_event_id
 from api.schemas import EventsQuery
 from api.seats import SeatedEvents
-from api.views import View, time_text
+from api.views import View
 from application.ports import AsOf
+from application.status import time_text
 from domain.events import StreamId, order_stream
 from domain.refusals import OrderNotFound
 from infrastructure.codec import RawEvent

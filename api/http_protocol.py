@@ -74,7 +74,7 @@ class HttpProtocol(JoiningHttpProtocol):
         self._read_bytes = 0
         self._since: float | None = None
 
-    def connection_made(self, transport: Transport) -> None:
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begin, unless there are too many."""
         super().connection_made(transport)
         self._since = self.loop.time()

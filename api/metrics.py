@@ -5,7 +5,7 @@ import structlog
 from api.answers import Answer, json_answer
 from api.endpoints import Call
 from api.schemas import MetricsBody
-from api.views import time_text
+from application.status import time_text
 
 log = structlog.get_logger("orderlog.heart")
 

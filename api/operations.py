@@ -4,7 +4,7 @@ from api.answers import Answer, json_answer
 from api.endpoints import Call
 from api.fields import TimeText
 from api.schemas import Told
-from api.views import time_text
+from application.status import time_text
 from infrastructure.postgres.activity import activity
 
 _NAMES = {"ACCEPTED": "acknowledged", "FILLED": "filled"}

@@ -6,8 +6,9 @@ from api.answers import Answer, json_answer
 from api.endpoints import Call
 from api.fields import TimeText
 from api.schemas import Told
-from api.views import View, time_text
+from api.views import View
 from application.ports import StoreUnavailableError
+from application.status import time_text
 from infrastructure.postgres.connecting import UNAVAILABLE
 from infrastructure.postgres.projection_status import ProjectionStatus, State, projection_status
 

@@ -8,17 +8,10 @@ from api.answers import Answer, etag, json_answer, order_answer
 from api.auth import AUDITOR, OPS
 from api.endpoints import Call
 from api.schemas import AsOfQuery, EntriesQuery, OrderQuery, OrdersQuery
-from api.views import (
-    View,
-    entry_view,
-    fill_view,
-    order_row_view,
-    price_text,
-    rules_view,
-    time_text,
-)
+from api.views import View, entry_view, fill_view, order_row_view, price_text, rules_view
 from application.ports import NOW, AsOf
 from application.snapshots import Snapshot
+from application.status import time_text
 from domain.order import Order
 from domain.position import Position
 from domain.refusals import OrderNotFound

@@ -11,8 +11,9 @@ from api.auth import AUDITOR, OPS
 from api.endpoints import Call
 from api.problems import Problem
 from api.schemas import StatementQuery
-from api.views import money_text, time_text
+from api.views import money_text
 from application.statements import Mark, Span, statement
+from application.status import time_text
 from domain.refusals import InvalidRequest
 from domain.values import Currency, Money, TraderId
 

@@ -20,8 +20,8 @@ from api.problems import STATUS_OF, Problem
 from api.requests import parse_last_event_id, parse_query
 from api.schemas import StreamQuery
 from api.seats import SeatedEvents
-from api.views import time_text
 from application.ports import EventsArchivedError, StoreUnavailableError
+from application.status import time_text
 from domain.values import TraderId
 from infrastructure.metrics import Metrics
 

@@ -60,8 +60,9 @@ def replay(
 
 
 async def _show_life(which: "OrderId", at: "AsOf", archive: Path | None, *, as_json: bool) -> None:
-    from api.views import order_view, time_text  # noqa: PLC0415 - see above
+    from api.views import order_view  # noqa: PLC0415 - see above
     from application.snapshots import advanced, empty  # noqa: PLC0415 - see above
+    from application.status import time_text  # noqa: PLC0415 - see above
     from domain.events import order_stream  # noqa: PLC0415 - see above
     from domain.values import exactly  # noqa: PLC0415 - see above
 
@@ -104,7 +105,7 @@ def _row(each: dict[str, Any]) -> tuple[str, ...]:
 
 
 async def _rebuild(at: "AsOf", schema: str, names: Sequence[str], archive: Path | None, *, as_json: bool) -> None:
-    from api.views import time_text  # noqa: PLC0415 - see above
+    from application.status import time_text  # noqa: PLC0415 - see above
     from cli.progress import progress  # noqa: PLC0415 - see above
     from infrastructure.postgres.scratch import replay as replayed  # noqa: PLC0415 - see above
     from projections.registry import PROJECTIONS  # noqa: PLC0415 - see above
