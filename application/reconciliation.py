@@ -16,7 +16,7 @@ from application.facts import execution_of
 from application.inquiries import Inquiries
 from application.ports import Bookkeeping, Clock
 from application.snapshots import Snapshot
-from application.venue import Venue, VenueReport, WorkingOrder
+from application.venue import Venue, VenueBusyError, VenueReport, WorkingOrder
 from application.watching import OpenOrders
 from domain.commands import RecordDifference
 from domain.events import UnknownOrderReported
@@ -64,6 +64,7 @@ class Reconciler:
         self._bookkeeping = bookkeeping
         self._open_orders = open_orders
         self._clock = clock
+        self._questions = asyncio.Semaphore(_QUESTIONS_AT_ONCE)
         self._turn = asyncio.Lock()
         self._is_next = False
 
@@ -113,13 +114,11 @@ class Reconciler:
                 await self._look_into(order)
 
     async def _ask_all(self, snapshots: Sequence[Snapshot[Order]]) -> None:
-        waiting = [snapshot.state for snapshot in reversed(snapshots)]
+        async def ask(order: Order) -> None:
+            async with self._questions:
+                await self._inquiries.ask(order)
 
-        async def ask_in_turn() -> None:
-            while waiting:
-                await self._inquiries.ask(waiting.pop())
-
-        await asyncio.gather(*(ask_in_turn() for _ in range(_QUESTIONS_AT_ONCE)))
+        await asyncio.gather(*(ask(snapshot.state) for snapshot in snapshots))
 
     def _name(self, order: WorkingOrder) -> OrderId:
         return self._booking.order_known_as(order.venue_order_id) or order.client_order_id
@@ -187,27 +186,48 @@ class Reconciler:
         until = await self._bookkeeping.executions_read(self._booking.venue_name)
         since = until - _LISTED_LATE_BY_MAX if until else self._clock.now() - _FIRST_LOOK
         reports = await self._venue.executions(since)
+        news = [report for report in reports if self._is_news(report)]
+        # Each order is asked for once, some ahead of what is booked, which is booked in the order in which it happened.
+        orders = dict.fromkeys(report.venue_order_id for report in news)
+        owners = {venue_order_id: asyncio.create_task(self._owner(venue_order_id)) for venue_order_id in orders}
         all_booked = True
-        for report in reports:
-            execution_id = execution_of(report)
-            if execution_id is None or self._booking.is_booked(execution_id):
-                continue
-            if not self._booking.is_stranger(report.venue_order_id):
-                named = await self._named(report)
+        try:
+            for report in news:
+                owner = await owners[report.venue_order_id]
+                named = report if owner is None else replace(report, client_order_id=owner)
                 all_booked = (self._booking.is_old(named) or await self._inquiries.take([named])) and all_booked
+        finally:
+            for task in owners.values():
+                task.cancel()
+            await asyncio.gather(*owners.values(), return_exceptions=True)
         times = [report.fill.executed_at for report in reports if report.fill is not None]
         if all_booked and times and (until is None or max(times) > until):
             await self._bookkeeping.save_executions_read(self._booking.venue_name, max(times))
 
-    async def _named(self, report: VenueReport) -> VenueReport:
-        """The report with the name of the order that it belongs to."""
-        named = self._booking.order_known_as(report.venue_order_id)
-        if named is None:
-            named = await self._venue.client_order_id(report.venue_order_id)
-        if named is None or not self._booking.knows(named):
-            snapshot = await self._ours(named, report.venue_order_id)
-            named = snapshot.state.order_id if snapshot else named
-        return report if named is None else replace(report, client_order_id=named)
+    def _is_news(self, report: VenueReport) -> bool:
+        execution_id = execution_of(report)
+        is_booked = execution_id is None or self._booking.is_booked(execution_id)
+        return not is_booked and not self._booking.is_stranger(report.venue_order_id)
+
+    async def _owner(self, venue_order_id: str) -> OrderId | None:
+        """The order that the venue's belongs to, by our name where it is ours; None where the venue does not know it."""
+        async with self._questions:
+            named = self._booking.order_known_as(venue_order_id)
+            if named is None:
+                named = await self._asked(venue_order_id)
+            if named is None or not self._booking.knows(named):
+                snapshot = await self._ours(named, venue_order_id)
+                named = snapshot.state.order_id if snapshot else named
+            return named
+
+    async def _asked(self, venue_order_id: str) -> OrderId | None:
+        """Whose order that is, as the venue says; as many as are asked for, it may want us to wait."""
+        while True:
+            try:
+                return await self._venue.client_order_id(venue_order_id)
+            except VenueBusyError as busy:
+                log.info("whose order %s is, the venue says in %s s", venue_order_id, busy.retry_after_seconds)
+                await self._clock.sleep(busy.retry_after_seconds)
 
     async def _ours(self, named: OrderId | None, venue_order_id: str) -> Snapshot[Order] | None:
         """The order of this name, or else the one that the venue once acknowledged under this id; None: not ours."""

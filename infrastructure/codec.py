@@ -98,15 +98,14 @@ class Codec(Mapper[str]):
         Raises:
             UnreadableEventError: it is not one that this program knows.
         """
+        position, stream_id, version, topic, data, metadata, recorded_at, hash_ = raw
         try:
-            event = self._decode(raw.type, raw.data)
-            metadata = self._metadata.decode(raw.metadata)
+            event = self._decode(topic, data)
+            known = self._metadata.decode(metadata)
         except _WrongError as wrong:
-            at = f"position {raw.position}, version {raw.version} of stream {raw.stream_id}"
-            raise UnreadableStoredEventError(f"{raw.type} at {at}: {wrong}") from wrong
-        return RecordedEvent(
-            raw.position, StreamId(raw.stream_id), raw.version, event, metadata, raw.recorded_at, raw.hash
-        )
+            at = f"position {position}, version {version} of stream {stream_id}"
+            raise UnreadableStoredEventError(f"{topic} at {at}: {wrong}") from wrong
+        return RecordedEvent(position, cast("StreamId", stream_id), version, event, known, recorded_at, hash_)
 
     def _decode(self, topic: str, data: str | bytes) -> Event:
         try:

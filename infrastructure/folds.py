@@ -136,7 +136,9 @@ class Tally:
         hints = get_type_hints(row)
         plain = {name: getattr(hint, "__supertype__", hint) for name, hint in hints.items()}
         self._decimals = [(name, at) for at, (name, hint) in enumerate(plain.items()) if hint is Decimal]
-        self._decode = msgspec.json.Decoder(list[row]).decode  # type: ignore[valid-type] # a type it is
+        # Of all other columns it does not matter what they mean.
+        cells = tuple(hint if hint is Decimal else Any for hint in plain.values())
+        self._decode = msgspec.json.Decoder(list[tuple[cells]]).decode  # type: ignore[valid-type] # a type it is
         self._totals = [Decimal(0)] * len(self._decimals)
         self._rows = 0
         self._checksum = 0

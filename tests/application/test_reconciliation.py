@@ -14,7 +14,7 @@ from application.reconciliation import GRACE_SECONDS, Reconciler
 from application.venue import VenueReport, VenueTerms
 from application.watching import OpenOrders
 from domain.commands import RecordAcceptance, RecordNeverArrived, RecordSent
-from domain.events import OrderReconciled, RecordedEvent, UnknownOrderReported
+from domain.events import OrderFilled, OrderReconciled, RecordedEvent, UnknownOrderReported
 from domain.values import FillId, OrderId, Price, Quantity
 from tests.application.floor import LISTENING, TIMEOUT, Fixed, Floor
 from tests.application.world import (
@@ -244,6 +244,33 @@ async def test_every_execution_since_the_last_one_is_booked_whatever_became_of_i
     await looked(floor, 2)
     assert floor.venue.count("whose") == 1, "what is booked needs no question"
     assert [moment for call, moment in floor.venue.calls if call == "executions"][-1] == "2026-11-20T11:59:00+00:00"
+
+
+async def test_executions_are_booked_as_they_happened_whichever_question_is_answered_first(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_ids = [await floor.place(), await floor.place()]
+    for order_id in order_ids:
+        await cancel(floor.engine.trading, order_id)
+    floor.venue.owners = {"v-1": order_ids[0], "v-2": order_ids[1]}
+    happened = [("v-1", "f-1"), ("v-2", "f-2"), ("v-1", "f-3")]
+    floor.venue.executed = [
+        replace(filled(OrderId(""), 4, fill_id), venue_order_id=venue_id) for venue_id, fill_id in happened
+    ]
+    usual, second_is_known = ScriptedVenue.client_order_id, asyncio.Event()
+
+    async def answered(venue: ScriptedVenue, venue_order_id: str) -> OrderId | None:
+        if venue_order_id == "v-1":
+            await second_is_known.wait()
+        second_is_known.set()
+        return await usual(venue, venue_order_id)
+
+    monkeypatch.setattr(ScriptedVenue, "client_order_id", answered)
+    floor.open(reconcile_seconds=30)
+    await until(floor.engine.store, "OrderFilled", "OrderReconciled", "OrderFilled", "OrderFilled")
+    fills = [each.event.fill_id for each in await log_of(floor) if isinstance(each.event, OrderFilled)]
+    assert fills == ["f-1", "f-2", "f-3"]
+    assert floor.venue.count("whose") == 2
 
 
 async def test_an_execution_of_an_order_known_by_the_venue_s_id_only_is_booked(floor: Floor) -> None:
