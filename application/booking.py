@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain, repeat
 from typing import TypeVar, cast
@@ -75,7 +75,7 @@ class Booking:
         self._ended: OrderedDict[OrderId, None] = OrderedDict()
         self._strangers: OrderedDict[str, None] = OrderedDict()
         self._executions: OrderedDict[FillId, OrderId] = OrderedDict()
-        self._under_way: dict[tuple[OrderId, Hashable], asyncio.Event] = {}
+        self._under_way: dict[Hashable, asyncio.Event] = {}
 
     def note(self, order_id: OrderId, event: OrderEvent) -> None:
         """Remember what was recorded, so that reports of it need no look-up, or nothing at all."""
@@ -148,7 +148,7 @@ class Booking:
 
     async def record(self, order: Order, fact: OrderReport, actor: str) -> Outcome:
         """Record one fact about the order. Waits for the store."""
-        return await self._report(order.terms, fact, actor)
+        return await self._report(order.terms, [fact], actor)
 
     def is_stranger(self, venue_order_id: str) -> bool:
         """Whether it was found before that this order of the venue is not ours."""
@@ -162,16 +162,25 @@ class Booking:
         _remember(self._strangers, order.venue_order_id, None)
 
     async def book(self, reports: Sequence[VenueReport]) -> list[VenueReport]:
-        """Record everything the reports say. Waits for the store. Returns the reports of orders that are not ours."""
+        """Record everything the reports say, of each order in one command if it can be.
+
+        Waits for the store. Returns the reports of orders that are not ours.
+        """
         strangers = []
+        said: dict[OrderId, tuple[OrderPlaced, list[OrderReport]]] = {}
         for report in reports:
             terms = await self._terms_of(report)
             if terms is None:
                 strangers.append(report)
                 continue
-            with about(terms.order_id):
-                for fact in await self._facts(terms.order_id, report):
-                    await self._book_news(terms, fact)
+            order_id = terms.order_id
+            if report.busted_fill_id is not None and order_id in said:
+                # What became of a fill can be told by its name only when the fill is in the log.
+                await self._book_news(*said.pop(order_id))
+            _, of_order = said.setdefault(order_id, (terms, []))
+            of_order += await self._facts(order_id, report)
+        for terms, of_order in said.values():
+            await self._book_news(terms, of_order)
         return strangers
 
     def is_old(self, report: VenueReport) -> bool:
@@ -181,18 +190,26 @@ class Booking:
             return False
         return all(self._is_old_news(order_id, fact) for fact in facts(report, self.venue_name))
 
-    async def _book_news(self, terms: OrderPlaced, fact: OrderReport) -> None:
-        """Record the fact, unless it is known. Most is told twice at the same time: by an answer, and by the stream."""
-        told = terms.order_id, _name_of(fact)
-        while told in self._under_way:
-            await self._under_way[told].wait()
-        if self._is_old_news(terms.order_id, fact):
-            return
-        self._under_way[told] = asyncio.Event()
+    async def _book_news(self, terms: OrderPlaced, said: Sequence[OrderReport]) -> None:
+        """Record what of this is not known. Most is told twice at the same time: by an answer, and by the stream."""
+        order_id = terms.order_id
+        with about(order_id):
+            while news := {_name_of(order_id, fact): fact for fact in said if not self._is_old_news(order_id, fact)}:
+                told = next((self._under_way[name] for name in news if name in self._under_way), None)
+                if told is None:
+                    await self._record_news(terms, news)
+                    break
+                await told.wait()
+
+    async def _record_news(self, terms: OrderPlaced, news: Mapping[Hashable, OrderReport]) -> None:
+        told = asyncio.Event()
+        self._under_way |= dict.fromkeys(news, told)
         try:
-            await self._report(terms, fact, "venue")
+            await self._report(terms, list(news.values()), "venue")
         finally:
-            self._under_way.pop(told).set()
+            for name in news:
+                del self._under_way[name]
+            told.set()
 
     def _is_old_news(self, order_id: OrderId, fact: OrderReport) -> bool:
         """Whether the log is known to say this, and nothing would come of it again: most is told twice at least."""
@@ -223,15 +240,19 @@ class Booking:
             return None
         return self._terms[order_id]
 
-    async def _report(self, terms: OrderPlaced, fact: OrderReport, actor: str) -> Outcome:
-        outcome = await self.insist(lambda: self._trading.report(terms, fact, Caller(actor)))
+    async def _report(self, terms: OrderPlaced, said: Sequence[OrderReport], actor: str) -> Outcome:
+        outcome = await self.insist(lambda: self._trading.report(terms, said, Caller(actor)))
+        last = None
         for recorded in outcome.events:
             order_id = order_of(recorded.stream_id)
             if order_id is not None:
                 self.note(order_id, cast("OrderEvent", recorded.event))
-                before = fact.attempt - 1 if isinstance(fact, RecordSent) else retries()
-                cause, metadata = name_of(recorded.stream_id, recorded.version), recorded.metadata
-                go_on(order_id, Story(metadata.correlation_id, cause, metadata.trader_id, order_id, before))
+            if order_id == terms.order_id:
+                last = recorded
+        if last is not None:
+            before = said[0].attempt - 1 if isinstance(said[0], RecordSent) else retries()
+            cause, metadata = name_of(last.stream_id, last.version), last.metadata
+            go_on(terms.order_id, Story(metadata.correlation_id, cause, metadata.trader_id, terms.order_id, before))
         return outcome
 
     async def halts(self) -> HaltsInForce:
@@ -277,15 +298,15 @@ def _remember(known: OrderedDict[K, V], key: K, value: V) -> None:
         known.popitem(last=False)
 
 
-def _name_of(fact: OrderReport) -> Hashable:
-    """What tells it from the other facts of its order; those that are told most have a short name."""
+def _name_of(order_id: OrderId, fact: OrderReport) -> Hashable:
+    """What tells it from all other facts; those that are told most have a short name."""
     match fact:
         case RecordFill():
-            return fact.fill_id
+            return order_id, RecordFill, fact.fill_id
         case RecordAcceptance():
-            return fact.venue_order_id
+            return order_id, RecordAcceptance, fact.venue_order_id
         case _:
-            return fact
+            return order_id, fact
 
 
 def state_in(outcome: Outcome, order: Order) -> Order:

@@ -8,6 +8,7 @@ from application.ports import Clock, StoreUnavailableError
 from application.reconciliation import Reconciler
 from application.tasks import Tasks
 from application.venue import Venue, VenueReport
+from domain.values import OrderId
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class VenueListener:
         self._clock = clock
         self._reconcile_seconds = reconcile_seconds
         self._tasks = Tasks("a report could not be booked")
+        self._heard_of: dict[OrderId, list[VenueReport]] = {}
 
     async def run(self) -> None:
         """Listen, and ask while nothing can be heard, until cancelled."""
@@ -46,11 +48,18 @@ class VenueListener:
             await self._tasks.end()
 
     def _heard(self, report: VenueReport) -> None:
-        # Commands queue in the order in which their tasks begin, so the reports of an order stay in order.
+        # Commands queue in the order in which their tasks begin, so the reports of an order stay in order; what comes
+        # before a task has begun is taken by it, too.
         if report.status == "listening":  # a stream that is live again missed what happened before
             self._tasks.spawn(self._compared(self._reconciler.reconcile))
         elif not self._inquiries.is_old(report):
-            self._tasks.spawn(self._inquiries.take([report]))
+            heard = self._heard_of.setdefault(report.client_order_id, [])
+            heard.append(report)
+            if len(heard) == 1:
+                self._tasks.spawn(self._take(report.client_order_id))
+
+    async def _take(self, order_id: OrderId) -> None:
+        await self._inquiries.take(self._heard_of.pop(order_id))
 
     async def _reconcile(self) -> None:
         while True:

@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 from application.ports import NOW, AsOf, Clock, EventStore, Ids, Instruments, Key, KeyUse
 from application.sequencer import Outcome, Sequencer
 from application.snapshots import Snapshot, advanced, empty
-from application.units_of_work import Change, ChangeAccount, ChangeHalts, Place, ReportUnknown, SetRollout
+from application.units_of_work import Change, ChangeAccount, ChangeHalts, Place, Record, ReportUnknown, SetRollout
 from domain.account import Account
 from domain.aggregates import State
 from domain.commands import (
@@ -17,7 +17,6 @@ from domain.commands import (
     ChangeRollout,
     Deposit,
     HaltCommand,
-    OrderCommand,
     OrderReport,
     PlaceOrder,
     ReplaceOrder,
@@ -226,15 +225,19 @@ class Trading:
             OrderChanged: it is at none of these versions.
             Refusal: it is over already, or the new terms are against the rules, the balance or the limits.
         """
-        command = self._change(order_id, request, caller.metadata(trader_id), at_versions=at_versions)
+        now = self.clock.now()
+        metadata = caller.metadata(trader_id)
+        command = Change(metadata, order_id, request, self.validator, self.instruments, now, at_versions)
         return _order_of(await self.sequencer.execute(command), order_id)
 
-    async def report(self, terms: OrderPlaced, report: OrderReport, caller: Caller) -> Outcome:
-        """Record a fact about the order that was placed on these terms; nothing happens when it is known already."""
-        others = concerned(terms, report)
-        return await self.sequencer.execute(
-            self._change(terms.order_id, report, caller.metadata(terms.trader_id), others)
-        )
+    async def report(self, terms: OrderPlaced, reports: Sequence[OrderReport], caller: Caller) -> Outcome:
+        """Record facts about the order that was placed on these terms; nothing happens where they are known already.
+
+        A ``RecordSent`` comes alone.
+        """
+        others = dict.fromkeys(other for report in reports for other in concerned(terms, report))
+        command = Record(caller.metadata(terms.trader_id), terms.order_id, reports, tuple(others))
+        return await self.sequencer.execute(command)
 
     async def report_unknown(self, venue_name: str, order: UnknownOrderReported, caller: Caller) -> None:
         """Record an order of the venue that is not ours; nothing happens when it was reported just like this before."""
@@ -314,17 +317,6 @@ class Trading:
         with exactly():
             account = cast("Snapshot[Account]", advanced(empty(stream_id), recorded))
             return Portfolio(account, positions_of(cast("AccountEvent", each.event) for each in recorded))
-
-    def _change(
-        self,
-        order_id: OrderId,
-        command: OrderCommand,
-        metadata: Metadata,
-        others: tuple[OrderId, ...] = (),
-        at_versions: Collection[int] | None = None,
-    ) -> Change:
-        now = self.clock.now()
-        return Change(metadata, order_id, command, self.validator, self.instruments, now, others, at_versions)
 
     async def _fold(self, stream_id: StreamId, as_of: AsOf, version: int | None) -> Snapshot[State]:
         history = await self.store.history([stream_id], as_of, version)

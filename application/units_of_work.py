@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from types import MappingProxyType
 from typing import NamedTuple, cast
 
 from application.ports import Instruments, Key, KeyUse
@@ -16,9 +15,10 @@ from domain.account import Account
 from domain.aggregates import State, VenueBook
 from domain.commands import (
     AccountRequest,
+    CancelOrder,
     ChangeRollout,
     HaltCommand,
-    OrderCommand,
+    OrderReport,
     PlaceOrder,
     RecordSent,
     ReplaceOrder,
@@ -86,48 +86,44 @@ class Place(NamedTuple):
             raise VenueQueueFull
         if not self.tradable:
             raise InvalidSymbol(problem=f"{self.order.symbol} is not traded here")
-        plan = _desk_plan(streams, self.order, self.validator)
+        order_id, account_id, *_ = streams
+        order, account = _order(streams[order_id].state), _account(streams[account_id].state)
+        halted = _halts(streams)
+        plan = _plan(desk.decide(order, account, self.order, self.validator, halts=halted), order_id, account_id)
         if not self.keys:
             return plan
-        return plan._replace(keys=dict.fromkeys(self.keys, (self.fingerprint, next(iter(streams)))))
+        return plan._replace(keys=dict.fromkeys(self.keys, (self.fingerprint, order_id)))
 
 
 class Change(NamedTuple):
-    """A request or a report about an order; ``others`` are the orders that it may touch besides.
+    """A request about an order that is there, if it is at one of ``at_versions``; None: at any.
 
-    Whoever reports a fact names no story: it is the order's own, and what led to the fact is the event before it.
-
-    A request for other terms is judged by the reference prices and rules of ``instruments`` as they are ``asked_at`` that
-    time.
+    One for other terms is judged by the reference prices and rules of ``instruments`` as they are ``asked_at`` that time.
     """
 
     metadata: Metadata
     order_id: OrderId
-    command: OrderCommand
+    command: CancelOrder | ReplaceOrder
     validator: OrderValidator
     instruments: Instruments
     asked_at: datetime
-    others: tuple[OrderId, ...] = ()
     at_versions: Collection[int] | None = None
     keys: tuple[Key, ...] = ()
     new_streams: tuple[StreamId, ...] = ()
 
     @property
     def streams(self) -> tuple[StreamId, ...]:
-        """The order, its trader's account, the other orders, and what is halted where that matters."""
-        others = (order_stream(order_id) for order_id in self.others)
-        halts = (HALTS_STREAM,) if isinstance(self.command, ReplaceOrder | RecordSent) else ()
-        return order_stream(self.order_id), account_stream(self.metadata.trader_id), *others, *halts
+        """The order, its trader's account, and what is halted where that matters."""
+        halts = (HALTS_STREAM,) if isinstance(self.command, ReplaceOrder) else ()
+        return order_stream(self.order_id), account_stream(self.metadata.trader_id), *halts
 
     def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, KeyUse]) -> Plan:
         """See ``application.sequencer.Command``."""
-        snapshot = next(iter(streams.values()))
-        order = snapshot.state
-        if not isinstance(order, Order) or order.trader_id != self.metadata.trader_id:
-            raise OrderNotFound
-        if self.at_versions is not None and snapshot.version not in self.at_versions:
-            raise OrderChanged(version=snapshot.version)
-        others = {order_id: _order(streams[order_stream(order_id)].state) for order_id in self.others}
+        order_id, account_id, *_ = streams
+        order = _order_of_trader(streams[order_id], self.metadata)
+        version = streams[order_id].version
+        if self.at_versions is not None and version not in self.at_versions:
+            raise OrderChanged(version=version)
         command = self.command
         if isinstance(command, ReplaceOrder):
             instrument = self.instruments.get(order.terms.symbol)
@@ -136,8 +132,37 @@ class Change(NamedTuple):
             command = replace(
                 command, asked_at=self.asked_at, reference_price=price, reference_price_at=price_at, rules=rules
             )
-        plan = _desk_plan(streams, command, self.validator, others)
-        return plan if self.metadata.correlation_id else plan._replace(metadata=self._story(snapshot))
+        account, halted = _account(streams[account_id].state), _halts(streams)
+        return _plan(desk.decide(order, account, command, self.validator, halts=halted), order_id, account_id)
+
+
+class Record(NamedTuple):
+    """Facts about an order, one after the other; ``others`` are the orders that they may touch besides.
+
+    Whoever reports facts names no story: it is the order's own, and what led to them is the event before them.
+    """
+
+    metadata: Metadata
+    order_id: OrderId
+    reports: Sequence[OrderReport]
+    others: tuple[OrderId, ...] = ()
+    keys: tuple[Key, ...] = ()
+    new_streams: tuple[StreamId, ...] = ()
+
+    @property
+    def streams(self) -> tuple[StreamId, ...]:
+        """The order, its trader's account, the other orders, and what is halted where that matters."""
+        others = (order_stream(order_id) for order_id in self.others)
+        halts = (HALTS_STREAM,) if isinstance(self.reports[0], RecordSent) else ()
+        return order_stream(self.order_id), account_stream(self.metadata.trader_id), *others, *halts
+
+    def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, KeyUse]) -> Plan:
+        """See ``application.sequencer.Command``."""
+        order_id, account_id, *_ = streams
+        order, account = _order_of_trader(streams[order_id], self.metadata), _account(streams[account_id].state)
+        others = {other_id: _order(streams[order_stream(other_id)].state) for other_id in self.others}
+        plan = _plan(desk.follow(order, account, self.reports, others, halts=_halts(streams)), order_id, account_id)
+        return plan if self.metadata.correlation_id else plan._replace(metadata=self._story(streams[order_id]))
 
     def _story(self, order: Snapshot[State]) -> Metadata:
         correlation_id = order.correlation_id or self.order_id  # of a long stream whose beginning is archived
@@ -238,16 +263,8 @@ def _earlier_use(asked: Sequence[Key], fingerprint: str, keys: Mapping[Key, KeyU
     return None
 
 
-def _desk_plan(
-    streams: Mapping[StreamId, Snapshot[State]],
-    command: OrderCommand,
-    validator: OrderValidator,
-    others: Mapping[OrderId, Order | None] = MappingProxyType({}),
-) -> Plan:
-    order_id, account_id, *_ = streams
-    order, account = _order(streams[order_id].state), _account(streams[account_id].state)
-    halted = cast("Halts", streams[HALTS_STREAM].state) if HALTS_STREAM in streams else NOTHING_HALTED
-    decision = desk.decide(order, account, command, validator, others, halts=halted)
+def _plan(decision: desk.Decision, order_id: StreamId, account_id: StreamId) -> Plan:
+    """What a decision about an order wants recorded."""
     return Plan(
         [(order_id, event) for event in decision.order_events]
         + [(account_id, event) for event in decision.account_events]
@@ -258,6 +275,22 @@ def _desk_plan(
             **{order_stream(other_id): other for other_id, other in decision.others.items()},
         },
     )
+
+
+def _order_of_trader(snapshot: Snapshot[State], metadata: Metadata) -> Order:
+    """The order that a command of this trader is about.
+
+    Raises:
+        OrderNotFound: the trader has none.
+    """
+    order = snapshot.state
+    if not isinstance(order, Order) or order.trader_id != metadata.trader_id:
+        raise OrderNotFound
+    return order
+
+
+def _halts(streams: Mapping[StreamId, Snapshot[State]]) -> Halts:
+    return cast("Halts", streams[HALTS_STREAM].state) if HALTS_STREAM in streams else NOTHING_HALTED
 
 
 def _order(state: State) -> Order | None:

@@ -111,7 +111,7 @@ async def _lives() -> list[Life]:
                 if isinstance(report, CancelOrder):
                     await trading.change(_TRADER, placed.order_id, report, _CALLER)
                 else:
-                    await trading.report(placed.terms, report, _CALLER)
+                    await trading.report(placed.terms, [report], _CALLER)
         told = [Told(raw.stream_id.startswith("account"), *raw[3:6]) for raw in await store.raw(1, 1_000)]
         lives += [told] * times
     return lives

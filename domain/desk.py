@@ -1,6 +1,6 @@
 """The trading desk: an order and its trader's account, decided together so that money follows every fact."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from types import MappingProxyType
@@ -11,7 +11,7 @@ from domain import deciding
 from domain import order as orders
 from domain.account import Account
 from domain.activity import Asked
-from domain.commands import CancelOrder, OrderCommand, PlaceOrder, RecordSent, ReplaceOrder
+from domain.commands import CancelOrder, OrderCommand, OrderReport, PlaceOrder, RecordSent, ReplaceOrder
 from domain.events import AccountEvent, OrderEvent
 from domain.exits import consequences
 from domain.halts import NOTHING_HALTED, Halts, cancel_reason
@@ -53,25 +53,52 @@ def decide(
         Refusal: the request is against a rule, or the account cannot carry it.
     """
     asked = None
-    if isinstance(command, PlaceOrder) and order is None:
-        halts.refuse(command.trader_id, command.symbol)
-        validator.validate_order(command, account).or_refuse()
-        asked = asked_by_order(command, validator.limits_of(account))
-    events = deciding.decide(order, command)
-    if isinstance(command, ReplaceOrder) and events and order is not None:
-        halts.refuse(order.trader_id, order.terms.symbol)
-        wished = reduce(orders.evolve, events, order)
-        validator.validate_replacement(order, wished, account, command).or_refuse()
-        asked = asked_by_replacement(order, wished, command)
-    if isinstance(command, RecordSent) and events and order is not None and order.terms.parent_order_id is None:
-        events = _unless_halted(order, events, halts)
+    if isinstance(command, PlaceOrder):
+        if order is None:
+            halts.refuse(command.trader_id, command.symbol)
+            validator.validate_order(command, account).or_refuse()
+            asked = asked_by_order(command, validator.limits_of(account))
+        events = deciding.decide(order, command)
+    elif isinstance(command, ReplaceOrder):
+        events = deciding.decide(order, command)
+        if events and order is not None:
+            halts.refuse(order.trader_id, order.terms.symbol)
+            wished = reduce(orders.evolve, events, order)
+            validator.validate_replacement(order, wished, account, command).or_refuse()
+            asked = asked_by_replacement(order, wished, command)
+    else:
+        return follow(order, account, (command,), others, halts=halts)
     desk = _Desk(account, dict(others))
-    after = order
     for event in events:
-        after = desk.record(after, event, asked)
+        order = desk.record(order, event, asked)
         asked = None
-    decided = tuple(desk.order_events), tuple(desk.account_events), tuple(desk.other_events)
-    return Decision(after, desk.account, desk.others, *decided)
+    return desk.decision(order)
+
+
+def follow(
+    order: Order | None,
+    account: Account,
+    commands: Iterable[CancelOrder | OrderReport],
+    others: Mapping[OrderId, Order | None] = MappingProxyType({}),
+    *,
+    halts: Halts = NOTHING_HALTED,
+) -> Decision:
+    """What these lead to, one after the other: facts, which nobody can refuse, or a cancel, which asks for no money.
+
+    ``others`` and ``halts`` are as in ``decide``.
+
+    Raises:
+        OrderNotFound: there is no such order.
+        OrderNotCancellable: it is over already.
+    """
+    desk = _Desk(account, dict(others))
+    for command in commands:
+        events = deciding.decide(order, command)
+        if isinstance(command, RecordSent) and events and order is not None and order.terms.parent_order_id is None:
+            events = _unless_halted(order, events, halts)
+        for event in events:
+            order = desk.record(order, event)
+    return desk.decision(order)
 
 
 def _unless_halted(order: Order, events: list[OrderEvent], halts: Halts) -> list[OrderEvent]:
@@ -100,6 +127,10 @@ class _Desk:
                 self.others[order_id] = self._follow(self.others.get(order_id), consequence)
                 self.other_events.append((order_id, consequence))
         return after
+
+    def decision(self, order: Order | None) -> Decision:
+        decided = tuple(self.order_events), tuple(self.account_events), tuple(self.other_events)
+        return Decision(order, self.account, self.others, *decided)
 
     def _follow(self, before: Order | None, event: OrderEvent, asked: Asked | None = None) -> Order:
         after = orders.evolve(before, event)

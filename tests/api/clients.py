@@ -94,7 +94,7 @@ class World:
     async def report(self, order_id: str, report: OrderReport) -> None:
         order = await self.engine.trading.order(OrderId(order_id))
         assert order is not None
-        await self.engine.trading.report(order.state.terms, report, VENUE)
+        await self.engine.trading.report(order.state.terms, [report], VENUE)
 
     async def accept(self, order_id: str) -> None:
         await self.report(order_id, RecordAcceptance(f"venue-{order_id}"))

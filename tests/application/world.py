@@ -271,7 +271,7 @@ async def report(trading: Trading, order_id: OrderId, fact: OrderReport) -> Outc
     """Record a fact about an order."""
     snapshot = await trading.order(order_id)
     assert snapshot is not None
-    return await trading.report(snapshot.state.terms, fact, CALLER)
+    return await trading.report(snapshot.state.terms, [fact], CALLER)
 
 
 async def cancel(trading: Trading, order_id: OrderId, trader_id: TraderId = ALICE) -> Snapshot[Order]:

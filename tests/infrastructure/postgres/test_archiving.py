@@ -106,7 +106,7 @@ async def test_the_engine_goes_on_with_orders_and_accounts_whose_events_are_arch
         assert await later.account(ALICE) == account._replace(correlation_id="")
         # A fact about an order that was over long ago is booked like any other.
         bust = RecordBust(fill_id=FillId("f-1"), execution_id=FillId("b-1"), reason="erroneous")
-        await later.report(order.state.terms, bust, CALLER)
+        await later.report(order.state.terms, [bust], CALLER)
         busted = await later.order(ORDER_ID)
         assert busted is not None
         assert (busted.version, busted.state.filled_quantity) == (order.version + 1, Decimal(0))
@@ -183,7 +183,7 @@ async def test_a_correction_that_needs_archived_trades_stops_the_projection_and_
     assert order is not None
     file = await take(database_url, tmp_path)
     bust = RecordBust(fill_id=FillId("f-1"), execution_id=FillId("b-1"), reason="erroneous")
-    await trading.report(order.state.terms, bust, CALLER)
+    await trading.report(order.state.terms, [bust], CALLER)
     batch = await store.read(log[-1].position, 10)
     async with pool_of(database_url) as pool, pool.connection() as connection:
         with pytest.raises(EventsArchivedError):
