@@ -9,6 +9,7 @@ import pytest
 from application import booking as bookings
 from application.booking import Booking
 from application.sequencer import Command, Outcome
+from application.units_of_work import Record
 from domain.commands import RecordAcceptance, ReplaceOrder
 from domain.lifecycle import Status
 from domain.values import FillId, OrderId, Quantity
@@ -106,6 +107,44 @@ async def test_what_is_told_twice_at_the_same_time_is_decided_once(
     assert len(commands) == 1
     order = await booking.known(order_id)
     assert (order.status, order.filled_quantity) == (Status.PARTIALLY_FILLED, 1)
+
+
+async def test_what_is_said_of_an_order_at_once_is_one_command_and_what_changes_a_fill_is_the_next(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fill that was corrected is known by two names, which the log knows when the correction is in it."""
+    first, second = [(await engine.trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id for _ in range(2)]
+    booking = Booking(engine.trading, FastClock(), "scripted")
+    commands: list[Command] = []
+    execute = engine.trading.sequencer.execute
+
+    async def counted(command: Command) -> Outcome:
+        commands.append(command)
+        return await execute(command)
+
+    monkeypatch.setattr(engine.trading.sequencer, "execute", counted)
+    correction = replace(filled(first, 3, "f-2"), status="corrected", busted_fill_id=FillId("f-1"))
+    bust = replace(filled(first, 3), status="busted", busted_fill_id=FillId("f-2"), fill=None)
+    said = [accepted(first), filled(first, 4), accepted(second), correction, bust, ended(first, "cancelled")]
+    assert await booking.book(said) == []
+    assert [len(command.reports) for command in commands if isinstance(command, Record)] == [2, 1, 1, 2]
+    assert await names(engine.store) == [
+        "OrderPlaced",
+        "OrderPlaced",
+        "OrderAccepted",
+        "OrderFilled",
+        "OrderFillCorrected",
+        "OrderAccepted",
+        "OrderFillBusted",
+        "OrderCancelled",
+    ]
+
+
+async def test_a_fill_and_an_order_of_the_venue_may_have_the_same_name(engine: Engine) -> None:
+    order_id = (await engine.trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id
+    booking = Booking(engine.trading, FastClock(), "scripted")
+    await booking.book([accepted(order_id), filled(order_id, 10, f"v-{order_id}")])
+    assert (await booking.known(order_id)).status is Status.FILLED
 
 
 async def test_what_could_not_be_recorded_is_recorded_when_it_is_told_again(

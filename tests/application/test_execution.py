@@ -16,6 +16,7 @@ from application.venue import (
     VenueReport,
 )
 from domain.commands import RecordAcceptance, RecordFill, RecordRejection, RecordSent
+from domain.events import OrderFilled
 from domain.values import OrderId
 from tests.application.floor import DOWN, FOREVER, LISTENING, TIMEOUT, Floor
 from tests.application.world import (
@@ -426,9 +427,22 @@ async def test_a_report_that_cannot_be_booked_leaves_the_stream_working(
 
     monkeypatch.setattr(Booking, "book", book)
     floor.venue.stream.put_nowait(filled(order_id, 4))
+    while "a report could not be booked" not in caplog.text:
+        await asyncio.sleep(0.001)
     floor.venue.stream.put_nowait(filled(order_id, 6, "f-2"))
     await until(floor.engine.store, "OrderFilled")
-    assert "a report could not be booked" in caplog.text
+
+
+async def test_what_the_stream_tells_of_an_order_at_once_is_recorded_together(floor: Floor) -> None:
+    floor.open()
+    first, second = [await floor.place() for _ in range(2)]
+    await until(floor.engine.store, "OrderAccepted", "OrderAccepted")
+    for said in (filled(first, 4), filled(second, 10, "f-2"), filled(first, 6, "f-3")):
+        floor.venue.stream.put_nowait(said)
+    await until(floor.engine.store, "OrderFilled", "OrderFilled", "OrderFilled")
+    fills = [each for each in await floor.engine.store.read(0, 100) if isinstance(each.event, OrderFilled)]
+    assert [each.event.fill_id for each in fills] == ["f-1", "f-3", "f-2"]
+    assert fills[0].metadata.causation_id == fills[1].metadata.causation_id == f"order-{first}/3"
 
 
 async def test_open_orders_are_resumed_wherever_they_were_left(floor: Floor) -> None:

@@ -350,6 +350,28 @@ def test_a_fill_and_its_exits_are_one_decision() -> None:
     ]
 
 
+def test_facts_that_are_told_together_lead_to_what_they_lead_to_one_after_the_other() -> None:
+    entry = after(placed(stop_loss=price_of(8)), sent())
+    told = [RecordAcceptance("v-1"), fill(40), RecordCancellation("as you wish"), RecordCancellation("once more")]
+    others = {exits_of(entry.order_id, name_of(1, 0)).stop_loss: None}
+    order, account, known = entry, Account(), others
+    events = []
+    for fact in told:
+        decision = desk.decide(order, account, fact, OrderValidator(), known)
+        order, account, known = decision.order, decision.account, decision.others
+        events.append((decision.order_events, decision.account_events, decision.other_events))
+    together = desk.follow(entry, Account(), told, others)
+    assert (together.order, together.account, together.others) == (order, account, known)
+    assert [together.order_events, together.account_events, together.other_events] == [
+        tuple(event for each in kind for event in each) for kind in zip(*events, strict=True)
+    ]
+    assert [type(event).__name__ for event in together.order_events] == [
+        "OrderAccepted",
+        "OrderFilled",
+        "OrderCancelled",
+    ]
+
+
 def test_what_happens_to_an_exit_is_told_to_the_order_that_it_protects() -> None:
     trader = Trader()
     trader.account = Account(cash=dollars(1000))
