@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol, cast, get_args
 
-from domain.account import cash_moved
+from domain.account import effect
 from domain.events import TOPICS, RecordedEvent, StreamId, account_stream
 from domain.movements import CashEvent, Movement, movement_of
 from domain.values import ZERO, Money, TraderId, exactly, tidy
@@ -116,7 +116,7 @@ async def _cash_events(
 
 def _moved(mark: Mark, recorded: RecordedEvent) -> Mark:
     with exactly():
-        moved = cash_moved(cast("CashEvent", recorded.event))
+        moved = effect(cast("CashEvent", recorded.event)).cash
         return Mark(recorded.version, Money(tidy(mark.balance + moved)))
 
 

@@ -15,10 +15,15 @@ from domain.events import (
     FundsReserved,
     FundsWithdrawn,
     LimitsChanged,
+    OrderAccepted,
+    OrderCancelRequested,
     OrderEvent,
     OrderFillBusted,
     OrderFillCorrected,
     OrderFilled,
+    OrderRecovered,
+    OrderSent,
+    OrderUnresolved,
     ReservationChanged,
     SharesReleased,
     SharesReserved,
@@ -94,6 +99,10 @@ def decide(account: Account, request: AccountRequest) -> list[AccountEvent]:
             assert_never(request)
 
 
+_HOLDS_NOTHING_ELSE = frozenset({OrderSent, OrderAccepted, OrderRecovered, OrderUnresolved, OrderCancelRequested})
+"""After these an order asks for what it asked for before, is filled as far, and is over if it was."""
+
+
 def follow(before: Order | None, event: OrderEvent, after: Order, asked: Asked | None = None) -> list[AccountEvent]:
     """What an order's event means for its trader's account; the order is given as it was and as it is now.
 
@@ -104,6 +113,8 @@ def follow(before: Order | None, event: OrderEvent, after: Order, asked: Asked |
         return [_reserved(after, asked)]
     if isinstance(event, OrderFilled):
         return [_booking(before, event, after)]
+    if type(event) in _HOLDS_NOTHING_ELSE:
+        return []
     if isinstance(event, OrderFillBusted | OrderFillCorrected):
         return [*_correction(event, after), *_adjusted(before, after)]
     return _adjusted(before, after, asked)
@@ -111,64 +122,86 @@ def follow(before: Order | None, event: OrderEvent, after: Order, asked: Asked |
 
 def evolve(account: Account, event: AccountEvent) -> Account:
     """The account after the event."""
-    match event:
-        case FundsDeposited() | FundsWithdrawn():
-            return account._replace(cash=Money(account.cash + cash_moved(event)))
+    cash, reserved, open_orders, holdings, limits, activity = account
+    if isinstance(event, LimitsChanged):
+        return Account(cash, reserved, open_orders, holdings, event, activity)
+    moved = effect(event)
+    if moved.units is not None:
+        holdings = _working(account, moved.units)
+    if moved.asked is not None:
+        activity = activity.after(moved.asked)
+    return Account(
+        Money(cash + moved.cash),
+        Money(reserved + moved.reserved),
+        open_orders + moved.open_orders,
+        holdings,
+        limits,
+        activity,
+    )
+
+
+class Units(NamedTuple):
+    """So many more units of a symbol work on one side of the market, and so many of them were traded."""
+
+    symbol: Symbol
+    side: Side
+    working: Decimal
+    traded: Decimal = ZERO
+
+
+class Effect(NamedTuple):
+    """What an event adds to the cash, to the part of it that is held, to the number of open orders, and to the units.
+
+    ``asked`` is what the limits over time count of it.
+    """
+
+    cash: Decimal = ZERO
+    reserved: Decimal = ZERO
+    open_orders: int = 0
+    units: Units | None = None
+    asked: Asked | None = None
+
+
+_NO_EFFECT = Effect()
+
+
+def effect(event: AccountEvent) -> Effect:
+    """What an event does to an account, but for its limits."""
+    match event:  # what most accounts meet comes first: every decision and every rebuild asks
         case FundsReserved():
-            return account._replace(
-                reserved=Money(account.reserved + event.amount),
-                open_orders=account.open_orders + 1,
-                holdings=_working(account, event.symbol, Side.BUY, event.quantity),
-                activity=_counted(account, event, event.terms),
-            )
-        case FundsReleased():
-            return account._replace(
-                reserved=Money(account.reserved - event.amount),
-                open_orders=account.open_orders - 1,
-                holdings=_working(account, event.symbol, Side.BUY, -event.quantity),
-            )
-        case SharesReserved():
-            return account._replace(
-                open_orders=account.open_orders + 1,
-                holdings=_working(account, event.symbol, Side.SELL, event.quantity),
-                activity=_counted(account, event, event.terms),
-            )
-        case SharesReleased():
-            return account._replace(
-                open_orders=account.open_orders - 1,
-                holdings=_working(account, event.symbol, Side.SELL, -event.quantity),
-            )
-        case ReservationChanged():
-            return account._replace(
-                reserved=Money(account.reserved + event.amount),
-                holdings=_working(account, event.symbol, event.side, event.quantity),
-                activity=_counted(account, event),
-            )
+            units = Units(event.symbol, Side.BUY, event.quantity)
+            return Effect(ZERO, event.amount, 1, units, _asked(event, event.terms))
         case TradeBooked():
-            return account._replace(
-                cash=Money(account.cash + cash_moved(event)),
-                reserved=Money(account.reserved - event.released_cash),
-                open_orders=account.open_orders - event.closed,
-                holdings=_working(account, event.symbol, event.side, -event.released_quantity, traded=event.quantity),
-            )
+            cash = _received(event.side, event.quantity * event.price, event.commission)
+            units = Units(event.symbol, event.side, -event.released_quantity, event.quantity)
+            return Effect(cash, -event.released_cash, -event.closed, units)
+        case FundsReleased():
+            return Effect(ZERO, -event.amount, -1, Units(event.symbol, Side.BUY, -event.quantity))
+        case SharesReserved():
+            units = Units(event.symbol, Side.SELL, event.quantity)
+            return Effect(ZERO, ZERO, 1, units, _asked(event, event.terms))
+        case SharesReleased():
+            return Effect(ZERO, ZERO, -1, Units(event.symbol, Side.SELL, -event.quantity))
+        case ReservationChanged():
+            return Effect(ZERO, event.amount, 0, Units(event.symbol, event.side, event.quantity), _asked(event))
+        case FundsDeposited():
+            return Effect(event.amount)
+        case FundsWithdrawn():
+            return Effect(-event.amount)
         case TradeCorrected():
-            traded = event.quantity - event.previous_quantity
-            return account._replace(
-                cash=Money(account.cash + cash_moved(event)),
-                holdings=_working(account, event.symbol, event.side, ZERO, traded=traded),
-            )
+            value = event.quantity * event.price - event.previous_quantity * event.previous_price
+            cash = _received(event.side, value, event.commission - event.previous_commission)
+            return Effect(cash, units=Units(event.symbol, event.side, ZERO, event.quantity - event.previous_quantity))
         case LimitsChanged():
-            return account._replace(limits=event)
+            return _NO_EFFECT
         case _:
             assert_never(event)
 
 
-def _counted(
-    account: Account, event: FundsReserved | SharesReserved | ReservationChanged, terms: str | None = None
-) -> Activity:
+def _asked(event: FundsReserved | SharesReserved | ReservationChanged, terms: str | None = None) -> Asked | None:
     if event.asked_at is None or event.notional is None:
-        return account.activity
-    return account.activity.after(Asked(event.asked_at, event.notional, terms))
+        return None
+    return Asked(event.asked_at, event.notional, terms)
 
 
 def _reserved(order: Order, asked: Asked | None = None) -> AccountEvent:
@@ -274,44 +307,18 @@ def _correction(event: OrderFillBusted | OrderFillCorrected, order: Order) -> li
     ]
 
 
-def cash_moved(event: AccountEvent) -> Money:
-    """The cash that came in by the event, below zero when it went out; 0 where it only is held or released."""
-    match event:
-        case FundsDeposited():
-            return event.amount
-        case FundsWithdrawn():
-            return Money(-event.amount)
-        case TradeBooked():
-            return _received(event.side, event.quantity * event.price, event.commission)
-        case TradeCorrected():
-            value = event.quantity * event.price - event.previous_quantity * event.previous_price
-            return _received(event.side, value, event.commission - event.previous_commission)
-        case (
-            FundsReserved()
-            | FundsReleased()
-            | SharesReserved()
-            | SharesReleased()
-            | ReservationChanged()
-            | LimitsChanged()
-        ):
-            return Money(ZERO)
-        case _:
-            assert_never(event)
-
-
 def _received(side: Side, value: Decimal, commission: Decimal) -> Money:
     return Money((-value if side is Side.BUY else value) - commission)
 
 
-def _working(
-    account: Account, symbol: Symbol, side: Side, change: Decimal, *, traded: Decimal = ZERO
-) -> Mapping[Symbol, Holding]:
-    """The holdings after so many more units work on one side of a symbol, and so many went over."""
+def _working(account: Account, units: Units) -> Mapping[Symbol, Holding]:
+    """The holdings after these units."""
+    symbol, side, working, traded = units
     quantity, buys, sells = account.holding(symbol)
     if side is Side.BUY:
-        changed = Holding(Quantity(quantity + traded), Quantity(buys + change), sells)
+        changed = Holding(Quantity(quantity + traded), Quantity(buys + working), sells)
     else:
-        changed = Holding(Quantity(quantity - traded), buys, Quantity(sells + change))
+        changed = Holding(Quantity(quantity - traded), buys, Quantity(sells + working))
     # Read-only ones and those that were read from a snapshot both know "|", which is four times as fast as unpacking.
     return MappingProxyType(cast("dict[Symbol, Holding]", account.holdings) | {symbol: changed})
 

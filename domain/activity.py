@@ -4,6 +4,7 @@ The times are those of the clocks of whoever decided, which may differ a little 
 wrong by more than a second says does not count towards the orders of a second, so that it locks nobody out.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -87,8 +88,8 @@ def _tick(at: datetime) -> int:
 
 
 def _counted(ticks: tuple[tuple[int, int], ...], now: int) -> tuple[tuple[int, int], ...]:
-    if not ticks or ticks[-1][0] < now - _TICKS:
-        return ((now, 1),)
+    if not ticks or ticks[-1][0] < now:
+        return (*ticks[bisect_left(ticks, (now - _TICKS,)) :], (now, 1))
     counts = {tick: count for tick, count in ticks if abs(tick - now) <= _TICKS}
     counts[now] = counts.get(now, 0) + 1
     return tuple(sorted(counts.items()))

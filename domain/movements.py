@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import assert_never
 
-from domain.account import cash_moved
+from domain.account import effect
 from domain.events import FundsDeposited, FundsWithdrawn, TradeBooked, TradeCorrected
 from domain.values import FillId, Money, OrderId, Price, Quantity, Side, Symbol, tidy
 
@@ -26,7 +26,7 @@ class Movement:
 
 def movement_of(event: CashEvent) -> Movement:
     """What the event moved."""
-    amount = Money(tidy(cash_moved(event)))
+    amount = Money(tidy(effect(event).cash))
     match event:
         case FundsDeposited():
             return Movement(amount, "Deposit")

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, cast, get_args
 
-from domain.account import Account, evolve
+from domain.account import effect
 from domain.events import AccountEvent, RecordedEvent
 from domain.values import ZERO, Currency, Money, TraderId, tidy
 from projections.positions import PositionRow
@@ -31,10 +31,11 @@ def _key_of(recorded: RecordedEvent) -> Key:
 
 def _evolve(row: AccountRow | None, recorded: RecordedEvent) -> AccountRow:
     row = row or AccountRow.new(recorded.metadata.trader_id)
-    # The domain's own arithmetic; what it makes of holdings without their history is not used.
-    account = evolve(Account(row.cash, row.reserved, row.open_orders), cast("AccountEvent", recorded.event))
-    cash, reserved = Money(tidy(account.cash)), Money(tidy(account.reserved))
-    return AccountRow(row.trader_id, row.currency, cash, reserved, account.open_orders, recorded.position)
+    moved = effect(cast("AccountEvent", recorded.event))
+    cash = Money(tidy(row.cash + moved.cash)) if moved.cash else row.cash
+    reserved = Money(tidy(row.reserved + moved.reserved)) if moved.reserved else row.reserved
+    open_orders = row.open_orders + moved.open_orders
+    return AccountRow(row.trader_id, row.currency, cash, reserved, open_orders, recorded.position)
 
 
 ACCOUNTS = Projection(

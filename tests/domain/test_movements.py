@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from hypothesis import given
 
-from domain.account import Account, cash_moved, evolve
+from domain.account import Account, effect, evolve
 from domain.events import AccountEvent, FundsDeposited, FundsWithdrawn
 from domain.movements import CashEvent, Movement, movement_of
 from domain.values import Currency, FillId, Side, exactly
@@ -59,5 +59,5 @@ def test_no_other_event_moves_cash(history: History) -> None:
             event = recorded.event
             if isinstance(event, AccountEvent) and recorded.metadata.trader_id == "alice":
                 before, account = account.cash, evolve(account, event)
-                assert account.cash - before == cash_moved(event)
+                assert account.cash - before == effect(event).cash
                 assert isinstance(event, get_args(CashEvent)) or account.cash == before
