@@ -224,8 +224,10 @@ def evolve(order: Order | None, event: OrderEvent) -> Order:
         case OrderAccepted():
             flags = without(order.flags, Flag.UNRESOLVED)
             return order._replace(status=event.status, venue_order_id=event.venue_order_id, flags=flags)
-        case OrderFilled() | OrderFillCorrected() | OrderFillBusted():
-            return _traded(order, event)
+        case OrderFilled():
+            return _filled(order, event)
+        case OrderFillCorrected() | OrderFillBusted():
+            return _revised(order, event)
         case OrderCancelRefused():
             pending = () if event.status in FINAL else order.replacements
             return order._replace(status=event.status, reason=event.reason, replacements=pending)
@@ -276,36 +278,38 @@ def _replaced(order: Order, event: OrderReplaced) -> Order:
     )
 
 
-def _traded(order: Order, event: FillEvent) -> Order:
-    known = None if isinstance(event, OrderFilled) else order.fill_known_as(event.fill_id)
-    before: tuple[Fill, ...] = (known,) if known else ()
-    after: tuple[Fill, ...] = ()
-    kept = tuple(fill for fill in order.fills if fill is not known) if known else order.fills
+def _filled(order: Order, event: OrderFilled) -> Order:
+    value = event.quantity * event.price
+    return _traded(order, event, (*order.fills, _fill(event)), Held(event.quantity, Money(value)))
+
+
+def _revised(order: Order, event: OrderFillCorrected | OrderFillBusted) -> Order:
+    known = order.fill_known_as(event.fill_id)
+    kept = tuple(fill for fill in order.fills if fill is not known)
     names = known.corrections if known else ()
-    busted = order.busted
-    match event:
-        case OrderFilled():
-            after = (_fill(event),)
-        case OrderFillCorrected():
-            after = (_fill(event, (*names, event.execution_id)),)
-        case OrderFillBusted():
-            gone = (event.fill_id, *names)
-            if any(fill.is_known_as(event.execution_id) for fill in kept):
-                # What it was corrected with is booked already, and answers to all of its names from now on.
-                kept = tuple(_also_known_as(gone, fill, event.execution_id) for fill in kept)
-            else:
-                busted = (*busted, *gone, event.execution_id)
-        case _:
-            assert_never(event)
-    filled = order.filled_quantity + _sum(after).quantity - _sum(before).quantity
-    if event.filled_quantity != filled:
+    before = _value(known) if known else NOTHING
+    if isinstance(event, OrderFillCorrected):
+        after = _fill(event, (*names, event.execution_id))
+        quantity, value = _value(after)
+        change = Held(Quantity(quantity - before.quantity), Money(value - before.amount))
+        return _traded(order, event, (*kept, after), change)
+    change = Held(Quantity(-before.quantity), Money(-before.amount))
+    gone = (event.fill_id, *names)
+    if any(fill.is_known_as(event.execution_id) for fill in kept):
+        # What it was corrected with is booked already, and answers to all of its names from now on.
+        return _traded(order, event, tuple(_also_known_as(gone, fill, event.execution_id) for fill in kept), change)
+    return _traded(order, event, kept, change)._replace(busted=(*order.busted, *gone, event.execution_id))
+
+
+def _traded(order: Order, event: FillEvent, fills: tuple[Fill, ...], change: Held) -> Order:
+    """The order with these fills, which are so many units and dollars more than before."""
+    if event.filled_quantity != order.filled_quantity + change.quantity:
         raise BrokenHistoryError(f"fill {event.fill_id} of order {order.order_id} does not add up")
     return order._replace(
         status=event.status,
         filled_quantity=event.filled_quantity,
-        traded_value=Money(order.traded_value + _sum(after).amount - _sum(before).amount),
-        fills=(*kept, *after),
-        busted=busted,
+        traded_value=Money(order.traded_value + change.amount),
+        fills=fills,
         replacements=() if event.status in FINAL else order.replacements,
         flags=event.flags,
     )
@@ -315,20 +319,13 @@ def _also_known_as(names: tuple[FillId, ...], fill: Fill, execution_id: FillId) 
     return fill._replace(corrections=(*fill.corrections, *names)) if fill.is_known_as(execution_id) else fill
 
 
-def _sum(fills: tuple[Fill, ...]) -> Held:
-    quantity = sum((fill.quantity for fill in fills), ZERO)
-    return Held(Quantity(quantity), Money(sum((fill.quantity * fill.price for fill in fills), ZERO)))
+def _value(fill: Fill) -> Held:
+    return Held(fill.quantity, Money(fill.quantity * fill.price))
 
 
 def _fill(event: OrderFilled | OrderFillCorrected, corrections: tuple[FillId, ...] = ()) -> Fill:
     return Fill(
-        fill_id=event.fill_id,
-        quantity=event.quantity,
-        price=event.price,
-        commission=event.commission,
-        venue=event.venue,
-        executed_at=event.executed_at,
-        corrections=corrections,
+        event.fill_id, event.quantity, event.price, event.commission, event.venue, event.executed_at, corrections
     )
 
 
