@@ -111,6 +111,7 @@ def prove(
         Path | None,
         typer.Option("--checkpoint", metavar="FILE", help="Prove it to whoever has this one; by default, a new one."),
     ] = None,
+    archive: ArchiveDirectory = None,
 ) -> None:
     """Write a proof that the order's events are in the log, which can be checked without the log: one JSON object."""
     import msgspec  # noqa: PLC0415 - see above
@@ -124,7 +125,7 @@ def prove(
     known = settings()
     given = None if checkpoint is None else _checkpoints(checkpoint)[-1]
     with event_log(known) as url, ExitStack() as stack:
-        tree, begun = LogTree(url), _progress(stack, "Reading the log, events")
+        tree, begun = LogTree(url, open_archive(archive)), _progress(stack, "Reading the log, events")
         try:
             taken = given or sign(tree.state(begun), SystemClock().now(), signing_key(known))
             proof = tree.prove(order_id.lower(), taken, begun) if given else tree.prove(order_id.lower(), taken)

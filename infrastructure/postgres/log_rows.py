@@ -147,11 +147,12 @@ _Steps = Iterator[LogDifference | None]
 
 def _archived(archive: Archive | None, examination: Examination, advanced: Callable[[int], None]) -> _Steps:
     for batch in archive.batches() if archive else ():
-        yield examination.add(list(map(_archived_leaf, batch)), batch[-1].position)
+        yield examination.add(list(map(archived_leaf, batch)), batch[-1].position)
         advanced(len(batch))
 
 
-def _archived_leaf(raw: RawEvent) -> LogLeaf:
+def archived_leaf(raw: RawEvent) -> LogLeaf:
+    """The leaf of an event as an archive has it."""
     at = timestamp(raw.recorded_at).decode()
     return LogLeaf(raw.position, raw.stream_id, raw.version, at, leaf_of(raw), raw.hash)
 

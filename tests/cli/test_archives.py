@@ -69,6 +69,12 @@ def test_a_log_reads_the_same_before_and_after_its_beginning_is_archived(
             assert "give --archive DIR to a command that takes it" in without.err
     assert run("events", "checkpoint").code == ExitCode.FAILED
     assert json.loads(run("events", "checkpoint", "--archive", directory).out)["position"] == 11
+
+    assert run("events", "prove", ORDER_ID).code == ExitCode.FAILED
+    (tmp_path / "proof").write_text(run("events", "prove", ORDER_ID, "--archive", directory).out)
+    (tmp_path / "key").write_text(run("events", "public-key").out)
+    checked = run("events", "check-proof", str(tmp_path / "proof"), "--public-key", str(tmp_path / "key"), "--json")
+    assert (json.loads(checked.out)["events"], json.loads(checked.out)["position"]) == (4, 11)
     assert positions(run("events", "tail", "--after", "8").out) == [9, 10, 11]
 
     back = run("events", "restore", said["file"])

@@ -1,6 +1,7 @@
 """Old partitions go to files and come back, and the engine goes on either way."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,13 +21,13 @@ from domain.values import FillId, Money
 from infrastructure import state_codec
 from infrastructure.archives.files import Archive, ArchiveError, write
 from infrastructure.audit.checkpoint import LogState, sign
-from infrastructure.postgres import archiving, arrays, event_store
+from infrastructure.postgres import archiving, arrays, event_store, log_tree
 from infrastructure.postgres.archived import archived_until
 from infrastructure.postgres.archiving import ArchivingError, archive, closed_partitions, older_than, restore
 from infrastructure.postgres.chain import GENESIS
 from infrastructure.postgres.event_store import PostgresEventStore
 from infrastructure.postgres.log_rows import examine
-from infrastructure.postgres.log_state import log_state
+from infrastructure.postgres.log_state import TamperedLogError, log_state
 from infrastructure.postgres.log_tree import LogTree
 from infrastructure.postgres.past import past_of
 from infrastructure.postgres.snapshots import folded, keep_snapshots, save
@@ -211,6 +212,48 @@ async def test_the_log_is_verified_over_files_and_database(
     _, difference = examine(database_url, archive=Archive(tmp_path))
     assert difference is not None
     assert difference.position == 13
+
+
+@pytest.mark.parametrize("block", [1, 2, 8, 1024])
+async def test_events_are_proven_over_files_and_database(
+    database_url: str, log: list[RecordedEvent], tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_tree, "BLOCK", block)
+    key = Ed25519PrivateKey.generate()
+    tree = LogTree(database_url)
+    checkpoint = sign(tree.state(), log[0].recorded_at, key)
+    before = tree.prove(ORDER_ID, checkpoint)
+    await take(database_url, tmp_path)
+    first = Archive(tmp_path)
+    await take(database_url, tmp_path)
+    whole = LogTree(database_url, Archive(tmp_path))
+    state = whole.state()
+    assert (state.position, state.root.hex()) == (checkpoint.position, checkpoint.root)
+    assert whole.prove(ORDER_ID, checkpoint) == before
+    before.check(key.public_key())
+    with pytest.raises(EventsArchivedError, match="positions 9 to 12"):
+        LogTree(database_url, first).state()
+
+
+async def test_what_is_in_the_archive_and_in_the_database_is_proven_once(
+    database_url: str, log: list[RecordedEvent], tmp_path: Path
+) -> None:
+    file = await take(database_url, tmp_path)
+    restore(database_url, file.path, unseen)
+    whole, alone = LogTree(database_url, Archive(tmp_path)), LogTree(database_url)
+    assert whole.state() == alone.state()
+    checkpoint = sign(alone.state(), log[0].recorded_at, Ed25519PrivateKey.generate())
+    assert whole.prove(ORDER_ID, checkpoint) == alone.prove(ORDER_ID, checkpoint)
+
+
+async def test_an_archive_that_was_tampered_with_proves_nothing(
+    database_url: str, log: list[RecordedEvent], tmp_path: Path
+) -> None:
+    file = await take(database_url, tmp_path)
+    lines = gzip.decompress(file.path.read_bytes()).replace(log[2].stream_id.encode(), b"x" * len(log[2].stream_id))
+    file.path.write_bytes(gzip.compress(lines))
+    with pytest.raises(TamperedLogError, match="position 3: its hash is"):
+        LogTree(database_url, Archive(tmp_path)).state()
 
 
 async def test_archives_come_back_newest_first_and_nothing_is_different(

@@ -104,10 +104,20 @@ def test_nothing_is_signed_of_a_log_that_was_tampered_with(log_url: str, change:
         LogTree(log_url).state()
 
 
-def test_a_hole_in_a_block_is_found(log_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("DELETE FROM events WHERE position = 4", "position 4: there is no event, and later ones there are"),
+        (
+            "ALTER TABLE events ALTER COLUMN data DROP NOT NULL; UPDATE events SET data = NULL WHERE position = 4",
+            "position 4: there is not one whole event",
+        ),
+    ],
+)
+def test_a_hole_in_a_block_is_found(log_url: str, monkeypatch: pytest.MonkeyPatch, change: str, problem: str) -> None:
     monkeypatch.setattr(log_tree, "BLOCK", 1024)
-    tamper(log_url, "DELETE FROM events WHERE position = 4")
-    with pytest.raises(TamperedLogError, match="position 4: there is not one whole event"):
+    tamper(log_url, change)
+    with pytest.raises(TamperedLogError, match=problem):
         LogTree(log_url).state()
 
 
