@@ -5,7 +5,7 @@ of versions: a stored event of version 2 or later says so in the field ``class_v
 step by step when it is read.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ from eventsourcing.persistence import Mapper, MapperDeserialisationError, Stored
 from msgspec import MsgspecError, convert, json
 
 from application.ports import NewEvent, UnreadableEventError, UnwritableEventError
-from domain.events import TOPICS, Event, Metadata, RecordedEvent, StreamId
+from domain.events import TOPICS, Event, Metadata, RecordedEvent
 from infrastructure.upcasting import UPCASTERS, Upcaster
 
 T = TypeVar("T")
@@ -98,14 +98,22 @@ class Codec(Mapper[str]):
         Raises:
             UnreadableEventError: it is not one that this program knows.
         """
-        position, stream_id, version, topic, data, metadata, recorded_at, hash_ = raw
-        try:
-            event = self._decode(topic, data)
-            known = self._metadata.decode(metadata)
-        except _WrongError as wrong:
-            at = f"position {position}, version {version} of stream {stream_id}"
-            raise UnreadableStoredEventError(f"{topic} at {at}: {wrong}") from wrong
-        return RecordedEvent(position, cast("StreamId", stream_id), version, event, known, recorded_at, hash_)
+        return next(self.recorded_events((raw,)))
+
+    def recorded_events(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[RecordedEvent]:
+        """The same of many, each given as the columns of a ``RawEvent``, with its time in any zone.
+
+        Raises:
+            UnreadableEventError: the next one is not one that this program knows.
+        """
+        decode, metadata_of = self._decode, self._metadata.decode
+        for position, stream_id, version, topic, data, metadata, recorded_at, hash_ in rows:
+            try:
+                event, known = decode(topic, data), metadata_of(metadata)
+            except _WrongError as wrong:
+                at = f"position {position}, version {version} of stream {stream_id}"
+                raise UnreadableStoredEventError(f"{topic} at {at}: {wrong}") from wrong
+            yield RecordedEvent(position, stream_id, version, event, known, recorded_at.astimezone(UTC), hash_)
 
     def _decode(self, topic: str, data: str | bytes) -> Event:
         try:
@@ -136,6 +144,8 @@ class _Form(Generic[T]):
         self._decode = json.Decoder(cls).decode
         self._upcasters = upcasters
         self._prefix = f"{_VERSION_PREFIX}{len(upcasters) + 1},"
+        # Today's shape begins with its version if there were others before it, and with none if it is the first.
+        self._begin, self._is_versioned = (self._prefix, True) if upcasters else (_VERSION_PREFIX, False)
         self._fields = _fields_of(cast("type", cls))
         self._to_look_at = [field.name for field in self._fields if field.classes & {Decimal, datetime}]
         # What is still to be asked of a value whose fields have the right classes: few classes have both kinds.
@@ -162,7 +172,7 @@ class _Form(Generic[T]):
     def decode(self, data: str | bytes) -> T:
         try:
             text = data if isinstance(data, str) else data.decode()
-            if text.startswith(self._prefix) if self._upcasters else not text.startswith(_VERSION_PREFIX):
+            if text.startswith(self._begin) is self._is_versioned:
                 value = self._decode(text)
             else:
                 value = self._upcast(_to_dict(text))

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from functools import cache
+from operator import attrgetter
 from typing import NamedTuple, assert_never, cast, get_args
 
 from domain.events import (
@@ -66,6 +67,11 @@ class OrderRow(NamedTuple):
 _PROGRESS = OrderRow._fields.index("status")
 """Where in a row the columns begin that say how far the order has come; those before it are its terms."""
 
+_terms = attrgetter("order_id", *OrderRow._fields[1:_PROGRESS])
+"""The terms, which have the same names in the row and in the event: to build a row of tuples takes half the time."""
+
+_NOTHING = Quantity(ZERO)
+
 
 def _key_of(recorded: RecordedEvent) -> Key:
     return (recorded.stream_id.removeprefix("order-"),)
@@ -81,8 +87,8 @@ def _evolve(row: OrderRow | None, recorded: RecordedEvent) -> OrderRow:
         raise BrokenHistoryError(f"{type(event).__name__} before OrderPlaced")
     if isinstance(event, OrderReplaced):
         row = row._replace(quantity=event.quantity, price=event.price, stop_price=event.stop_price)
-    progress = event.status, *_progress(row, event), recorded.version, recorded.position
-    return OrderRow._make((*row[:_PROGRESS], *progress, row.created_at, recorded.recorded_at, row.created_position))
+    at = recorded.version, recorded.position, row.created_at, recorded.recorded_at, row.created_position
+    return OrderRow._make((*row[:_PROGRESS], event.status, *_progress(row, event), *at))
 
 
 def _progress(
@@ -107,7 +113,7 @@ def _progress(
         ):
             return filled, leaves, average, reason, flags
         case OrderRejected() | OrderCancelled() | OrderExpired():
-            return filled, Quantity(ZERO), average, event.reason, _resolved(flags)
+            return filled, _NOTHING, average, event.reason, _resolved(flags)
         case OrderReplaced():
             return filled, event.leaves_quantity, average, reason, event.flags
         case OrderCancelRefused() | OrderReplaceRefused():
@@ -121,33 +127,9 @@ def _progress(
 
 
 def _placed(event: OrderPlaced, recorded: RecordedEvent) -> OrderRow:
-    return OrderRow(
-        id=event.order_id,
-        client_order_id=event.client_order_id,
-        trader_id=event.trader_id,
-        symbol=event.symbol,
-        side=event.side,
-        quantity=event.quantity,
-        order_type=event.order_type,
-        price=event.price,
-        stop_price=event.stop_price,
-        time_in_force=event.time_in_force,
-        stop_loss=event.stop_loss,
-        take_profit=event.take_profit,
-        parent_order_id=event.parent_order_id,
-        oco_order_id=event.oco_order_id,
-        status=event.status,
-        filled_quantity=Quantity(ZERO),
-        leaves_quantity=event.quantity,
-        average_fill_price=None,
-        reason=None,
-        flags=(),
-        version=recorded.version,
-        position=recorded.position,
-        created_at=recorded.recorded_at,
-        updated_at=recorded.recorded_at,
-        created_position=recorded.position,
-    )
+    progress = event.status, _NOTHING, event.quantity, None, None, ()
+    at = recorded.version, recorded.position, recorded.recorded_at, recorded.recorded_at, recorded.position
+    return OrderRow._make((*_terms(event), *progress, *at))
 
 
 def _resolved(flags: tuple[Flag, ...]) -> tuple[Flag, ...]:

@@ -202,7 +202,7 @@ class PostgresEventStore:
 
         (position,), kept, rows, uses = await self._ask(query)
         found: dict[StreamId, list[RecordedEvent]] = {stream: [] for stream in streams}
-        for event in map(self._recorded, rows):
+        for event in self._codec.recorded_events(rows):
             found[event.stream_id].append(event)
         snapshots = read_snapshots(kept)
         see_that_streams_are_here(streams, found, snapshots, kept)
@@ -227,7 +227,8 @@ class PostgresEventStore:
         for stream_id in streams:
             if stream_id not in begun:
                 await self.see_that_all_is_here(0, stream_id)
-        return History(rows[0][0], [self._recorded(row[1:]) for row in rows if row[1] is not None])
+        found = [row[1:] for row in rows if row[1] is not None]
+        return History(rows[0][0], list(self._codec.recorded_events(found)))
 
     async def read(self, after: int, limit: int) -> Sequence[RecordedEvent]:
         """At most ``limit`` events with a position above ``after``, in position order, without gaps; see the port.
@@ -241,13 +242,11 @@ class PostgresEventStore:
         if rows:
             see_that_positions_are_here(after + 1, rows[0][0])
         events: list[RecordedEvent] = []
-        for row in rows:
-            try:
-                events.append(self._recorded(row))
-            except UnreadableEventError:
-                if not events:
-                    raise
-                break
+        try:
+            events.extend(self._codec.recorded_events(rows))
+        except UnreadableEventError:
+            if not events:
+                raise
         return events
 
     async def of_types(
@@ -260,7 +259,7 @@ class PostgresEventStore:
             UnreadableEventError: one of them is not one that this program knows.
         """
         parameters = {"after": after, "until": until, "types": arrays.texts(types), **shard._asdict()}
-        return list(map(self._recorded, await self._many(_OF_TYPES, parameters, tuple_row)))
+        return list(self._codec.recorded_events(await self._many(_OF_TYPES, parameters, tuple_row)))
 
     async def raw(self, after: int, limit: int, **filters: Unpack[Filters]) -> Sequence[RawEvent]:
         """At most ``limit`` events with a position above ``after`` that pass every filter, exactly as stored.
@@ -292,7 +291,7 @@ class PostgresEventStore:
             UnreadableEventError: an event is not one that this program knows.
         """
         rows = await self._rows(_PART, (stream_id, after_version, arrays.texts(types), limit))
-        return list(map(self._recorded, rows))
+        return list(self._codec.recorded_events(rows))
 
     async def placed(
         self, trader_id: TraderId, before: int, limit: int, symbol: Symbol | None = None
@@ -351,9 +350,6 @@ class PostgresEventStore:
         known: dict[str, int] = {} if position == known_position else dict(versions)
         holding = judge([Write(dict(transaction.reads.items())) for transaction in transactions], known, ())
         return Appended(position, [() if holds else None for holds in holding])
-
-    def _recorded(self, row: TupleRow) -> RecordedEvent:
-        return self._codec.to_recorded_event(raw_event(row))
 
     async def _rows(
         self,

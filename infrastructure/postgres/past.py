@@ -9,7 +9,6 @@ from psycopg.rows import TupleRow
 from domain.events import TOPICS, RecordedEvent, StreamId
 from infrastructure.codec import Codec
 from infrastructure.postgres.archived import HERE_FROM, see_that_positions_are_here
-from infrastructure.postgres.event_store import raw_event
 from infrastructure.postgres.rows import array
 from infrastructure.postgres.skips import NO_SKIPS, Skips, unskipped
 from projections.projection import NO_PAST, Batch, Past, Projection
@@ -45,7 +44,7 @@ async def past_of(
     types = [topic for topic, event_type in TOPICS.items() if event_type in projection.events]
     parameters = (array(streams, "text"), array(types, "text"), batch[0].position)
     found = await (await connection.cursor(binary=True).execute(_BEFORE, parameters)).fetchall()
-    before = [_codec.to_recorded_event(raw_event(row)) for row in found]
+    before = list(_codec.recorded_events(found))
     past: defaultdict[StreamId, list[RecordedEvent]] = defaultdict(list)
     for recorded in [*unskipped(projection, before, skips), *batch]:
         past[recorded.stream_id].append(recorded)

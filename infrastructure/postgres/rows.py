@@ -88,14 +88,18 @@ class Table(Generic[Row]):
         To COPY such a JSON array of texts and numbers is a line of CSV. It knows no other escapes than those of ``"`` and
         the backslash, and writes arrays otherwise: texts with a backslash or a bracket, and arrays with items, are left.
         """
-        fit, rest = [], {}
-        for key, row in rows.items():
-            cells = encoded.get(key, _ESCAPE)
-            if _ESCAPE in cells or cells.count(b"[") > 1 + self._arrays or cells.count(b"[]") < self._arrays:
-                rest[key] = row
-            else:
-                fit.append(cells[1:-1].replace(b"[]", b"{}"))
-        return b"\n".join(fit), rest
+        fit = encoded
+        if not self._is_csv(b"\n".join(fit.values()), len(fit)):
+            fit = {key: cells for key, cells in encoded.items() if self._is_csv(cells, 1)}
+        page = b"\n".join(fit.values()).replace(b"[]", b"{}").replace(b"]\n[", b"\n")
+        return page[1:-1], {key: row for key, row in rows.items() if key not in fit}
+
+    def _is_csv(self, cells: bytes, rows: int) -> bool:
+        return (
+            b"\\" not in cells
+            and cells.count(b"[") == rows * (1 + self._arrays)
+            and cells.count(b"[]") == rows * self._arrays
+        )
 
 
 # ── Types ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -160,8 +164,6 @@ _WRITTEN: dict[str, Callable[[Any], str]] = {
 _COPY = """
 COPY {table} ({columns}) FROM STDIN (FORMAT csv, QUOTE '"', ESCAPE '\\', NULL 'null', ENCODING 'UTF8')
 """
-
-_ESCAPE = b"\\"
 
 
 def _select(table: sql.Identifier, types: Mapping[str, str], key: Collection[str]) -> sql.Composed:
