@@ -243,7 +243,8 @@ class PostgresEventStore:
             see_that_positions_are_here(after + 1, rows[0][0])
         events: list[RecordedEvent] = []
         try:
-            events.extend(self._codec.recorded_events(rows))
+            for event in self._codec.recorded_events(rows):
+                events.append(event)  # noqa: PERF402 - those before one that is not known count
         except UnreadableEventError:
             if not events:
                 raise

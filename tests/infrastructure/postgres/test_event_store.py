@@ -232,6 +232,14 @@ async def test_an_event_that_this_program_does_not_know_is_named(store: Postgres
     assert [raw.type for raw in await store.raw(0, 10)] == ["OrderTeleported"]
 
 
+async def test_what_stands_before_an_event_that_is_not_known_is_read(
+    store: PostgresEventStore, database_url: str
+) -> None:
+    await store.append([Transaction({stream("a"): 0}, [sent("a", 1), sent("a", 2), sent("a", 3)])], 0)
+    tamper(database_url, "UPDATE events SET type = 'OrderTeleported' WHERE position = 3")
+    assert [recorded.position for recorded in await store.read(0, 10)] == [1, 2]
+
+
 async def test_a_read_that_is_given_up_does_not_spoil_the_next(store: PostgresEventStore) -> None:
     await store.append([writes("a", 0)], 0)
     for _ in range(10):
