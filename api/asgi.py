@@ -164,7 +164,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     async def run_asgi(self) -> None:
         """Run the application for this connection."""
         self.scope["extensions"][FRAMES] = {"write": self.write_frame}
-        await super().run_asgi()
+        try:
+            await super().run_asgi()
+        finally:
+            del self.scope["extensions"][FRAMES]  # a circle, in which the connection would stay
 
     def write_frame(self, frame: bytes) -> bool:
         """Write the frame unless something else waits to be written or the connection ends; whether it was."""

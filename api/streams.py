@@ -173,6 +173,7 @@ async def _serve(socket: WebSocket, running: Running, follower: _Follower, after
         sending.cancel()
         reading.cancel()
         await asyncio.gather(sending, reading, return_exceptions=True)
+        stream.on_overflow = stream.write = None  # circles, in which all of this would stay
     if stream.is_too_slow:
         running.engine.metrics.gaps.labels("too_slow").inc()
         return TOO_SLOW

@@ -65,6 +65,7 @@ class JoiningHttpProtocol(HttpToolsProtocol):
         self.transport = JoinedWrites(transport, self.loop)
 
     def handle_websocket_upgrade(self) -> None:
-        """Go on as a WebSocket."""
+        """Go on as a WebSocket, and leave nothing behind that only the collector of garbage would find."""
         self.transport = self._wire
         super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment] # as uvicorn does at the end

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import json
 import logging
 from contextlib import nullcontext
@@ -6,8 +7,10 @@ from contextlib import nullcontext
 import pytest
 
 from api import streams
-from api.asgi import build_app
+from api.asgi import SocketProtocol, build_app
 from api.endpoints import Running
+from api.fan_out import Stream
+from api.http_protocol import HttpProtocol
 from api.schemas import TicketView
 from application.ports import StoreUnavailableError
 from domain.commands import RecordCancellation
@@ -66,6 +69,30 @@ async def test_a_socket_tells_the_life_of_an_order_as_it_happens(served: Served,
     assert messages[4]["reason"] == "as you wish"
     positions = [message["position"] for message in messages]
     assert positions == sorted(set(positions))
+
+
+async def test_a_socket_that_has_ended_leaves_nothing_to_the_collector_of_garbage(
+    served: Served, alice: Client
+) -> None:
+    # The collector looks seldom at what has lived for long, as sockets do: what waited for it would be thousands of them.
+    def kept() -> set[int]:
+        return {id(each) for each in gc.get_objects() if isinstance(each, HttpProtocol | SocketProtocol | Stream)}
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = kept()
+        async with served.socket(f"?token={alice.token}") as connection:
+            await alice.place()
+            await receive(connection, 1)
+            during = kept()
+        assert len(during - before) == 2
+        looks = 500
+        while kept() - before and (looks := looks - 1):
+            await asyncio.sleep(0.01)
+        assert kept() - before == set()
+    finally:
+        gc.enable()
 
 
 async def test_without_after_a_socket_begins_now(served: Served, alice: Client) -> None:
