@@ -19,6 +19,7 @@ from application.ports import Bookkeeping, Clock, Feed
 from application.reconciliation import Reconciler
 from application.replacing import Replacer
 from application.sending import Sender
+from application.snapshots import Snapshot
 from application.story import about
 from application.tasks import Tasks
 from application.venue import Venue
@@ -111,13 +112,13 @@ class OrderExecutor:
             return
         event = cast("OrderEvent", recorded.event)
         self._booking.note(order_id, event)
-        snapshot = self._open_orders.follow(order_id, recorded)
+        terms = self._open_orders.follow(order_id, recorded)
         if event.status in FINAL:
-            self._ended(order_id, event, snapshot.state if snapshot else None)
-        elif snapshot is None:
+            self._ended(order_id, event, terms)
+        elif terms is None:
             self._tasks.spawn(self._resume(order_id))  # it was over, and works again
         elif isinstance(event, OrderPlaced):
-            order = snapshot.state
+            order = cast("Snapshot[Order]", self._open_orders.order(order_id)).state
             self._tasks.spawn(self._with_turn(order_id, lambda: self._bring(order)))
         elif event.status is Status.PENDING_CANCEL:
             self._gate.release(order_id)
@@ -128,14 +129,16 @@ class OrderExecutor:
             maybe_sent = not is_news or order_id in self._resuming
             self._tasks.spawn(self._replacer.replace(order_id, maybe_sent=maybe_sent))
 
-    def _ended(self, order_id: OrderId, event: OrderEvent, order: Order | None) -> None:
+    def _ended(self, order_id: OrderId, event: OrderEvent, terms: OrderPlaced | None) -> None:
+        # Only what has another exit may have to see to it that the other one goes its own way.
+        ended = self._open_orders.order(order_id) if terms is not None and terms.oco_order_id is not None else None
         self._open_orders.over(order_id)
         self._gate.release(order_id)
         self._turns.pop(order_id, None)
         if isinstance(event, OrderReconciled):
             self._tasks.spawn(self._send_away(order_id, event))
-        if order is not None and order.leg_order_id is not None and not order.is_there:
-            self._tasks.spawn(self._in_turn(order.leg_order_id, self._bring))
+        if ended is not None and ended.state.leg_order_id is not None and not ended.state.is_there:
+            self._tasks.spawn(self._in_turn(ended.state.leg_order_id, self._bring))
 
     async def _send_away(self, order_id: OrderId, event: OrderReconciled) -> None:
         """What is over here must not work there; the venue is asked first, because a leg may have come along."""

@@ -62,12 +62,12 @@ def exits_of(order_id: OrderId, fill_id: FillId) -> Exits:
 
 def concerned(terms: OrderPlaced, command: OrderCommand) -> tuple[OrderId, ...]:
     """The other orders that a command about this order may touch: exits of a fill, or the order an exit protects."""
-    if isinstance(command, RecordFill | RecordBust | RecordCorrection) and _is_protected(terms):
+    if _is_protected(terms) and isinstance(command, RecordFill | RecordBust | RecordCorrection):
         exits = exits_of(terms.order_id, command.fill_id)
         return exits.take_profit, exits.stop_loss
-    if isinstance(command, RecordFill | RecordBust | RecordCorrection) and terms.oco_order_id is not None:
+    if terms.oco_order_id is not None and isinstance(command, RecordFill | RecordBust | RecordCorrection):
         return (terms.oco_order_id,)
-    if isinstance(command, RecordRejection | RecordNeverArrived | RecordExpiry) and terms.parent_order_id is not None:
+    if terms.parent_order_id is not None and isinstance(command, RecordRejection | RecordNeverArrived | RecordExpiry):
         return (terms.parent_order_id,)
     return ()
 

@@ -37,9 +37,10 @@ _symbol = pattern(SYMBOL_PATTERN)
 _EXACT = Context(prec=100, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
 _normalize, _remainder = _EXACT.normalize, _EXACT.remainder
 _ROUNDED = Context(prec=100)
+_NUMBERS = str | int | Decimal
 _ONE = Decimal(1)
 _TEN = Decimal(10)
-_STEP = _ONE.scaleb(-DECIMALS_MAX)
+_STEPS = tuple(_ONE.scaleb(-decimals) for decimals in range(DECIMALS_MAX + 1))
 
 
 class Word(StrEnum):
@@ -86,7 +87,7 @@ def exactly() -> AbstractContextManager[Context]:
 
 def rounded_quotient(dividend: Decimal, divisor: Decimal) -> Decimal:
     """A quotient to 9 decimals, half to even: the one place where rounding is allowed (average prices)."""
-    return tidy(_ROUNDED.quantize(_ROUNDED.divide(dividend, divisor), _STEP))
+    return tidy(_ROUNDED.quantize(_ROUNDED.divide(dividend, divisor), _STEPS[-1]))
 
 
 def tidy(value: Decimal) -> Decimal:
@@ -179,7 +180,7 @@ def parse_number(value: object, field: str, lowest: int, highest: int, decimals_
         InvalidRequest: it is anything else; ``field`` names it.
     """
     number = _decimal(value)
-    if number is None or not lowest <= number <= highest or _decimals(number) > decimals_max:
+    if number is None or not lowest <= number <= highest or _remainder(number, _STEPS[decimals_max]):
         kind = f"a number with at most {decimals_max} decimals" if decimals_max else "a whole number"
         raise InvalidRequest(field, problem=f"must be {kind} from {lowest:,} to {highest:,}")
     return tidy(number)
@@ -194,14 +195,14 @@ def _positive(value: object, limit: Decimal, decimals_max: int) -> tuple[Decimal
         return ZERO, "must be greater than 0"
     if number >= limit:
         return ZERO, f"must be less than {limit:,}"
-    if _decimals(number) > decimals_max:
+    if _remainder(number, _STEPS[decimals_max]):
         return ZERO, f"may have at most {decimals_max} decimals"
     return tidy(number), ""
 
 
 def _decimal(value: object) -> Decimal | None:
     """The finite number that is meant, or None. Floats are no numbers here: they have lost digits already."""
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         return None
     if isinstance(value, str) and len(value) > 64:  # noqa: PLR2004 - far above any number allowed below
         return None
@@ -211,8 +212,3 @@ def _decimal(value: object) -> Decimal | None:
         return None
     # Exponents outside this range cannot be in bounds, and comparing them exactly would cost memory.
     return number if number.is_finite() and -64 < number.adjusted() < 64 else None  # noqa: PLR2004 - as said
-
-
-def _decimals(number: Decimal) -> int:
-    _, _, exponent = number.normalize(_EXACT).as_tuple()
-    return max(0, -exponent) if isinstance(exponent, int) else 0

@@ -21,7 +21,8 @@ async def test_what_was_followed_is_newer_than_what_was_loaded_before(engine: En
     orders.expect(order_id)
     assert (order_id in orders, orders.order(order_id), list(orders.all())) == (True, None, [])
     (event,) = [each for each in await engine.store.read(0, 10) if each.stream_id == f"order-{order_id}"]
-    assert orders.follow(order_id, event) == order
+    assert orders.follow(order_id, event) == order.state.terms
+    assert orders.order(order_id) == order
     orders.loaded(order)
     assert list(orders.all()) == [order]
     orders.over(order_id)
