@@ -4,7 +4,6 @@ The in-memory parts in ``infrastructure/memory.py`` are product code and pass th
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
@@ -13,6 +12,7 @@ from application.snapshots import Snapshot
 from application.venue import Instrument
 from domain.aggregates import State
 from domain.events import Event, Metadata, RecordedEvent, StreamId
+from domain.frozen import dataclass
 from domain.values import OrderId, Symbol, TraderId
 
 

@@ -5,12 +5,12 @@ A page is read, told and forgotten, so a statement takes the same memory however
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple, Protocol, cast, get_args
 
 from domain.account import effect
 from domain.events import TOPICS, RecordedEvent, StreamId, account_stream
+from domain.frozen import dataclass
 from domain.movements import CashEvent, Movement, movement_of
 from domain.values import ZERO, Money, TraderId, exactly, tidy
 

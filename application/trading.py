@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, cast
 
 from application.ports import NOW, AsOf, Clock, EventStore, Ids, Instruments, Key, KeyUse
@@ -36,6 +36,7 @@ from domain.events import (
     order_stream,
 )
 from domain.exits import concerned
+from domain.frozen import dataclass
 from domain.halts import Halts
 from domain.instruments import ANYTHING
 from domain.order import Order

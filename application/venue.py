@@ -4,11 +4,11 @@ The real parts are under ``infrastructure/exchanges/``.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from domain.frozen import dataclass
 from domain.instruments import ANYTHING, SymbolRules
 from domain.values import FillId, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce
 

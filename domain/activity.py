@@ -6,11 +6,12 @@ wrong by more than a second says does not count towards the orders of a second, 
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
+from domain.frozen import dataclass
 from domain.values import ZERO, Money
 
 TERMS_KEPT_MAX = 10_000

@@ -1,7 +1,7 @@
 """Which aggregate a stream holds, and how one event changes it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
 from domain import account as accounts
@@ -20,6 +20,7 @@ from domain.events import (
     StreamId,
     UnknownOrderReported,
 )
+from domain.frozen import dataclass
 from domain.halts import Halts
 from domain.order import BrokenHistoryError, Order
 from domain.rollout import Rollout

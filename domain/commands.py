@@ -5,10 +5,10 @@ is already known decides to nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from domain.frozen import dataclass
 from domain.instruments import ANYTHING, SymbolRules
 from domain.lifecycle import Status
 from domain.values import FillId, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId

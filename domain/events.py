@@ -9,11 +9,11 @@ Order events read like FIX execution reports: each says the status it left the o
 and the remaining quantity, so that a reader of one event need not fold the ones before it.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, NewType
 
+from domain.frozen import dataclass
 from domain.lifecycle import Flag, Status
 from domain.values import (
     Currency,

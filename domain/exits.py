@@ -6,7 +6,6 @@ fill can never bring them twice.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 from uuid import UUID, uuid5
@@ -36,6 +35,7 @@ from domain.events import (
     OrderRejected,
     OrderUnprotected,
 )
+from domain.frozen import dataclass
 from domain.lifecycle import Flag
 from domain.order import Order, with_flag
 from domain.values import FillId, OrderId, OrderType, Price, Quantity, Side, TimeInForce

@@ -1,12 +1,13 @@
 """The kill switch: what is halted, and what a halt means for whoever wants to trade."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import TypeVar, assert_never
 
 from domain.commands import HaltCommand, HaltTrading, RecordCancelsRequested, ResumeTrading
 from domain.events import HaltEvent, OpenOrdersCancelRequested, TradingHalted, TradingResumed
+from domain.frozen import dataclass
 from domain.refusals import InvalidRequest, NotHalted, Refusal, TradingIsHalted
 from domain.values import SYMBOL_PATTERN, TRADER_ID_PATTERN, Symbol, TraderId, parse_symbol, parse_trader_id
 

@@ -1,9 +1,9 @@
 """What orders in a symbol must fit: ticks, lots and sizes, as the venue that trades it says."""
 
-from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Context, Decimal
 from typing import Final
 
+from domain.frozen import dataclass
 from domain.refusals import InvalidPrice, InvalidQuantity
 from domain.values import CENT, DECIMALS_MAX, ZERO, Price, Quantity, tidy
 

@@ -1,11 +1,12 @@
 """Pre-trade limits: what a trader may do. What nobody set for a trader is as the defaults say, today's defaults."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from domain.events import LimitsChanged
+from domain.frozen import dataclass
 from domain.refusals import InvalidRequest, InvalidSymbol
 from domain.values import Money, Quantity, Symbol, parse_number, parse_symbol
 

@@ -1,10 +1,10 @@
 """Movements of cash: what an account's events brought in and took out, in words."""
 
-from dataclasses import dataclass
 from typing import assert_never
 
 from domain.account import effect
 from domain.events import FundsDeposited, FundsWithdrawn, TradeBooked, TradeCorrected
+from domain.frozen import dataclass
 from domain.values import FillId, Money, OrderId, Price, Quantity, Side, Symbol, tidy
 
 CashEvent = FundsDeposited | FundsWithdrawn | TradeBooked | TradeCorrected

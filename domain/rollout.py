@@ -1,11 +1,11 @@
 """The rollout of order execution: whether new orders are taken at all, and from which share of traders."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
 
 from domain.commands import ChangeRollout
 from domain.events import RolloutChanged
+from domain.frozen import dataclass
 from domain.refusals import InvalidRequest
 from domain.values import TraderId
 

@@ -1,11 +1,12 @@
 """Whether an order may be placed: its terms, the trader's balance and position, the risk limits."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
 from domain.account import Account
 from domain.commands import PlaceOrder, ReplaceOrder
+from domain.frozen import dataclass
 from domain.limits import DEFAULTS, Limits
 from domain.order import Order
 from domain.pricing import LIMITED, STOPPED
