@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple, cast
 
 from application.ports import Instruments, Key, KeyUse
@@ -26,6 +27,7 @@ from domain.commands import (
 from domain.events import (
     HALTS_STREAM,
     ROLLOUT_STREAM,
+    Event,
     Metadata,
     StreamId,
     UnknownOrderReported,
@@ -89,10 +91,8 @@ class Place(NamedTuple):
         order_id, account_id, *_ = streams
         order, account = _order(streams[order_id].state), _account(streams[account_id].state)
         halted = _halts(streams)
-        plan = _plan(desk.decide(order, account, self.order, self.validator, halts=halted), order_id, account_id)
-        if not self.keys:
-            return plan
-        return plan._replace(keys=dict.fromkeys(self.keys, (self.fingerprint, order_id)))
+        decision = desk.decide(order, account, self.order, self.validator, halts=halted)
+        return _plan(decision, order_id, account_id, keys=dict.fromkeys(self.keys, (self.fingerprint, order_id)))
 
 
 class Change(NamedTuple):
@@ -161,8 +161,9 @@ class Record(NamedTuple):
         order_id, account_id, *_ = streams
         order, account = _order_of_trader(streams[order_id], self.metadata), _account(streams[account_id].state)
         others = {other_id: _order(streams[order_stream(other_id)].state) for other_id in self.others}
-        plan = _plan(desk.follow(order, account, self.reports, others, halts=_halts(streams)), order_id, account_id)
-        return plan if self.metadata.correlation_id else plan._replace(metadata=self._story(streams[order_id]))
+        decision = desk.follow(order, account, self.reports, others, halts=_halts(streams))
+        story = None if self.metadata.correlation_id else self._story(streams[order_id])
+        return _plan(decision, order_id, account_id, metadata=story)
 
     def _story(self, order: Snapshot[State]) -> Metadata:
         correlation_id = order.correlation_id or self.order_id  # of a long stream whose beginning is archived
@@ -263,18 +264,22 @@ def _earlier_use(asked: Sequence[Key], fingerprint: str, keys: Mapping[Key, KeyU
     return None
 
 
-def _plan(decision: desk.Decision, order_id: StreamId, account_id: StreamId) -> Plan:
+def _plan(
+    decision: desk.Decision,
+    order_id: StreamId,
+    account_id: StreamId,
+    *,
+    keys: Mapping[Key, tuple[str, StreamId]] = MappingProxyType({}),
+    metadata: Metadata | None = None,
+) -> Plan:
     """What a decision about an order wants recorded."""
-    return Plan(
-        [(order_id, event) for event in decision.order_events]
-        + [(account_id, event) for event in decision.account_events]
-        + [(order_stream(other_id), event) for other_id, event in decision.other_events],
-        {
-            order_id: decision.order,
-            account_id: decision.account,
-            **{order_stream(other_id): other for other_id, other in decision.others.items()},
-        },
-    )
+    events: list[tuple[StreamId, Event]] = [(order_id, event) for event in decision.order_events]
+    events += [(account_id, event) for event in decision.account_events]
+    states: dict[StreamId, State] = {order_id: decision.order, account_id: decision.account}
+    if decision.others:  # few commands are about an order that has exits
+        events += [(order_stream(other_id), event) for other_id, event in decision.other_events]
+        states |= {order_stream(other_id): other for other_id, other in decision.others.items()}
+    return Plan(events, states, keys, metadata=metadata)
 
 
 def _order_of_trader(snapshot: Snapshot[State], metadata: Metadata) -> Order:

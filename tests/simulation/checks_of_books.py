@@ -23,6 +23,9 @@ from infrastructure.exchanges.paper import orders as venue
 from infrastructure.exchanges.paper.account import OPENING_CASH
 from tests.simulation.evidence import Evidence
 
+_TAKES_CASH = FundsReserved | FundsWithdrawn | ReservationChanged
+_TAKES_UNITS = SharesReserved | ReservationChanged
+
 
 def nothing_is_at_the_venue_twice(evidence: Evidence) -> Iterator[str]:
     """Of each order of ours one works at most, each name is used once, and there is nothing that nobody sent."""
@@ -137,10 +140,9 @@ def no_decision_spends_what_is_not_there(evidence: Evidence) -> Iterator[str]:
                 if not recorded.metadata.actor.startswith("trader:"):
                     continue
                 before, account = evidence.accounts_at(recorded)
-                takes = isinstance(event, FundsReserved | FundsWithdrawn | ReservationChanged)
-                if takes and account.available < min(before.available, ZERO):
+                if isinstance(event, _TAKES_CASH) and account.available < min(before.available, ZERO):
                     yield f"{trader.trader_id} has {account.available} left after position {recorded.position}"
-                if not isinstance(event, SharesReserved | ReservationChanged):
+                if not isinstance(event, _TAKES_UNITS):
                     continue
                 units_before, units = before.holding(event.symbol).available, account.holding(event.symbol).available
                 if units < min(units_before, ZERO):

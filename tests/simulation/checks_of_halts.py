@@ -29,7 +29,7 @@ def a_halt_holds_from_its_commit_on(evidence: Evidence) -> Iterator[str]:
             halted.add(event.scope)
         elif isinstance(event, TradingResumed):
             halted.remove(event.scope)
-        elif _is_wish(recorded) and (order_id := order_of(recorded.stream_id)) is not None:
+        elif halted and _is_wish(recorded) and (order_id := order_of(recorded.stream_id)) is not None:
             terms = evidence.orders[order_id].terms
             if scopes := halted.intersection(scopes_of(terms.trader_id, terms.symbol)):
                 yield f"order {order_id} was asked for at position {recorded.position} while {sorted(scopes)} was halted"

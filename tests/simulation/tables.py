@@ -24,6 +24,7 @@ class Tables:
         self.position = 0
         self._accounts: defaultdict[StreamId, list[RecordedEvent]] = defaultdict(list)
         self.rows: dict[str, Rows] = {projection.name: {} for projection in PROJECTIONS}
+        self._open: Rows = {}
 
     def fold(self, batch: Sequence[RecordedEvent]) -> None:
         """Apply what is new in the batch, whoever else brings it too."""
@@ -38,15 +39,16 @@ class Tables:
         for projection in PROJECTIONS:
             known = self.rows[projection.name]
             found = {key: known[key] for key in projection.keys(new) if key in known}
-            known |= projection.fold(found, new, self._accounts)
+            changed = projection.fold(found, new, self._accounts)
+            known |= changed
+            if projection is ORDERS:
+                self._note_open(changed)
         self.position = new[-1].position
 
     def open_orders(self) -> tuple[Sequence[OrderId], int]:
         """Ids of all orders that are not over, oldest first, and the position of the tables."""
-        rows = self.rows[ORDERS.name].values()
-        is_open = [row for row in rows if row[_STATUS] not in FINAL]
-        is_open.sort(key=lambda row: row[_CREATED])
-        return [row[_ID] for row in is_open], self.position
+        oldest_first = sorted(self._open.values(), key=lambda row: row[_CREATED])
+        return [row[_ID] for row in oldest_first], self.position
 
     def held(self, trader_id: TraderId, symbol: Symbol) -> Decimal:
         """How much a trader has of a symbol."""
@@ -55,8 +57,14 @@ class Tables:
 
     def has_pending(self) -> bool:
         """Whether an order waits for something to be answered."""
-        rows = self.rows[ORDERS.name].values()
-        return any(row[_STATUS] in _PENDING or Flag.UNRESOLVED in row[_FLAGS] for row in rows)
+        return any(row[_STATUS] in _PENDING or Flag.UNRESOLVED in row[_FLAGS] for row in self._open.values())
+
+    def _note_open(self, changed: Rows) -> None:
+        for key, row in changed.items():
+            if row[_STATUS] in FINAL:
+                self._open.pop(key, None)
+            else:
+                self._open[key] = row
 
 
 _PENDING = frozenset({Status.PENDING, Status.PENDING_CANCEL, Status.PENDING_REPLACE})
