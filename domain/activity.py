@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import UTC, date, datetime, timedelta
+from operator import itemgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(milliseconds=10)
 _TICKS = 100
 _TERMS_KEPT = timedelta(hours=1)
+_count = itemgetter(1)
 
 
 class Asked(NamedTuple):
@@ -50,7 +52,7 @@ class Activity:
 
     def seconds_to_wait(self, at: datetime, per_second: int) -> int:
         """In how many whole seconds one more request makes no more than ``per_second`` in any second; 0: now."""
-        if sum(count for _, count in self.ticks) < per_second:
+        if sum(map(_count, self.ticks)) < per_second:
             return 0
         now = _tick(at)
         ticks = [(tick, count) for tick, count in self.ticks if abs(tick - now) <= _TICKS]
@@ -89,11 +91,12 @@ def _tick(at: datetime) -> int:
 
 
 def _counted(ticks: tuple[tuple[int, int], ...], now: int) -> tuple[tuple[int, int], ...]:
-    if not ticks or ticks[-1][0] < now:
-        return (*ticks[bisect_left(ticks, (now - _TICKS,)) :], (now, 1))
-    counts = {tick: count for tick, count in ticks if abs(tick - now) <= _TICKS}
-    counts[now] = counts.get(now, 0) + 1
-    return tuple(sorted(counts.items()))
+    if ticks and ticks[-1][0] > now:  # by a clock that is behind
+        counts = {tick: count for tick, count in ticks if abs(tick - now) <= _TICKS}
+        counts[now] = counts.get(now, 0) + 1
+        return tuple(sorted(counts.items()))
+    kept = ticks[bisect_left(ticks, (now - _TICKS,)) :]
+    return (*kept[:-1], (now, kept[-1][1] + 1)) if kept and kept[-1][0] == now else (*kept, (now, 1))
 
 
 def _remembered(known: Mapping[str, datetime], terms: str, at: datetime) -> Mapping[str, datetime]:

@@ -16,7 +16,7 @@ from domain.events import AccountEvent, OrderEvent
 from domain.exits import consequences
 from domain.halts import NOTHING_HALTED, Halts, cancel_reason
 from domain.order import Order
-from domain.risk import asked_by_order, asked_by_replacement
+from domain.risk import asked_by_replacement
 from domain.validation import OrderValidator
 from domain.values import OrderId
 
@@ -56,8 +56,7 @@ def decide(
     if isinstance(command, PlaceOrder):
         if order is None:
             halts.refuse(command.trader_id, command.symbol)
-            validator.validate_order(command, account).or_refuse()
-            asked = asked_by_order(command, validator.limits_of(account))
+            asked = validator.admit(command, account)
         events = deciding.decide(order, command)
     elif isinstance(command, ReplaceOrder):
         events = deciding.decide(order, command)

@@ -137,11 +137,11 @@ class Controls(NamedTuple):
             raise StalePrice(symbol=symbol, age=said, limit=f"{self.price_age_max.total_seconds():,.0f}")
 
 
-def asked_by_order(order: PlaceOrder, limits: Limits) -> Asked | None:
-    """What the limits over time count of a new order; None of an exit, which nobody asks for."""
+def asked_by_order(order: PlaceOrder, notional: Money, limits: Limits) -> Asked | None:
+    """What the limits over time count of a new order with this notional; None of an exit, which nobody asks for."""
     if order.asked_at is None:
         return None
-    return Asked(order.asked_at, notional_of(order), words(order) if limits.duplicate_window_seconds else None)
+    return Asked(order.asked_at, notional, words(order) if limits.duplicate_window_seconds else None)
 
 
 def asked_by_replacement(before: Order, after: Order, request: ReplaceOrder) -> Asked | None:

@@ -5,13 +5,14 @@ from dataclasses import field
 from datetime import timedelta
 
 from domain.account import Account
+from domain.activity import Asked
 from domain.commands import PlaceOrder, ReplaceOrder
 from domain.frozen import dataclass
 from domain.limits import DEFAULTS, Limits
 from domain.order import Order
 from domain.pricing import LIMITED, STOPPED
 from domain.refusals import InsufficientFunds, InsufficientPosition, InvalidPrice, InvalidRequest, Refusal
-from domain.risk import Controls
+from domain.risk import Controls, asked_by_order
 from domain.values import (
     Money,
     Price,
@@ -64,7 +65,22 @@ class OrderValidator:
 
     def validate_order(self, order: PlaceOrder, account: Account) -> ValidationResult:
         """Every check; the first that fails is the answer."""
-        return _result(lambda: self._check_order(order, account))
+        return _result(lambda: self.admit(order, account))
+
+    def admit(self, order: PlaceOrder, account: Account) -> Asked | None:
+        """Let pass what every check lets pass; returns what the limits over time count of it.
+
+        Raises:
+            Refusal: that of the first check that fails.
+        """
+        _check_terms(order)
+        controls = self._controls(account)
+        notional = controls.check_order(order)
+        if order.side is Side.BUY:
+            _check_balance(notional, account.available)
+        else:
+            _check_position(order.symbol, order.quantity, account.holding(order.symbol).available)
+        return asked_by_order(order, notional, controls.limits)
 
     def validate_quantity(self, quantity: object) -> ValidationResult:
         """A number above 0, in range and with few enough decimals."""
@@ -94,14 +110,6 @@ class OrderValidator:
 
     def _controls(self, account: Account) -> Controls:
         return Controls(self.limits_of(account), account, self.price_age_max)
-
-    def _check_order(self, order: PlaceOrder, account: Account) -> None:
-        _check_terms(order)
-        notional = self._controls(account).check_order(order)
-        if order.side is Side.BUY:
-            _check_balance(notional, account.available)
-        else:
-            _check_position(order.symbol, order.quantity, account.holding(order.symbol).available)
 
     def _check_replacement(self, before: Order, after: Order, account: Account, request: ReplaceOrder) -> None:
         self._controls(account).check_replacement(before, after, request)

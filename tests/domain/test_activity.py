@@ -48,6 +48,19 @@ def test_no_second_sees_more_requests_than_allowed_and_whoever_waits_as_told_is_
         assert len([each for each in let_through if now - each < 1000]) <= per_second
 
 
+@given(st.lists(st.integers(-1500, 1500), max_size=60))
+def test_requests_are_counted_by_hundredths_of_a_second_whatever_the_clocks_say(gaps: list[int]) -> None:
+    activity, now, ticks = NO_ACTIVITY, 0, dict[int, int]()
+    noon = int(NOON.timestamp()) * 100
+    for gap in gaps:
+        now += gap
+        tick = noon + now // 10
+        ticks = {each: count for each, count in ticks.items() if abs(each - tick) <= 100}
+        ticks[tick] = ticks.get(tick, 0) + 1
+        activity = after_one(activity, asked(at(now)))
+        assert activity.ticks == tuple(sorted(ticks.items()))
+
+
 def after_one(activity: Activity, request: Asked) -> Activity:
     with exactly():
         return activity.after(request)
