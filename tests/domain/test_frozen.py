@@ -5,6 +5,7 @@ import dataclasses
 import inspect
 import pickle
 from dataclasses import FrozenInstanceError, field, fields, replace
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -82,3 +83,10 @@ def test_events_and_commands_cannot_be_changed_and_may_be_looked_up(cls: type) -
     assert {made: 1}[replace(made)] == 1
     with pytest.raises(FrozenInstanceError):
         setattr(made, fields(cls)[0].name, None)
+
+
+@pytest.mark.parametrize("package", ["domain", "application"])
+def test_there_is_one_way_to_make_what_is_frozen(package: str) -> None:
+    for path in (Path(__file__).parents[2] / package).glob("*.py"):
+        text = path.read_text()
+        assert "@dataclass(frozen=True" not in text or "from domain.frozen import dataclass\n" in text, path.name
