@@ -79,11 +79,14 @@ class Follower:
         self._wake.set()
 
     def take(self, events: Sequence[RecordedEvent]) -> None:
-        """These were just recorded, by this process: they need not be read, unless something before them has to be."""
+        """These were just recorded, by this process: they need not be read, unless something before them has to be.
+
+        Then they are read with it, at the pace of what others record.
+        """
         if events[0].position == self._position + 1 and not self._ended:
             self._remember(events)
         else:
-            self.wake()
+            self._hear_of(events[-1].position)
 
     async def stuck(self) -> UnreadableEventError:
         """Wait until the follower, or a consumer of it, stands before an event that this program does not know: which."""
@@ -168,7 +171,7 @@ class Follower:
 
     def _hear_of(self, position: int) -> None:
         """Something was recorded up to there: look for it soon, unless it is known by then."""
-        self._heard = position
+        self._heard = max(self._heard, position)
         if position > self._position and self._looking is None:
             loop = asyncio.get_running_loop()
             due = max(loop.time() + _OWN_SECONDS, self._read_at + _PACE_SECONDS)
