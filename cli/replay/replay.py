@@ -110,5 +110,6 @@ def _plainly() -> Iterator[None]:
     """Task groups wrap what goes wrong; the first thing that did is what a person wants to read."""
     try:
         yield
-    except* CommandError as several:
+    # Raised in an `except*` it would come out of early versions of Python 3.11 in a group.
+    except ExceptionGroup as several:
         raise several.exceptions[0] from None

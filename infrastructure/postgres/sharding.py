@@ -93,9 +93,8 @@ async def build_shards(
             group.create_task(complete_when_full())
             for number, process in enumerate(processes):
                 group.create_task(follow(number, process))
-    except (
-        ExceptionGroup
-    ) as errors:  # raised in an `except*` it would come out of early versions of Python 3.11 in a group
+    # Raised in an `except*` it would come out of early versions of Python 3.11 in a group.
+    except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
     finally:
         for process in processes:
