@@ -1,6 +1,6 @@
 """``python -m benchmarks.constant_api DESCRIPTOR``: the same server, answering every order with the same JSON.
 
-It writes a line of the log for each request, as ours does.
+It writes a line of the log for each request, and the head of an answer together with its body, as ours does.
 """
 
 import socket
@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from infrastructure.collector import keep_what_is_there
+from infrastructure.joined_writes import JoiningHttpProtocol
 from infrastructure.logs import configure_logs
 
 _ANSWER = {"id": "00000000-0000-4000-8000-000000000001", "status": "PENDING"}
@@ -36,7 +37,7 @@ def main(descriptor: int) -> None:
     app = Starlette(routes=[Route("/api/v1/orders", _answer, methods=["POST"]), Route("/livez", _live)])
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=JoiningHttpProtocol,
         ws="none",
         log_config=None,
         proxy_headers=False,

@@ -171,6 +171,7 @@ def test_cash_moves_once_however_often_and_wherever_it_is_asked_for(processes: P
 
 def test_a_ticket_of_one_process_opens_one_stream_at_another_once(processes: Processes) -> None:
     one, other = processes.urls
+    post(one, "/api/v1/orders", "alice", ORDER).raise_for_status()
     ticket = post(one, "/api/v1/stream-tickets", "alice", None).json()["ticket"]
     with connect(f"{other.replace('http', 'ws')}/ws/orders/events?ticket={ticket}&after=0", proxy=None) as socket:
         assert json.loads(socket.recv(timeout=10))["event"] == "order.submitted"
