@@ -71,6 +71,21 @@ async def test_a_socket_tells_the_life_of_an_order_as_it_happens(served: Served,
     assert positions == sorted(set(positions))
 
 
+async def test_while_the_client_takes_nothing_a_message_waits_and_is_told_later(served: Served, alice: Client) -> None:
+    async with served.socket(f"?token={alice.token}") as connection:
+        await alice.place()
+        await receive(connection, 1)
+        (socket,) = (each for each in gc.get_objects() if isinstance(each, SocketProtocol) and not each.disconnected)
+        socket.pause_writing()  # as the transport says when its buffer is full
+        order = (await alice.place()).json()
+        while served.app.state.running.fan_out.position < order["position"]:
+            await asyncio.sleep(0.01)
+        assert not socket.write_frame(b"never written")
+        socket.resume_writing()
+        (message,) = await receive(connection, 1)
+    assert message["order_id"] == order["id"]
+
+
 async def test_a_socket_that_has_ended_leaves_nothing_to_the_collector_of_garbage(
     served: Served, alice: Client
 ) -> None:
