@@ -48,13 +48,15 @@ def main() -> None:
     figures: list[Figure] = []
     with surroundings() as around:
         found = machine(around.postgres)
-        for name in names:
-            benchmark = BENCHMARKS[name]
-            seconds = benchmark.seconds_quick if asked.quick else benchmark.seconds
-            print(f"{name}: about {seconds} s ...", file=sys.stderr, flush=True)  # noqa: T201 - progress
-            figures += benchmark.run(around, pace)
-    table.show(figures, found, paced)
-    table.write("-".join(asked.names) or "all", figures, found, paced)
+        try:
+            for name in names:
+                benchmark = BENCHMARKS[name]
+                seconds = benchmark.seconds_quick if asked.quick else benchmark.seconds
+                print(f"{name}: about {seconds} s ...", file=sys.stderr, flush=True)  # noqa: T201 - progress
+                figures += benchmark.run(around, pace)
+        finally:  # what was measured before something failed took minutes
+            table.show(figures, found, paced)
+            table.write("-".join(asked.names) or "all", figures, found, paced)
 
 
 if __name__ == "__main__":

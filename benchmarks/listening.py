@@ -18,6 +18,7 @@ from typing import NamedTuple
 import uvloop
 
 _LONG = 126
+_PING, _TEXT = 0x89, 0x81
 
 
 class Sockets(NamedTuple):
@@ -54,16 +55,18 @@ def listening(sockets: Sockets) -> Iterator[Listener]:
 
 
 class _Socket(asyncio.Protocol):
-    """A WebSocket that only listens."""
+    """A WebSocket that only listens, and says that it is there when it is asked."""
 
     def __init__(self, hello: bytes, heard: list[tuple[float, bytes]]) -> None:
         self._hello = hello
         self._heard = heard
         self._received = b""
+        self._transport: asyncio.Transport
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.write(self._hello)  # type: ignore[attr-defined] # of a stream, it can
+        self._transport = transport  # type: ignore[assignment] # of a stream, it is one
+        self._transport.write(self._hello)
 
     def data_received(self, data: bytes) -> None:
         now = time()
@@ -77,20 +80,24 @@ class _Socket(asyncio.Protocol):
                 return
             self.opened.set_result(None)
             self._received = rest
-        while (message := self._next()) is not None:
-            self._heard.append((now, message))
+        while (frame := self._next()) is not None:
+            kind, content = frame
+            if kind == _TEXT:
+                self._heard.append((now, content))
+            elif kind == _PING:
+                self._transport.write(bytes([0x8A, 0x80 | len(content), 0, 0, 0, 0]) + content)  # masked with zeros
 
-    def _next(self) -> bytes | None:
-        """The content of the next frame, if all of it is here."""
+    def _next(self) -> tuple[int, bytes] | None:
+        """The kind and the content of the next frame, if all of it is here."""
         if len(self._received) < 4:  # noqa: PLR2004 - the longest head there is here
             return None
-        length, begins = self._received[1], 2
+        kind, length, begins = self._received[0], self._received[1], 2
         if length == _LONG:
             length, begins = int.from_bytes(self._received[2:4], "big"), 4
         if len(self._received) < begins + length:
             return None
-        message, self._received = self._received[begins : begins + length], self._received[begins + length :]
-        return message
+        content, self._received = self._received[begins : begins + length], self._received[begins + length :]
+        return kind, content
 
 
 async def _listen() -> None:
