@@ -89,19 +89,25 @@ async def test_a_fill_that_is_taken_back_after_all_was_filled_lets_the_order_end
     assert (await booking.known(order_id)).status is Status.CANCELLED
 
 
+def executed(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[Command]:
+    """The commands that the engine is given from now on."""
+    commands: list[Command] = []
+    execute = engine.trading.sequencer.execute
+
+    async def noted(command: Command) -> Outcome:
+        commands.append(command)
+        return await execute(command)
+
+    monkeypatch.setattr(engine.trading.sequencer, "execute", noted)
+    return commands
+
+
 async def test_what_is_told_twice_at_the_same_time_is_decided_once(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order_id = (await engine.trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id
     booking = Booking(engine.trading, FastClock(), "scripted")
-    commands: list[object] = []
-    execute = engine.trading.sequencer.execute
-
-    async def counted(command: Command) -> Outcome:
-        commands.append(command)
-        return await execute(command)
-
-    monkeypatch.setattr(engine.trading.sequencer, "execute", counted)
+    commands = executed(engine, monkeypatch)
     told = [accepted(order_id), filled(order_id, 1)]
     assert await asyncio.gather(booking.book(told), booking.book(told)) == [[], []]
     assert len(commands) == 1
@@ -115,14 +121,7 @@ async def test_what_is_said_of_an_order_at_once_is_one_command_and_what_changes_
     """A fill that was corrected is known by two names, which the log knows when the correction is in it."""
     first, second = [(await engine.trading.place(ALICE, BUY_TEN, CALLER)).order.state.order_id for _ in range(2)]
     booking = Booking(engine.trading, FastClock(), "scripted")
-    commands: list[Command] = []
-    execute = engine.trading.sequencer.execute
-
-    async def counted(command: Command) -> Outcome:
-        commands.append(command)
-        return await execute(command)
-
-    monkeypatch.setattr(engine.trading.sequencer, "execute", counted)
+    commands = executed(engine, monkeypatch)
     correction = replace(filled(first, 3, "f-2"), status="corrected", busted_fill_id=FillId("f-1"))
     bust = replace(filled(first, 3), status="busted", busted_fill_id=FillId("f-2"), fill=None)
     said = [accepted(first), filled(first, 4), accepted(second), correction, bust, ended(first, "cancelled")]
