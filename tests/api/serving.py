@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -27,9 +27,10 @@ MANY = ConnectionLimits(1000)
 class Served:
     """A server that listens on a port of this machine."""
 
-    def __init__(self, app: Starlette, port: int) -> None:
+    def __init__(self, app: Starlette, port: int, connections: Collection[object]) -> None:
         self.app = app
         self.port = port
+        self.connections = connections
         self.url = f"http://127.0.0.1:{port}"
 
     @asynccontextmanager
@@ -60,7 +61,7 @@ async def serving(
     while not server.started and not task.done():
         await asyncio.sleep(0.005)
     try:
-        yield Served(app, listening.getsockname()[1])
+        yield Served(app, listening.getsockname()[1], server.server_state.connections)
     finally:
         server.should_exit = True
         await task
