@@ -7,12 +7,12 @@ are decided in turn; commands that met a stream another process had written are 
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, Protocol, Self
 
+from application.known_streams import KnownStreams
 from application.ports import (
     EventsArchivedError,
     EventStore,
@@ -23,7 +23,7 @@ from application.ports import (
     UnreadableEventError,
     UnwritableEventError,
 )
-from application.snapshots import Snapshot, advanced, empty
+from application.snapshots import Snapshot
 from domain.aggregates import State, evolve
 from domain.events import Event, Metadata, RecordedEvent, StreamId
 from domain.refusals import Refusal
@@ -31,7 +31,6 @@ from domain.values import exactly
 
 QUEUE_LIMIT = 10_000
 BATCH_LIMIT = 500
-CACHE_LIMIT = 50_000
 
 
 class SequencerBusyError(Exception):
@@ -111,13 +110,6 @@ class _Decided(NamedTuple):
     refusal: Refusal | None
 
 
-class _Cached(NamedTuple):
-    """A snapshot that was the stream's newest when the log ended at ``checked_at``."""
-
-    snapshot: Snapshot[State]
-    checked_at: int
-
-
 class Sequencer:
     """Decides and records commands, one batch at a time. Use as an async context manager."""
 
@@ -127,13 +119,7 @@ class Sequencer:
         self._tell = tell
         self._queue: list[_Pending] = []
         self._wake = asyncio.Event()
-        self._cache: OrderedDict[StreamId, _Cached] = OrderedDict()
-        self._stale: set[StreamId] = set()
-        # The log ended at _end when last seen; between _base and _end nobody but this sequencer wrote; and all that
-        # anybody wrote up to _observed has reached the cache.
-        self._base = 0
-        self._end = 0
-        self._observed = 0
+        self._known = KnownStreams()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
 
@@ -170,25 +156,14 @@ class Sequencer:
 
     def last_seen(self, stream_id: StreamId) -> Snapshot[State]:
         """The stream as it was some time ago, which nothing that happened since can change; empty if nobody looked."""
-        cached = self._cache.get(stream_id)
-        return cached.snapshot if cached else empty(stream_id)
+        return self._known.last_seen(stream_id)
 
     def observe(self, events: Sequence[RecordedEvent]) -> None:
-        """Take note of what was recorded, by whomever: every event of the log in turn keeps the cache fresh.
+        """Take note of what was recorded, by whomever: every event of the log in turn keeps what is known fresh.
 
         This is a shortcut, not a promise: an append finds out by itself what has not been observed yet.
         """
-        with exactly():
-            for event in events:
-                cached = self._cache.get(event.stream_id)
-                if cached is None and event.version == 1 and len(self._cache) < CACHE_LIMIT:
-                    snapshot = advanced(empty(event.stream_id), (event,))
-                    self._cache[event.stream_id] = _Cached(snapshot, event.position)
-                elif cached is not None and event.version == cached.snapshot.version + 1:
-                    self._cache[event.stream_id] = _Cached(advanced(cached.snapshot, (event,)), cached.checked_at)
-                elif cached is not None and event.version > cached.snapshot.version:
-                    self._stale.add(event.stream_id)
-        self._observed = events[-1].position
+        self._known.observe(events)
 
     async def _run(self) -> None:
         while self._queue or not self._closing:
@@ -220,54 +195,35 @@ class Sequencer:
     async def _process(self, batch: Sequence[_Pending]) -> list[_Pending]:
         """Carry out the batch; returns what has to be decided again."""
         streams = dict.fromkeys(stream_id for pending in batch for stream_id in pending.streams)
+        new = dict.fromkeys(stream_id for pending in batch for stream_id in pending.new_streams)
+        self._known.begin(new)
         keys = await self._load(batch, streams)
         with exactly():
-            decided = self._decide(batch, keys, self._read_since(batch, streams))
+            decided = self._decide(batch, keys, self._known.read_since(streams, new))
         if not decided:
             return []
-        appended = await self._store.append([each.transaction for each in decided], self._known(streams))
+        appended = await self._store.append([each.transaction for each in decided], self._known.newest_until(streams))
         recorded = [event for events in appended.recorded if events for event in events]
         if recorded:
             self._tell(recorded)
-        if appended.position != self._end + len(recorded):
-            self._base = appended.position
-        self._end = appended.position
         again = []
         settled: dict[StreamId, Snapshot[State]] = {}
         for each, events in zip(decided, appended.recorded, strict=True):
             if events is None:
-                self._stale.update(each.before)
+                self._known.doubt(each.before)
                 again.append(each.pending)
             else:
                 _settle(each, events, settled)
-        for stream_id, snapshot in settled.items():
-            self._remember(stream_id, snapshot, appended.position)
-        self._trim()
+        self._known.appended(settled, len(recorded), appended.position)
         return again
 
     async def _load(self, batch: Sequence[_Pending], streams: Iterable[StreamId]) -> dict[Key, KeyUse]:
-        wanted = {}
+        wanted = self._known.unknown(streams)
         keys = [key for pending in batch for key in pending.command.keys]
-        for pending in batch:
-            for stream_id in pending.new_streams:
-                self._cache.setdefault(stream_id, _Cached(empty(stream_id), self._end))
-        for stream_id in streams:
-            cached = self._cache.get(stream_id)
-            if cached is None or stream_id in self._stale:
-                wanted[stream_id] = cached.snapshot.version if cached else 0
         if not wanted and not keys:
             return {}
         loaded = await self._store.load(wanted, keys, from_snapshots=True)
-        with exactly():
-            for stream_id in wanted:
-                cached = self._cache.get(stream_id)
-                known = loaded.snapshots.get(stream_id) or (cached.snapshot if cached else empty(stream_id))
-                snapshot = advanced(known, loaded.streams.get(stream_id, ()))
-                self._remember(stream_id, snapshot, loaded.position)
-                if self._observed <= loaded.position:
-                    self._stale.discard(stream_id)
-                else:  # of what was heard of meanwhile, nobody knows whether it was about this stream
-                    self._stale.add(stream_id)
+        self._known.read(wanted, loaded)
         return dict(loaded.keys)
 
     def _decide(self, batch: Sequence[_Pending], keys: dict[Key, KeyUse], read_since: int) -> list[_Decided]:
@@ -275,7 +231,7 @@ class Sequencer:
         decided = []
         for pending in batch:
             command = pending.command
-            before = {each: working.get(each) or self._cache[each].snapshot for each in pending.streams}
+            before = {each: working.get(each) or self._known[each] for each in pending.streams}
             reads = {stream_id: snapshot.version for stream_id, snapshot in before.items()}
             try:
                 plan = command.decide(before, keys)
@@ -297,36 +253,10 @@ class Sequencer:
             decided.append(_Decided(pending, transaction, before, after, plan.replay_of, None))
         return decided
 
-    def _read_since(self, batch: Sequence[_Pending], streams: Iterable[StreamId]) -> int:
-        """The position of the oldest last event among the streams, not counting those that are new."""
-        new = {stream_id for pending in batch for stream_id in pending.new_streams}
-        read = (self._cache[each].snapshot.position for each in streams if each not in new)
-        return min(read, default=self._end)
-
-    def _known(self, streams: Iterable[StreamId]) -> int:
-        """The position up to which everything that was read is known to have been the newest."""
-        if not self._stale.isdisjoint(streams):
-            return 0  # something newer was heard of while others were read
-        checked = {self._cache[stream_id].checked_at for stream_id in streams}
-        right_until = (max(at, self._observed, self._end if at >= self._base else 0) for at in checked)
-        return min(right_until, default=self._end)
-
-    def _remember(self, stream_id: StreamId, snapshot: Snapshot[State], position: int) -> None:
-        """Keep the snapshot, unless a newer one was observed meanwhile: either was the newest at ``position``."""
-        cached = self._cache.get(stream_id)
-        newer = cached is not None and cached.snapshot.version > snapshot.version
-        self._cache[stream_id] = _Cached(cached.snapshot if cached and newer else snapshot, position)
-        self._cache.move_to_end(stream_id)
-
     def _forget(self, batch: Iterable[_Pending]) -> None:
         """After a failure nobody knows what was recorded: read it again."""
         for pending in batch:
-            self._stale.update(each for each in pending.streams if each in self._cache)
-
-    def _trim(self) -> None:
-        while len(self._cache) > CACHE_LIMIT:
-            stream_id, _ = self._cache.popitem(last=False)
-            self._stale.discard(stream_id)
+            self._known.doubt(pending.streams)
 
 
 def _numbered(

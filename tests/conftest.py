@@ -3,6 +3,7 @@
 import gc
 import itertools
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
@@ -22,6 +23,9 @@ from infrastructure.embedded.valkey import Valkey
 # A busy machine is no defect: nothing here is judged by how long it takes.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+# A shell that runs the tests in its background lets them ignore Ctrl-C, and so would every process that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _NUMBERS = itertools.count(1)
 

@@ -5,6 +5,7 @@ from random import Random  # noqa: TID251 - the argument is made here, from a se
 
 import pytest
 
+from application import known_streams
 from application import sequencer as sequencing
 from application.ports import Appended, Key, Loaded, StoreUnavailableError, Transaction, UnreadableEventError
 from application.sequencer import Outcome, Plan, Sequencer, SequencerBusyError
@@ -427,7 +428,7 @@ async def test_a_closing_sequencer_finishes_what_waits_and_takes_no_more() -> No
 
 
 async def test_the_cache_is_bounded_and_what_left_it_is_loaded_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sequencing, "CACHE_LIMIT", 3)
+    monkeypatch.setattr(known_streams, "LIMIT", 3)
     store = GatedStore()
     async with Sequencer(store) as sequencer:
         trading: Trading = trading_on(store, sequencer)
@@ -446,11 +447,11 @@ async def test_a_stream_with_a_hole_is_not_folded() -> None:
             await sequencer.execute(Deposits(1))
     events = await store.read(0, 10)
     with exactly():
-        two = sequencing.advanced(sequencing.empty(STREAM), events[:2])
-        assert sequencing.advanced(two, events[:2]) is two
-        assert sequencing.advanced(two, events).version == 3
+        two = advanced(empty(STREAM), events[:2])
+        assert advanced(two, events[:2]) is two
+        assert advanced(two, events).version == 3
     with exactly(), pytest.raises(BrokenHistoryError, match="account-alice has no version 2"):
-        sequencing.advanced(sequencing.empty(STREAM), [events[0], events[2]])
+        advanced(empty(STREAM), [events[0], events[2]])
 
 
 async def test_a_sequencer_that_was_never_started_has_nothing_to_stop() -> None:

@@ -73,8 +73,8 @@ async def test_another_request_about_an_order_is_a_story_of_its_own_and_what_the
 async def test_of_a_stream_whose_beginning_nobody_has_the_order_is_the_story(floor: Floor) -> None:
     order_id = await floor.place()
     sequencer = floor.engine.sequencer
-    known = sequencer._cache[order_stream(order_id)]
-    sequencer._cache[order_stream(order_id)] = known._replace(snapshot=known.snapshot._replace(correlation_id=""))
+    known = sequencer._known._streams[order_stream(order_id)]
+    known.snapshot = known.folded()._replace(correlation_id="")
     await Booking(floor.engine.trading, floor.clock, "scripted").book([filled(order_id, 4)])
     assert (await story_of(floor, order_id))[-1].metadata.correlation_id == order_id
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from math import inf
 
 from application.status import MESSAGE_NAMES
+from domain.aggregates import initial
 from domain.events import (
     FundsDeposited,
     FundsWithdrawn,
@@ -78,18 +79,18 @@ def the_read_models_are_the_fold_of_the_log(evidence: Evidence) -> Iterator[str]
 
 
 def what_is_remembered_is_what_happened(evidence: Evidence) -> Iterator[str]:
-    """Whatever a process knows of a stream's newest event, it knows as the fold of the log."""
+    """Whatever a process knows of a stream, it knows as the fold of the log up to some event, and those that follow it."""
     world = evidence.world
     for program in (*world.apis, *world.workers):
-        remembered = program.trading.sequencer._cache if program.trading is not None else {}
-        for stream_id, cached in remembered.items():
-            snapshot = cached.snapshot
-            if (
-                snapshot.version == len(evidence.of_stream[stream_id]) > 0
-                and snapshot.state != evidence.states[stream_id]
-            ):
-                state = evidence.states[stream_id]
+        remembered = program.trading.sequencer._known._streams if program.trading is not None else {}
+        for stream_id, known in remembered.items():
+            snapshot, recorded = known.snapshot, evidence.of_stream[stream_id]
+            end = snapshot.version + len(known.ahead)
+            state = evidence.after[recorded[snapshot.version - 1].position] if snapshot.version else initial(stream_id)
+            if snapshot.state != state:
                 yield f"{program.process.name} knows {stream_id} as {snapshot.state}, the log leads to {state}"
+            if known.ahead != recorded[snapshot.version : end]:
+                yield f"{program.process.name} knows what followed version {snapshot.version} of {stream_id} as {known.ahead}"
 
 
 def statuses_never_step_backwards(evidence: Evidence) -> Iterator[str]:
