@@ -1,5 +1,6 @@
 """Status changes for subscribers: what an order event looks like to its trader, and who carries it there."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -10,7 +11,7 @@ from application.pacing import paced
 from application.ports import Bus, Feed
 from domain.deciding import NEVER_ARRIVED
 from domain.events import (
-    FillEvent,
+    Event,
     OrderAccepted,
     OrderCancelled,
     OrderCancelRefused,
@@ -39,7 +40,7 @@ _INTERVAL_SECONDS = 0.02
 
 _to_json = msgspec.json.Encoder().encode
 
-MESSAGE_NAMES: dict[type[OrderEvent], str] = {
+MESSAGE_NAMES: dict[type[Event], str] = {
     OrderPlaced: "order.submitted",
     OrderSent: "order.sent",
     OrderRecovered: "order.recovered",
@@ -72,48 +73,34 @@ def status_message(recorded: RecordedEvent) -> dict[str, Any] | None:
     not as it should be. Decimals are text, times are RFC 3339 UTC. An order that never reached the venue is told as
     ``order.error``.
     """
-    if type(recorded.event) not in MESSAGE_NAMES:
+    kind = type(recorded.event)
+    if kind not in MESSAGE_NAMES:
         return None
     event = cast("OrderEvent", recorded.event)
     message: dict[str, Any] = {
-        "event": _name(event),
+        "event": MESSAGE_NAMES[kind],
         "order_id": order_of(recorded.stream_id),
-        "status": event.status.value,
+        "status": str(event.status),
         "timestamp": time_text(recorded.recorded_at),
         "position": recorded.position,
         "version": recorded.version,
     }
-    if isinstance(event, OrderPlaced):
-        message |= _terms(event)
-    elif isinstance(event, FillEvent):
-        message |= _fill(event)
-    elif isinstance(event, OrderReplaceRequested | OrderReplaced):
-        message |= {
-            "quantity": f"{event.quantity:f}",
-            "price": _optional(event.price),
-            "stop_price": _optional(event.stop_price),
-        }
-        if isinstance(event, OrderReplaced):
-            message["leaves_quantity"] = f"{event.leaves_quantity:f}"
-    elif isinstance(event, OrderCounterpartFilled):
-        message["quantity"] = f"{event.quantity:f}"
-    for name in ("flags", "reason"):
-        if (value := getattr(event, name, None)) is not None:
-            message[name] = list(value) if name == "flags" else value
+    if kind in _MORE:
+        message |= _MORE[kind](event)
     return message
 
 
-def _terms(event: OrderPlaced) -> dict[str, Any]:
+def _placed(event: OrderPlaced) -> dict[str, Any]:
     return {
         "trader_id": event.trader_id,
         "client_order_id": event.client_order_id,
         "symbol": event.symbol,
-        "side": event.side.value,
+        "side": str(event.side),
         "quantity": f"{event.quantity:f}",
-        "order_type": event.order_type.value,
+        "order_type": str(event.order_type),
         "price": _optional(event.price),
         "stop_price": _optional(event.stop_price),
-        "time_in_force": event.time_in_force.value,
+        "time_in_force": str(event.time_in_force),
         "stop_loss": _optional(event.stop_loss),
         "take_profit": _optional(event.take_profit),
         "parent_order_id": event.parent_order_id,
@@ -121,8 +108,8 @@ def _terms(event: OrderPlaced) -> dict[str, Any]:
     }
 
 
-def _fill(event: FillEvent) -> dict[str, Any]:
-    message = {
+def _filled(event: OrderFilled | OrderFillCorrected) -> dict[str, Any]:
+    return {
         "fill_id": event.fill_id,
         "quantity_filled": f"{event.quantity:f}",
         "price_at_fill": f"{event.price:f}",
@@ -130,10 +117,75 @@ def _fill(event: FillEvent) -> dict[str, Any]:
         "filled_quantity": f"{event.filled_quantity:f}",
         "leaves_quantity": f"{event.leaves_quantity:f}",
         "average_fill_price": _optional(event.average_fill_price),
+        "venue": event.venue,
+        "executed_at": time_text(event.executed_at),
+        "flags": list(event.flags),
     }
-    if isinstance(event, OrderFillBusted):  # nothing of it is left
-        return message | {"quantity_filled": "0", "commission": "0"}
-    return message | {"venue": event.venue, "executed_at": time_text(event.executed_at)}
+
+
+def _busted(event: OrderFillBusted) -> dict[str, Any]:
+    return {
+        "fill_id": event.fill_id,
+        "quantity_filled": "0",  # nothing of it is left
+        "price_at_fill": f"{event.price:f}",
+        "commission": "0",
+        "filled_quantity": f"{event.filled_quantity:f}",
+        "leaves_quantity": f"{event.leaves_quantity:f}",
+        "average_fill_price": _optional(event.average_fill_price),
+        "flags": list(event.flags),
+        "reason": event.reason,
+    }
+
+
+def _new_terms(event: OrderReplaceRequested | OrderReplaced) -> dict[str, Any]:
+    return {
+        "quantity": f"{event.quantity:f}",
+        "price": _optional(event.price),
+        "stop_price": _optional(event.stop_price),
+    }
+
+
+def _replaced(event: OrderReplaced) -> dict[str, Any]:
+    return _new_terms(event) | {"leaves_quantity": f"{event.leaves_quantity:f}", "flags": list(event.flags)}
+
+
+def _rejected(event: OrderRejected) -> dict[str, Any]:
+    why = {"reason": event.reason}
+    return {"event": "order.error", **why} if event.code == NEVER_ARRIVED else why
+
+
+def _reason(
+    event: OrderCancelled | OrderExpired | OrderCancelRefused | OrderReplaceRefused | OrderReconciled,
+) -> dict[str, Any]:
+    return {"reason": event.reason}
+
+
+def _flagged(event: OrderUnresolved | OrderUnprotected) -> dict[str, Any]:
+    return {"flags": list(event.flags), "reason": event.reason}
+
+
+def _counterpart(event: OrderCounterpartFilled) -> dict[str, Any]:
+    return {"quantity": f"{event.quantity:f}"}
+
+
+_MORE: dict[type[Event], Callable[[Any], dict[str, Any]]] = {
+    OrderPlaced: _placed,
+    OrderUnresolved: _flagged,
+    OrderFilled: _filled,
+    OrderRejected: _rejected,
+    OrderCancelRefused: _reason,
+    OrderCancelled: _reason,
+    OrderExpired: _reason,
+    OrderFillBusted: _busted,
+    OrderFillCorrected: _filled,
+    OrderReplaceRequested: _new_terms,
+    OrderReplaced: _replaced,
+    OrderReplaceRefused: _reason,
+    OrderReconciled: _reason,
+    OrderCounterpartFilled: _counterpart,
+    OrderUnprotected: _flagged,
+}
+"""What the message of an event says beyond what all of them say; an event of another type adds nothing."""
 
 
 def _optional(value: Decimal | None) -> str | None:
@@ -142,14 +194,9 @@ def _optional(value: Decimal | None) -> str | None:
 
 def time_text(value: datetime) -> str:
     """RFC 3339, UTC, microseconds: ``2026-01-02T03:04:05.000006Z``."""
-    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
-    return utc.isoformat(timespec="microseconds")[:-6] + "Z"  # without its offset, which is six characters
-
-
-def _name(event: OrderEvent) -> str:
-    if isinstance(event, OrderRejected) and event.code == NEVER_ARRIVED:
-        return "order.error"
-    return MESSAGE_NAMES[type(event)]
+    # An eighth of the time that ``isoformat`` takes, but it leaves out a fraction of 0.
+    text: str = msgspec.to_builtins(value if value.tzinfo is UTC else value.astimezone(UTC))
+    return text if value.microsecond else f"{text[:-1]}.000000Z"
 
 
 class StatusOrchestrator:

@@ -3,8 +3,9 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
+from websockets.frames import Frame, Opcode
 
-from api.fan_out import FanOut, Stream
+from api.fan_out import FanOut, Stream, text_frame
 from api.fan_out import Message as Text
 from domain.events import RecordedEvent
 from domain.values import TraderId
@@ -122,3 +123,9 @@ async def test_while_a_message_is_on_its_way_the_next_one_waits_behind_it(engine
     assert written == []
     assert (await anext(messages)).text == "2"
     await messages.aclose()
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65_535, 65_536, 100_000])
+def test_a_frame_is_to_the_byte_what_websockets_makes(size: int) -> None:
+    text = b"x" * size
+    assert text_frame(text) == Frame(Opcode.TEXT, text).serialize(mask=False)
