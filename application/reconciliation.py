@@ -97,8 +97,10 @@ class Reconciler:
         return {order.venue_order_id: order for order in await self._venue.working_orders()}
 
     def _suspects(self, working: _Working) -> _Suspects:
-        ours = [snapshot for snapshot in self._open_orders.all() if _differs(snapshot.state, working)]
-        theirs = {venue_order_id for venue_order_id, order in working.items() if not self._is_right(order)}
+        open_here = list(self._open_orders.all())
+        ours = [snapshot for snapshot in open_here if _differs(snapshot.state, working)]
+        known = {snapshot.state.venue_order_id for snapshot in open_here}
+        theirs = {order_id for order_id in working.keys() - known if not self._is_right(working[order_id])}
         return _Suspects(ours, theirs)
 
     async def _settle(self, suspects: _Suspects, working: _Working) -> None:
@@ -250,10 +252,6 @@ def _differs(order: Order, working: _Working) -> bool:
 
 def _has_other_terms(order: Order, there: WorkingOrder) -> bool:
     """Whether the venue works on other terms than ours, and no replacement of ours explains it."""
-    terms = order.current
-    differs = (there.terms.quantity, there.terms.price, there.terms.stop_price) != (
-        terms.quantity,
-        terms.price,
-        terms.stop_price,
-    )
+    ours, theirs = order.current, there.terms
+    differs = theirs.quantity != ours.quantity or theirs.price != ours.price or theirs.stop_price != ours.stop_price
     return differs and not order.replacements

@@ -75,14 +75,14 @@ def _key_of(recorded: RecordedEvent) -> Key:
 def _evolve(_: ExecutionLogRow | None, recorded: RecordedEvent) -> ExecutionLogRow:
     event = cast("OrderEvent", recorded.event)
     return ExecutionLogRow(
-        id=recorded.position,
-        order_id=OrderId(recorded.stream_id.removeprefix("order-")),
-        trader_id=recorded.metadata.trader_id,
-        action=ACTIONS[type(event)],
-        status=event.status,
-        recorded_at=recorded.recorded_at,
-        reason=getattr(event, "reason", None),
-        retry_attempt=getattr(event, "attempt", None),
+        recorded.position,
+        OrderId(recorded.stream_id.removeprefix("order-")),
+        recorded.metadata.trader_id,
+        ACTIONS[type(event)],
+        event.status,
+        recorded.recorded_at,
+        getattr(event, "reason", None),
+        getattr(event, "attempt", None),
     )
 
 

@@ -9,7 +9,6 @@ does charge says so beside the fill, in ``commission``.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from re import compile as pattern
@@ -18,7 +17,8 @@ from typing import Final
 import msgspec
 import structlog
 
-from application.venue import VenueFill, VenueReport
+from application.venue import VenueFill, VenueReport, VenueTerms
+from domain.frozen import dataclass
 from domain.refusals import InvalidPrice, InvalidQuantity
 from domain.values import (
     AMOUNT_LIMIT,
@@ -65,8 +65,8 @@ class Execution:
         """The same for the same execution, however often it is told."""
         return self.status, self.busted_fill_id if self.fill is None else self.fill.fill_id
 
-    def report(self, order_id: OrderId) -> VenueReport:
-        """The execution as a report about this order."""
+    def report(self, order_id: OrderId, terms: VenueTerms | None = None) -> VenueReport:
+        """The execution as a report about this order, which works on these terms if that is told with it."""
         return VenueReport(
             client_order_id=order_id,
             venue_order_id=self.venue_order_id,
@@ -74,6 +74,7 @@ class Execution:
             reason=self.reason,
             fill=self.fill,
             busted_fill_id=self.busted_fill_id,
+            terms=terms,
         )
 
 

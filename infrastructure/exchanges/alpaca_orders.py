@@ -5,6 +5,7 @@ our order id, its n-th replacement ``<order id>.<n>``. Legs are named by the ven
 """
 
 from decimal import Decimal
+from functools import lru_cache
 from re import compile as pattern
 from typing import Final
 
@@ -150,14 +151,20 @@ def terms_of(order: WireOrder) -> VenueTerms | None:
     if order.qty is None:
         return None
     try:
-        return VenueTerms(
-            quantity=parse_quantity(order.qty),
-            price=None if order.limit_price is None else parse_price(order.limit_price),
-            stop_price=None if order.stop_price is None else parse_price(order.stop_price),
-        )
-    except (InvalidQuantity, InvalidPrice) as error:
+        return _terms(order.qty, order.limit_price, order.stop_price)
+    except (InvalidQuantity, InvalidPrice, TypeError) as error:  # a signalling NaN cannot even be looked up
         log.warning("venue_terms_unreadable", order_id=order.client_order_id, problem=str(error))
         return None
+
+
+@lru_cache(maxsize=10_000)
+def _terms(quantity: Decimal, price: Decimal | None, stop_price: Decimal | None) -> VenueTerms:
+    """The same terms are told again and again: by an answer, by the stream, and in every list of what works."""
+    return VenueTerms(
+        quantity=parse_quantity(quantity),
+        price=None if price is None else parse_price(price),
+        stop_price=None if stop_price is None else parse_price(stop_price),
+    )
 
 
 def read_working_orders(body: bytes) -> tuple[dict[str, WorkingOrder], int]:

@@ -1,6 +1,5 @@
 """The messages of the ``trade_updates`` stream as reports."""
 
-from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -41,7 +40,7 @@ class TradeUpdates:
         order_id = self._heirs.get(order.id, own_name)
         if update.event in STATUSES:
             done = execution(update.event, update.execution_id, order.id, update, update.timestamp)
-            return replace(done.report(order_id), terms=terms_of(order))
+            return done.report(order_id, terms_of(order))
         took_over = order.id in self._heirs
         if update.event in _OVER:
             self._heirs.pop(order.id, None)

@@ -56,7 +56,14 @@ def test_terms_are_told_where_the_venue_tells_them(fields: dict[str, Any], terms
 
 
 @pytest.mark.parametrize(
-    "fields", [{"qty": "0"}, {"qty": "NaN"}, {"qty": "1", "limit_price": "-1"}, {"qty": "1", "stop_price": "1e10"}]
+    "fields",
+    [
+        {"qty": "0"},
+        {"qty": "NaN"},
+        {"qty": "sNaN"},
+        {"qty": "1", "limit_price": "-1"},
+        {"qty": "1", "stop_price": "1e10"},
+    ],
 )
 def test_terms_that_are_nonsense_are_logged_and_left_out(fields: dict[str, Any]) -> None:
     with capture_logs() as logs:
