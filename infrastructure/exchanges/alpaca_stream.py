@@ -72,6 +72,7 @@ async def trade_updates(url: str, key_id: str, secret: str, timeout_seconds: flo
             ping_interval=timeout_seconds,
             ping_timeout=timeout_seconds,
             max_queue=_MESSAGES_WAITING_MAX,
+            compression=None,  # messages this short take longer to deflate and inflate than to send
         ) as socket:
             async with asyncio.timeout(timeout_seconds):
                 early = await _subscribe(socket, updates, key_id, secret)

@@ -23,7 +23,7 @@ from domain.events import (
     order_stream,
 )
 from domain.lifecycle import Flag, Status
-from domain.values import ZERO, Currency, Money, Price, TraderId
+from domain.values import ZERO, Currency, Money, Price, Quantity, TraderId
 from tests.application.floor import Engine
 from tests.application.world import ALICE, BUY_TEN, CALLER, StoreFeed, fund, report
 from tests.domain.orders import (
@@ -164,6 +164,12 @@ def test_the_terms_of_a_stop_order_are_its_stop_price() -> None:
     message = status_message(recorded(event))
     assert message is not None
     assert (message["price"], message["stop_price"]) == (None, "9.50")
+
+
+def test_an_amount_is_written_without_an_exponent_however_small_it_is() -> None:
+    message = status_message(recorded(placed(quantity=Quantity(Decimal("0.000000001")), price=Price(Decimal("1E-7")))))
+    assert message is not None
+    assert (message["quantity"], message["price"]) == ("0.000000001", "0.0000001")
 
 
 def test_a_refusal_says_why() -> None:
