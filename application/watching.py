@@ -5,7 +5,7 @@ from typing import cast
 
 from application.snapshots import Snapshot, advanced, empty
 from domain.aggregates import State
-from domain.events import OrderPlaced, RecordedEvent, order_stream
+from domain.events import OrderAccepted, OrderPlaced, RecordedEvent, order_stream
 from domain.order import Order
 from domain.values import OrderId, exactly
 
@@ -45,6 +45,8 @@ class OpenOrders:
         known = self._orders.get(order_id)
         if known is not None:
             self._since.setdefault(order_id, []).append(recorded)
+            if isinstance(recorded.event, OrderAccepted):
+                self._waiting.discard(order_id)
         elif recorded.version == 1:
             known = self._orders[order_id] = _folded(empty(order_stream(order_id)), [recorded])
             self._waiting.add(order_id)
