@@ -20,6 +20,7 @@ GENESIS = bytes(32)
 
 _TIME = len("2026-11-22T09:30:00.000000")  # what follows in Python's text is the offset
 
+_LEAF = b"\x00" + 7 * b"%b%b"  # each field as its length and itself
 _length = Struct(">I").pack
 
 
@@ -28,11 +29,10 @@ def leaf(  # noqa: PLR0917 - the fields of the formula, in its order
 ) -> bytes:
     """The SHA-256 of one event by itself; ``at`` is the ``timestamp`` of its recording."""
     number, name, nth, kind = b"%d" % position, stream_id.encode(), b"%d" % version, type_.encode()
-    parts = (
-        b"\x00", _length(len(number)), number, _length(len(name)), name, _length(len(nth)), nth, _length(len(kind)), kind,
+    return sha256(_LEAF % (
+        _length(len(number)), number, _length(len(name)), name, _length(len(nth)), nth, _length(len(kind)), kind,
         _length(len(data)), data, _length(len(metadata)), metadata, _length(len(at)), at,
-    )  # fmt: skip
-    return sha256(b"".join(parts)).digest()
+    )).digest()  # fmt: skip
 
 
 def link(previous: bytes, leaf: bytes) -> bytes:

@@ -24,7 +24,6 @@ from infrastructure.postgres.chain import GENESIS, leaf, link, timestamp
 from projections.orders import OrderRow
 from projections.registry import PROJECTIONS
 from tests.simulation.evidence import Evidence
-from tests.simulation.reports import read_message
 
 _NOT_OURS = "the venue reports an order that is not ours"
 
@@ -36,7 +35,7 @@ def nothing_was_logged_as_an_error(evidence: Evidence) -> Iterator[str]:
 
 def the_log_is_whole(evidence: Evidence) -> Iterator[str]:
     """Positions and versions without gaps, times that never fall, the hash chain, and what is stored can be read."""
-    codec, last, versions = Codec(), GENESIS, Counter[str]()
+    stored, last, versions = Codec().recorded_events(evidence.raw), GENESIS, Counter[str]()
     previous, at = None, b""
     for position, (recorded, raw) in enumerate(zip(evidence.log, evidence.raw, strict=True), start=1):
         versions[raw.stream_id] += 1
@@ -51,7 +50,7 @@ def the_log_is_whole(evidence: Evidence) -> Iterator[str]:
         if raw.hash != last:
             yield f"the hash chain breaks at position {position}"
             return
-        if codec.to_recorded_event(raw) != recorded:
+        if next(stored) != recorded:
             yield f"what is stored at position {position} is not what was recorded"
 
 
@@ -164,8 +163,7 @@ def every_subscriber_saw_every_event_once(evidence: Evidence) -> Iterator[str]:
 def what_was_published_is_what_happened(evidence: Evidence) -> Iterator[str]:
     """Each worker publishes in order, without a gap and without a repeat, as long as it leads."""
     messages = [recorded.position for recorded in evidence.log if type(recorded.event) in MESSAGE_NAMES]
-    for number, published in evidence.world.published.items():
-        positions = [read_message(message).position for _, message in published]
+    for number, positions in evidence.world.published.items():
         begin = messages.index(positions[0]) if positions[0] in messages else 0
         if positions != messages[begin : begin + len(positions)]:
             yield f"process {number} did not publish what happened, in order, from position {positions[0]}"

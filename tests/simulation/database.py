@@ -228,7 +228,7 @@ class Connection:
     async def _ask(self) -> None:
         self._process.pass_out()
         if self._database.is_away or self._faults.strikes(Fault.READ_FAILS):
-            await asyncio.sleep(_GIVE_UP_SECONDS)
+            await self._database.loop.sleep(_GIVE_UP_SECONDS)
             raise StoreUnavailableError("the store is away")
         await self._pause()
 
@@ -240,7 +240,7 @@ class Connection:
     async def _pause(self) -> None:
         """Mostly nothing else happens meanwhile, and then there is no need to let anything happen."""
         if (seconds := self._database.pause_seconds()) > 0:
-            await asyncio.sleep(seconds)
+            await self._database.loop.sleep(seconds)
 
     def _commit(
         self, transactions: Sequence[Transaction], known_position: int, answer: asyncio.Future[Appended]

@@ -102,7 +102,7 @@ class Api(Program):
         """
         if not self.process.is_alive or self.trading is None or not self.is_ready:
             raise DisconnectedError
-        loop = asyncio.get_running_loop()
+        loop = self.process.loop
         answer: asyncio.Future[T] = loop.create_future()
         patience = loop.call_later(patience_seconds, _fail, answer, TimeoutError())
         self._waiting[answer] = None

@@ -52,13 +52,7 @@ class Owner(Protocol):
 class Handle(partial[object]):
     """Something that is to be called, unless it is cancelled before; made and called without a frame of Python."""
 
-    __slots__ = ("at_seconds",)
-
-    at_seconds: float
-
-    def when(self) -> float:
-        """The time for it, in seconds; only of what has one."""
-        return self.at_seconds
+    __slots__ = ()
 
     def cancel(self) -> None:
         """Let it do nothing."""
@@ -125,18 +119,20 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, when: float, callback: Callable[..., object], *arguments: Any, context: Context | None = None
     ) -> Handle:
         """Call it then."""
-        handle = Handle((copy_context() if context is None else context).run, callback, *arguments)
-        handle.at_seconds = when
-        heappush(self._timers, (when, next(self._numbers), handle))
-        if len(self._timers) > self._prune_at:
-            self._prune()
-        return handle
+        return self._keep(when, Handle((copy_context() if context is None else context).run, callback, *arguments))
 
     def call_later(  # type: ignore[override] # see above
         self, delay: float, callback: Callable[..., object], *arguments: Any, context: Context | None = None
     ) -> Handle:
         """Call it after so many seconds."""
-        return self.call_at(self._virtual_seconds + delay, callback, *arguments, context=context)
+        handle = Handle((copy_context() if context is None else context).run, callback, *arguments)
+        return self._keep(self._virtual_seconds + delay, handle)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait this long: ``asyncio.sleep`` without what it asks and does besides."""
+        woken = self.create_future()
+        self.call_later(seconds, _wake, woken)
+        await woken
 
     def _run_once(self) -> None:
         """Call what is due, until the loop is stopped. Where a real loop would wait, go to the next timer's moment.
@@ -160,6 +156,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
             else:
                 raise StuckError(f"time stands still at {self._virtual_seconds:.6f} s")
 
+    def _keep(self, when: float, handle: Handle) -> Handle:
+        """For its time."""
+        heappush(self._timers, (when, next(self._numbers), handle))
+        if len(self._timers) > self._prune_at:
+            self._prune()
+        return handle
+
     def _prune(self) -> None:
         """Most timers are cancelled long before their time, and a large heap is a slow one."""
         self._timers = [timer for timer in self._timers if timer[2].func is not _nothing]
@@ -167,14 +170,22 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._prune_at = max(_PRUNE_AT, 2 * len(self._timers))
 
     def _go_on(self) -> None:
-        timers = self._timers
-        while timers and timers[0][2].func is _nothing:
-            heappop(timers)
-        if not timers:
+        timers, due = self._timers, self._due
+        while timers:
+            when, _, handle = heappop(timers)
+            if handle.func is not _nothing:
+                break
+        else:
             raise StuckError("nothing will ever happen any more")
-        now = self._virtual_seconds = max(self._virtual_seconds, timers[0][0])
+        due.append(handle)
+        now = self._virtual_seconds = max(self._virtual_seconds, when)
         while timers and timers[0][0] <= now:
-            self._due.append(heappop(timers)[2])
+            due.append(heappop(timers)[2])
+
+
+def _wake(sleeper: asyncio.Future[None]) -> None:
+    if not sleeper.done():
+        sleeper.set_result(None)
 
 
 def _nobody(_context: Context | None) -> None:

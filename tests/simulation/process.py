@@ -6,7 +6,7 @@ from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
 from tests.simulation.faults import Fault, Faults
-from tests.simulation.loop import Begun
+from tests.simulation.loop import Begun, VirtualLoop
 
 _CURRENT: ContextVar["Process | None"] = ContextVar("process", default=None)
 
@@ -25,16 +25,27 @@ class Process:
     Args:
         name: for the journal.
         number: rises with every process that is started.
+        loop: where it runs.
         faults: what may go wrong.
         crash: the fault that kills processes of this kind.
         on_death: called once, when it is killed.
     """
 
-    def __init__(self, name: str, number: int, faults: Faults, crash: Fault, on_death: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        name: str,
+        number: int,
+        loop: VirtualLoop,
+        faults: Faults,
+        *,
+        crash: Fault,
+        on_death: Callable[[], object],
+    ) -> None:
         self.name = f"{name}-{number}"
         self.number = number
         self.is_alive = True
-        self.began_at = asyncio.get_running_loop().time()
+        self.loop = loop
+        self.began_at = loop.time()
         self.died_at = float("inf")
         self._faults = faults
         self._crash = crash
@@ -45,13 +56,13 @@ class Process:
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Begin work as a task of this process."""
-        return asyncio.get_running_loop().create_task(work, context=self._context.copy())
+        return self.loop.create_task(work, context=self._context.copy())
 
     def kill(self) -> None:
         """End it without any warning."""
         if self.is_alive:
             self.is_alive = False
-            self.died_at = asyncio.get_running_loop().time()
+            self.died_at = self.loop.time()
             for task in self.begun.left():
                 task.cancel()
             self._on_death()
@@ -62,7 +73,8 @@ class Process:
         Raises:
             CancelledError: it was, now or before.
         """
-        if self.is_alive and self._faults.strikes(self._crash):
-            self.kill()
         if not self.is_alive:
+            raise asyncio.CancelledError
+        if self._faults.strikes(self._crash):
+            self.kill()
             raise asyncio.CancelledError

@@ -24,7 +24,7 @@ class MachineClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait this long."""
-        await asyncio.sleep(seconds)
+        await self._loop.sleep(seconds)
         process = owner_in(None)
         if process is not None and not process.is_alive:
             raise asyncio.CancelledError

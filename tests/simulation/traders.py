@@ -18,6 +18,7 @@ from infrastructure.exchanges.paper.exchange import Exchange
 from tests.simulation.chances import Chances
 from tests.simulation.engine import Api, DisconnectedError
 from tests.simulation.faults import Fault, Faults
+from tests.simulation.loop import VirtualLoop
 from tests.simulation.reports import read_message
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ class Trader:
         exchange: where it sees prices.
         chances: what it does.
         faults: what may go wrong.
+        loop: where it waits.
         holds: how much it has of a symbol, as far as the read models know.
         changes_mind: how often it cancels and replaces, and asks again for what was answered; 1 for very often.
         looks: how often it looks at what it has before it sells.
@@ -73,6 +75,7 @@ class Trader:
         chances: Chances,
         faults: Faults,
         *,
+        loop: VirtualLoop,
         holds: Callable[[Symbol], Decimal],
         changes_mind: float,
         looks: float,
@@ -81,6 +84,7 @@ class Trader:
         self.told = Told()
         self._apis = apis
         self._exchange = exchange
+        self._loop = loop
         self._holds = holds
         self._chances = chances
         self._faults = faults
@@ -98,7 +102,7 @@ class Trader:
         """Bring money, then place this many orders, and now and then do something else."""
         await self._move_cash(Deposit(Money(Decimal(self._chances.whole(1, 40) * 50_000))))
         for _ in range(orders):
-            await asyncio.sleep(self._chances.between(0.0, 2 * pause_seconds))
+            await self._loop.sleep(self._chances.between(0.0, 2 * pause_seconds))
             await self._place()
             if self._mine and self._chances.happens(0.3 * self._changes_mind):
                 await self._change(self._chances.one_of(self._mine[-6:]), CancelOrder())
@@ -121,7 +125,7 @@ class Trader:
             api = self._apis()
             if api.is_ready and api.process.is_alive:
                 await asyncio.wait([api.process.spawn(self._hear(api))])
-            await asyncio.sleep(self._chances.between(*_PAUSE_SECONDS))
+            await self._loop.sleep(self._chances.between(*_PAUSE_SECONDS))
 
     async def _hear(self, api: Api) -> None:
         reached = self.told.heard[-1] if self.told.heard else 0
@@ -220,14 +224,14 @@ class Trader:
         self._attempts = 0
         while True:
             self._attempts += 1
-            self._asked_at = asyncio.get_running_loop().time()
+            self._asked_at = self._loop.time()
             try:
                 answer = await self._apis().ask(work, patience_seconds)
                 if not self._faults.strikes(Fault.API_ANSWER_LOST):
                     return answer
             except _TRY_AGAIN:
                 pass
-            await asyncio.sleep(self._chances.between(*_PAUSE_SECONDS))
+            await self._loop.sleep(self._chances.between(*_PAUSE_SECONDS))
 
     def _caller(self) -> Caller:
         self._requests += 1

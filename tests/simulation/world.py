@@ -20,6 +20,7 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.network import VenueConnection
 from tests.simulation.operations import Operator, Person, RiskOfficer
 from tests.simulation.process import Process, owner_in
+from tests.simulation.reports import read_message
 from tests.simulation.surroundings import BEGINNING, CountingIds, MachineClock, QuotedInstruments
 from tests.simulation.traders import SYMBOLS, Trader
 
@@ -70,7 +71,7 @@ class World:
         self.instruments: Instruments = QuotedInstruments(self.exchange.exchange)
         self.ids = CountingIds(1)
         self.heard = Heard()
-        self.published: dict[int, list[tuple[str, bytes]]] = {}
+        self.published: dict[int, list[int]] = {}
         self.apis: list[Api] = []
         self.workers: list[Worker] = []
         self.traders: list[Trader] = []
@@ -112,7 +113,7 @@ class World:
         process.spawn(worker.run())
 
     def _process(self, name: str, crash: Fault, on_death: Callable[[], object]) -> Process:
-        process = Process(name, len(self.processes) + 1, self.faults, crash, on_death)
+        process = Process(name, len(self.processes) + 1, self.loop, self.faults, crash=crash, on_death=on_death)
         self.processes[process.number] = process
         self.note(f"{process.name} starts")
         return process
@@ -132,7 +133,9 @@ class World:
             self.start_worker()
 
     def _publish(self, process_number: int, messages: Sequence[tuple[str, bytes]]) -> None:
-        self.published.setdefault(process_number, []).extend(messages)
+        """What is kept is the events that the messages are about: the messages of all together are large."""
+        positions = (read_message(message).position for _, message in messages)
+        self.published.setdefault(process_number, []).extend(positions)
 
     def note(self, text: str) -> None:
         """Write down what happens to the world."""
@@ -180,6 +183,7 @@ class World:
             self.exchange.exchange,
             chances,
             self.faults,
+            loop=self.loop,
             holds=lambda symbol: self.database.tables.held(trader_id, symbol),
             changes_mind=_CHANGES_OF_LOAD if self.is_load else 1.0,
             looks=_LOOKS_OF_LOAD if self.is_load else _LOOKS,
