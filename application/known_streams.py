@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from application.ports import Loaded
 from application.snapshots import Snapshot, advanced, empty
@@ -18,21 +18,18 @@ _AHEAD_MAX = 16
 
 @dataclass(slots=True)
 class _Known:
-    """A stream: a snapshot, what happened since, and where the log ended when all of it was the newest."""
+    """A stream: a snapshot, what happened since, its version then, and where the log ended when that was the newest."""
 
     snapshot: Snapshot[State]
     checked_at: int
-    ahead: list[RecordedEvent] = field(default_factory=list)
-
-    @property
-    def version(self) -> int:
-        return self.ahead[-1].version if self.ahead else self.snapshot.version
+    version: int = 0
+    ahead: tuple[RecordedEvent, ...] = ()
 
     def folded(self) -> Snapshot[State]:
         if self.ahead:
             with exactly():
                 self.snapshot = advanced(self.snapshot, self.ahead)
-            self.ahead.clear()
+            self.ahead = ()
         return self.snapshot
 
 
@@ -51,13 +48,13 @@ class KnownStreams:
         self._end = 0
         self._observed = 0
 
-    def __getitem__(self, stream_id: StreamId) -> Snapshot[State]:
-        """The stream as far as it is known.
+    def states(self, stream_ids: Iterable[StreamId]) -> dict[StreamId, Snapshot[State]]:
+        """The streams as far as they are known.
 
         Raises:
-            KeyError: it is not.
+            KeyError: one is not.
         """
-        return self._streams[stream_id].folded()
+        return {stream_id: self._streams[stream_id].folded() for stream_id in stream_ids}
 
     def last_seen(self, stream_id: StreamId) -> Snapshot[State]:
         """The stream as far as it is known; empty if it is not."""
@@ -74,7 +71,8 @@ class KnownStreams:
                 known = self._streams[event.stream_id] = _Known(empty(event.stream_id), event.position)
             behind = event.version - known.version
             if behind == 1:
-                known.ahead.append(event)
+                known.version = event.version
+                known.ahead = (*known.ahead, event)
                 if len(known.ahead) >= _AHEAD_MAX:
                     known.folded()
             elif behind > 1:
@@ -84,7 +82,8 @@ class KnownStreams:
     def begin(self, stream_ids: Iterable[StreamId]) -> None:
         """Streams that nobody can have written yet."""
         for stream_id in stream_ids:
-            self._streams.setdefault(stream_id, _Known(empty(stream_id), self._end))
+            if stream_id not in self._streams:
+                self._streams[stream_id] = _Known(empty(stream_id), self._end)
 
     def unknown(self, stream_ids: Iterable[StreamId]) -> dict[StreamId, int]:
         """Those of which more has to be read, with the version above which it has to be."""
@@ -98,26 +97,27 @@ class KnownStreams:
     def read(self, stream_ids: Iterable[StreamId], loaded: Loaded) -> None:
         """Take note of what was read of the streams."""
         for stream_id in stream_ids:
-            with exactly():
-                known = loaded.snapshots.get(stream_id) or self.last_seen(stream_id)
-                snapshot = advanced(known, loaded.streams.get(stream_id, ()))
+            snapshot = loaded.snapshots.get(stream_id) or self.last_seen(stream_id)
+            if events := loaded.streams.get(stream_id):
+                with exactly():
+                    snapshot = advanced(snapshot, events)
             self._remember(stream_id, snapshot, loaded.position)
             if self._observed <= loaded.position:
                 self._stale.discard(stream_id)
             else:  # of what was heard of meanwhile, nobody knows whether it was about this stream
                 self._stale.add(stream_id)
 
-    def read_since(self, stream_ids: Iterable[StreamId], new: Collection[StreamId]) -> int:
+
+    def read_since(self, states: Mapping[StreamId, Snapshot[State]], new: Collection[StreamId]) -> int:
         """The position of the oldest last event among the streams, not counting those that are new."""
-        return min((self[each].position for each in stream_ids if each not in new), default=self._end)
+        return min((each.position for stream_id, each in states.items() if stream_id not in new), default=self._end)
 
     def newest_until(self, stream_ids: Collection[StreamId]) -> int:
         """The position up to which what is known of the streams is certain to have been the newest."""
         if not self._stale.isdisjoint(stream_ids):
             return 0  # something newer was heard of while others were read
-        checked = {self._streams[stream_id].checked_at for stream_id in stream_ids}
-        right_until = (max(at, self._observed, self._end if at >= self._base else 0) for at in checked)
-        return min(right_until, default=self._end)
+        checked_at = min((self._streams[stream_id].checked_at for stream_id in stream_ids), default=self._end)
+        return max(checked_at, self._observed, self._end if checked_at >= self._base else 0)
 
     def appended(self, snapshots: Mapping[StreamId, Snapshot[State]], events: int, position: int) -> None:
         """Take note of what this process appended: so many events, after which the log ended at the position."""
@@ -138,10 +138,9 @@ class KnownStreams:
         """Keep the snapshot, unless a newer one was observed meanwhile: either was the newest at ``position``."""
         known = self._streams.get(stream_id)
         if known is None:
-            self._streams[stream_id] = _Known(snapshot, position)
+            self._streams[stream_id] = _Known(snapshot, position, snapshot.version)
             return
         if known.version <= snapshot.version:
-            known.snapshot = snapshot
-            known.ahead.clear()
+            known.snapshot, known.version, known.ahead = snapshot, snapshot.version, ()
         known.checked_at = position
         self._streams.move_to_end(stream_id)

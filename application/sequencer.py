@@ -198,8 +198,9 @@ class Sequencer:
         new = dict.fromkeys(stream_id for pending in batch for stream_id in pending.new_streams)
         self._known.begin(new)
         keys = await self._load(batch, streams)
+        states = self._known.states(streams)
         with exactly():
-            decided = self._decide(batch, keys, self._known.read_since(streams, new))
+            decided = _decide(batch, states, keys, self._known.read_since(states, new))
         if not decided:
             return []
         appended = await self._store.append([each.transaction for each in decided], self._known.newest_until(streams))
@@ -226,37 +227,40 @@ class Sequencer:
         self._known.read(wanted, loaded)
         return dict(loaded.keys)
 
-    def _decide(self, batch: Sequence[_Pending], keys: dict[Key, KeyUse], read_since: int) -> list[_Decided]:
-        working: dict[StreamId, Snapshot[State]] = {}
-        decided = []
-        for pending in batch:
-            command = pending.command
-            before = {each: working.get(each) or self._known[each] for each in pending.streams}
-            reads = {stream_id: snapshot.version for stream_id, snapshot in before.items()}
-            try:
-                plan = command.decide(before, keys)
-                after, new_events = _numbered(plan, before, plan.metadata or command.metadata)
-            except Refusal as refusal:
-                transaction = Transaction(reads, read_since=read_since)
-                decided.append(_Decided(pending, transaction, before, before, None, refusal))
-                continue
-            except Exception as error:  # noqa: BLE001 - a fault of one command must not fail its batch mates
-                _fail(pending, error)
-                continue
-            uses = {
-                key: KeyUse(fingerprint, stream_id, after[stream_id].version)
-                for key, (fingerprint, stream_id) in plan.keys.items()
-            }
-            working.update(after)
-            keys.update(uses)
-            transaction = Transaction(reads, new_events, uses, read_since)
-            decided.append(_Decided(pending, transaction, before, after, plan.replay_of, None))
-        return decided
-
     def _forget(self, batch: Iterable[_Pending]) -> None:
         """After a failure nobody knows what was recorded: read it again."""
         for pending in batch:
             self._known.doubt(pending.streams)
+
+
+def _decide(
+    batch: Sequence[_Pending], states: dict[StreamId, Snapshot[State]], keys: dict[Key, KeyUse], read_since: int
+) -> list[_Decided]:
+    """Every command in turn; ``states`` and ``keys`` become what they leave."""
+    decided = []
+    for pending in batch:
+        command = pending.command
+        before = {stream_id: states[stream_id] for stream_id in pending.streams}
+        reads = {stream_id: snapshot.version for stream_id, snapshot in before.items()}
+        try:
+            plan = command.decide(before, keys)
+            after, new_events = _numbered(plan, before, plan.metadata or command.metadata)
+        except Refusal as refusal:
+            transaction = Transaction(reads, read_since=read_since)
+            decided.append(_Decided(pending, transaction, before, before, None, refusal))
+            continue
+        except Exception as error:  # noqa: BLE001 - a fault of one command must not fail its batch mates
+            _fail(pending, error)
+            continue
+        uses = {
+            key: KeyUse(fingerprint, stream_id, after[stream_id].version)
+            for key, (fingerprint, stream_id) in plan.keys.items()
+        }
+        states |= after
+        keys |= uses
+        transaction = Transaction(reads, new_events, uses, read_since)
+        decided.append(_Decided(pending, transaction, before, after, plan.replay_of, None))
+    return decided
 
 
 def _numbered(
