@@ -83,11 +83,11 @@ class OrderRequest:
         """Equal for equal requests: SHA-256 over the terms, hexadecimal."""
         terms = (
             self.symbol,
-            self.side.value,
+            str(self.side),
             f"{self.quantity:f}",
-            self.order_type.value,
+            str(self.order_type),
             *(price and f"{price:f}" for price in (self.price, self.stop_price, self.stop_loss, self.take_profit)),
-            self.time_in_force.value,
+            str(self.time_in_force),
             self.client_order_id,
         )
         return hashlib.sha256(repr(terms).encode()).hexdigest()

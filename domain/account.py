@@ -125,18 +125,13 @@ def evolve(account: Account, event: AccountEvent) -> Account:
     cash, reserved, open_orders, holdings, limits, activity = account
     if isinstance(event, LimitsChanged):
         return Account(cash, reserved, open_orders, holdings, event, activity)
-    moved = effect(event)
-    if moved.units is not None:
-        holdings = _working(account, moved.units)
-    if moved.asked is not None:
-        activity = activity.after(moved.asked)
+    more_cash, more_reserved, more_orders, units, asked = effect(event)
+    if units is not None:
+        holdings = _working(holdings, units)
+    if asked is not None:
+        activity = activity.after(asked)
     return Account(
-        Money(cash + moved.cash),
-        Money(reserved + moved.reserved),
-        open_orders + moved.open_orders,
-        holdings,
-        limits,
-        activity,
+        Money(cash + more_cash), Money(reserved + more_reserved), open_orders + more_orders, holdings, limits, activity
     )
 
 
@@ -311,16 +306,16 @@ def _received(side: Side, value: Decimal, commission: Decimal) -> Money:
     return Money((-value if side is Side.BUY else value) - commission)
 
 
-def _working(account: Account, units: Units) -> Mapping[Symbol, Holding]:
+def _working(holdings: Mapping[Symbol, Holding], units: Units) -> Mapping[Symbol, Holding]:
     """The holdings after these units."""
     symbol, side, working, traded = units
-    quantity, buys, sells = account.holding(symbol)
+    quantity, buys, sells = holdings.get(symbol, _NO_HOLDING)
     if side is Side.BUY:
         changed = Holding(Quantity(quantity + traded), Quantity(buys + working), sells)
     else:
         changed = Holding(Quantity(quantity - traded), buys, Quantity(sells + working))
     # Read-only ones and those that were read from a snapshot both know "|", which is four times as fast as unpacking.
-    return MappingProxyType(cast("dict[Symbol, Holding]", account.holdings) | {symbol: changed})
+    return MappingProxyType(cast("dict[Symbol, Holding]", holdings) | {symbol: changed})
 
 
 def _difference(more: Held, less: Held) -> Held:

@@ -76,11 +76,12 @@ class Activity:
 
     def after(self, asked: Asked) -> "Activity":
         """The activity after one more request."""
-        today = asked.at.date()
-        day = today if self.day is None else max(self.day, today)
-        notional = Money(self.notional_on(asked.at) + asked.notional)
-        terms = self.terms if asked.terms is None else _remembered(self.terms, asked.terms, asked.at)
-        return Activity(_counted(self.ticks, _tick(asked.at)), day, notional, terms)
+        at, notional, terms = asked
+        day = at.date()
+        if self.day is not None and day <= self.day:
+            day, notional = self.day, Money(self.notional + notional)
+        known = self.terms if terms is None else _remembered(self.terms, terms, at)
+        return Activity(_counted(self.ticks, _tick(at)), day, notional, known)
 
 
 NO_ACTIVITY = Activity()

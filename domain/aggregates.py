@@ -1,8 +1,9 @@
 """Which aggregate a stream holds, and how one event changes it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
+from typing import Any, NamedTuple, get_args
 
 from domain import account as accounts
 from domain import halts, rollout
@@ -61,32 +62,41 @@ def initial(stream_id: StreamId) -> State:
     return VenueBook() if stream_id.startswith("venue-") else None
 
 
+def _look_at_venue(book: VenueBook, event: UnknownOrderReported) -> VenueBook:
+    return VenueBook(MappingProxyType({**book.unknown, event.venue_order_id: event}))
+
+
+def _skip(skipped: SkippedEvents, event: ProjectionEvent) -> SkippedEvents:
+    return SkippedEvents(skipped.positions | {event.position})
+
+
+class _Fold(NamedTuple):
+    """The events of a kind of stream, how they change its state, and what it is called."""
+
+    events: frozenset[type[Event]]
+    evolve: Callable[[Any, Any], State]
+    name: str
+
+
+_ORDERS = _Fold(frozenset(get_args(OrderEvent)), orders.evolve, "an order's stream")
+_FOLDS: Mapping[type[State], _Fold] = {
+    NoneType: _ORDERS,
+    Order: _ORDERS,
+    Account: _Fold(frozenset(get_args(AccountEvent)), accounts.evolve, "an account's stream"),
+    Halts: _Fold(frozenset(get_args(HaltEvent)), halts.evolve, "the stream of halts"),
+    Rollout: _Fold(frozenset({RolloutChanged}), rollout.evolve, "the stream of the rollout"),
+    VenueBook: _Fold(frozenset({UnknownOrderReported}), _look_at_venue, "a venue's stream"),
+    SkippedEvents: _Fold(frozenset({ProjectionEvent}), _skip, "a projection's stream"),
+}
+
+
 def evolve(state: State, event: Event) -> State:
     """The state after the event.
 
     Raises:
         BrokenHistoryError: the event belongs to another kind of stream, or cannot have followed the ones before it.
     """
-    if state is None or isinstance(state, Order):
-        if not isinstance(event, OrderEvent):
-            raise BrokenHistoryError(f"{type(event).__name__} in an order's stream")
-        return orders.evolve(state, event)
-    if isinstance(state, Account):
-        if not isinstance(event, AccountEvent):
-            raise BrokenHistoryError(f"{type(event).__name__} in an account's stream")
-        return accounts.evolve(state, event)
-    if isinstance(state, Halts):
-        if not isinstance(event, HaltEvent):
-            raise BrokenHistoryError(f"{type(event).__name__} in the stream of halts")
-        return halts.evolve(state, event)
-    if isinstance(state, Rollout):
-        if not isinstance(event, RolloutChanged):
-            raise BrokenHistoryError(f"{type(event).__name__} in the stream of the rollout")
-        return rollout.evolve(state, event)
-    if isinstance(state, VenueBook):
-        if not isinstance(event, UnknownOrderReported):
-            raise BrokenHistoryError(f"{type(event).__name__} in a venue's stream")
-        return VenueBook(MappingProxyType({**state.unknown, event.venue_order_id: event}))
-    if not isinstance(event, ProjectionEvent):
-        raise BrokenHistoryError(f"{type(event).__name__} in a projection's stream")
-    return SkippedEvents(state.positions | {event.position})
+    events, change, name = _FOLDS[type(state)]
+    if type(event) not in events:
+        raise BrokenHistoryError(f"{type(event).__name__} in {name}")
+    return change(state, event)

@@ -13,6 +13,7 @@ FINEST: Final = Decimal(1).scaleb(-DECIMALS_MAX)
 """The smallest step that a quantity or a price can have here."""
 
 _DOWNWARDS: Final = Context(prec=100, rounding=ROUND_FLOOR)
+_remainder: Final = _DOWNWARDS.remainder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +85,9 @@ def us_equity(*, fractionable: bool) -> SymbolRules:
 
 def _off_grid(number: Decimal, step: Decimal, decimals_min: int = 0) -> str:
     """The nearest multiples of the step that are above 0, as a person writes them; nothing for one that is a multiple."""
-    below = _DOWNWARDS.multiply(_DOWNWARDS.divide(number, step).to_integral_value(ROUND_FLOOR), step)
-    if below == number:
+    if not _remainder(number, step):
         return ""
+    below = _DOWNWARDS.multiply(_DOWNWARDS.divide(number, step).to_integral_value(ROUND_FLOOR), step)
     return " or ".join(_written(each, decimals_min) for each in (below, below + step) if each > ZERO)
 
 

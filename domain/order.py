@@ -145,12 +145,12 @@ class Order(NamedTuple):
     @property
     def primary_order_id(self) -> OrderId | None:
         """The exit as a leg of which this one goes to the venue, and which holds the units for both; None: it is no leg."""
-        return self.terms.oco_order_id if self.terms.order_type is OrderType.STOP else None
+        return self.terms.oco_order_id if self.is_leg else None
 
     @property
     def is_leg(self) -> bool:
         """Whether it goes to the venue as a leg of its other exit."""
-        return self.primary_order_id is not None
+        return self.terms.oco_order_id is not None and self.terms.order_type is OrderType.STOP
 
     @property
     def leg_order_id(self) -> OrderId | None:
@@ -209,31 +209,31 @@ def evolve(order: Order | None, event: OrderEvent) -> Order:
         if order is not None:
             raise BrokenHistoryError(f"order {event.order_id} was placed twice")
         current = Terms(event.quantity, event.price, event.stop_price, event.reserve_price)
-        return Order(terms=event, current=current, status=event.status)
+        return Order(event, current, event.status)
     if order is None:
         raise BrokenHistoryError(f"{type(event).__name__} before OrderPlaced")
-    match event:
+    match event:  # what happens to most orders comes first
         case OrderSent():
             return order._replace(status=event.status, attempts=event.attempt)
-        case OrderRecovered():
-            return order._replace(status=event.status, recovered_attempt=event.attempt)
-        case OrderCancelRequested():
-            return order._replace(status=event.status)
-        case OrderUnresolved():
-            return order._replace(status=event.status, flags=event.flags)
         case OrderAccepted():
             flags = without(order.flags, Flag.UNRESOLVED)
             return order._replace(status=event.status, venue_order_id=event.venue_order_id, flags=flags)
         case OrderFilled():
             return _filled(order, event)
+        case OrderCancelled() | OrderRejected() | OrderExpired():
+            flags = without(order.flags, Flag.UNRESOLVED)
+            return order._replace(status=event.status, reason=event.reason, flags=flags, replacements=())
+        case OrderCancelRequested():
+            return order._replace(status=event.status)
+        case OrderRecovered():
+            return order._replace(status=event.status, recovered_attempt=event.attempt)
+        case OrderUnresolved():
+            return order._replace(status=event.status, flags=event.flags)
         case OrderFillCorrected() | OrderFillBusted():
             return _revised(order, event)
         case OrderCancelRefused():
             pending = () if event.status in FINAL else order.replacements
             return order._replace(status=event.status, reason=event.reason, replacements=pending)
-        case OrderRejected() | OrderCancelled() | OrderExpired():
-            flags = without(order.flags, Flag.UNRESOLVED)
-            return order._replace(status=event.status, reason=event.reason, flags=flags, replacements=())
         case OrderReplaceRequested():
             terms = Terms(event.quantity, event.price, event.stop_price, event.reserve_price)
             pending = (*order.replacements, Replacement(event.number, terms))
@@ -336,4 +336,4 @@ def with_flag(flags: tuple[Flag, ...], flag: Flag) -> tuple[Flag, ...]:
 
 def without(flags: tuple[Flag, ...], flag: Flag) -> tuple[Flag, ...]:
     """The flags without this one."""
-    return tuple(each for each in flags if each is not flag)
+    return tuple(each for each in flags if each is not flag) if flag in flags else flags
