@@ -107,7 +107,6 @@ class KnownStreams:
             else:  # of what was heard of meanwhile, nobody knows whether it was about this stream
                 self._stale.add(stream_id)
 
-
     def read_since(self, states: Mapping[StreamId, Snapshot[State]], new: Collection[StreamId]) -> int:
         """The position of the oldest last event among the streams, not counting those that are new."""
         return min((each.position for stream_id, each in states.items() if stream_id not in new), default=self._end)

@@ -6,10 +6,11 @@ from functools import partial
 from typing import Self
 
 import uvloop
-from eventsourcing.persistence import StoredEvent
 
 from benchmarks.desk import by_callers
-from infrastructure.batch import Write
+from domain.events import order_stream
+from domain.values import OrderId
+from infrastructure.batch import Write, WrittenEvent
 from infrastructure.collector import keep_what_is_there
 from infrastructure.ids import UuidIds
 from infrastructure.postgres.appending import append
@@ -45,8 +46,8 @@ class Writer:
         """Measures durable events with these bytes, each the first of a stream of its own, a second."""
 
         async def append_one() -> None:
-            stream_id = f"order-{self._ids.new()}"
-            write = Write({stream_id: 0}, [StoredEvent(stream_id, 1, topic, state)], [metadata])
+            stream_id = order_stream(OrderId(self._ids.new()))
+            write = Write({stream_id: 0}, [WrittenEvent(stream_id, 1, topic, state, metadata)])
             answer = asyncio.get_running_loop().create_future()
             self._waiting.append((write, answer))
             self._wake.set()

@@ -6,20 +6,27 @@ from datetime import datetime
 from itertools import compress
 from typing import NamedTuple
 
-from eventsourcing.persistence import StoredEvent
-
 from application.ports import Appended, Key, KeyUse, Transaction
-from domain.events import RecordedEvent
+from domain.events import RecordedEvent, StreamId
 from infrastructure.codec import Codec
 from infrastructure.postgres.chain import leaf, link, timestamp
 
 
-class Write(NamedTuple):
-    """One transaction as it goes to disk: all of it or nothing. ``metadata`` has one entry for each event."""
+class WrittenEvent(NamedTuple):
+    """An event as it goes to disk. ``data`` and ``metadata`` are JSON."""
 
-    reads: Mapping[str, int]
-    events: Sequence[StoredEvent] = ()
-    metadata: Sequence[bytes] = ()
+    stream_id: StreamId
+    version: int
+    type: str
+    data: bytes
+    metadata: bytes
+
+
+class Write(NamedTuple):
+    """One transaction as it goes to disk: all of it or nothing."""
+
+    reads: Mapping[StreamId, int]
+    events: Sequence[WrittenEvent] = ()
     keys: Mapping[Key, KeyUse] = {}
     read_since: int = 0
 
@@ -37,8 +44,7 @@ class Batch:
     """Events as they are to be stored, one after the other, and the end of the log with them."""
 
     head: Head
-    events: Sequence[StoredEvent]
-    metadata: Sequence[bytes]
+    events: Sequence[WrittenEvent]
     hashes: Sequence[bytes]
     keys: Mapping[Key, KeyUse]
 
@@ -55,25 +61,21 @@ def encode(transaction: Transaction, codec: Codec) -> Write:
         UnwritableEventError: an event or its metadata is not what its class says.
         ValueError: an event's version does not follow what the transaction read.
     """
-    reads: dict[str, int] = dict(transaction.reads.items())
+    reads, new_events, keys, read_since = transaction
     versions = dict(reads)
-    metadata: list[bytes] = []
-    previous = None
-    for event in transaction.events:
-        if event.version != versions.get(event.stream_id, -1) + 1:
-            raise ValueError(
-                f"version {event.version} of {event.stream_id} does not follow {versions.get(event.stream_id)}"
-            )
-        versions[event.stream_id] = event.version
-        # The events of a command mostly share one object.
-        metadata.append(metadata[-1] if event.metadata is previous else codec.encode_metadata(event.metadata))
-        previous = event.metadata
-    return Write(
-        reads, list(map(codec.to_stored_event, transaction.events)), metadata, transaction.keys, transaction.read_since
-    )
+    events = []
+    previous, beside = None, b""
+    for stream_id, version, event, metadata in new_events:
+        if version != versions.get(stream_id, -1) + 1:
+            raise ValueError(f"version {version} of {stream_id} does not follow {versions.get(stream_id)}")
+        versions[stream_id] = version
+        if metadata is not previous:  # the events of a command mostly share one object
+            previous, beside = metadata, codec.encode_metadata(metadata)
+        events.append(WrittenEvent(stream_id, version, *codec.encode(event), beside))
+    return Write(reads, events, keys, read_since)
 
 
-def judge(writes: Iterable[Write], versions: Mapping[str, int], taken: Collection[Key]) -> list[bool]:
+def judge(writes: Iterable[Write], versions: Mapping[StreamId, int], taken: Collection[Key]) -> list[bool]:
     """Which of the writes hold, each judged after the ones before it.
 
     One whose reads do not hold, or one of whose keys is taken, is left out, and whatever read a stream that it would
@@ -86,39 +88,37 @@ def judge(writes: Iterable[Write], versions: Mapping[str, int], taken: Collectio
     """
     now = dict(versions)
     used = set(taken)
-    imagined: set[str] = set()
+    imagined: set[StreamId] = set()
     holding = []
     for write in writes:
         holds = imagined.isdisjoint(write.reads) and used.isdisjoint(write.keys)
         for stream, version in write.reads.items():
             holds &= now.setdefault(stream, version) == version
         if holds:
-            now.update((str(event.originator_id), event.originator_version) for event in write.events)
+            for event in write.events:
+                now[event.stream_id] = event.version
             used.update(write.keys)
         else:
-            imagined.update(str(event.originator_id) for event in write.events)
+            imagined.update(event.stream_id for event in write.events)
         holding.append(holds)
     return holding
 
 
 def chain(head: Head, writes: Sequence[Write], holding: Sequence[bool]) -> Batch:
     """The events of those writes that hold, chained to the head, whose time is the time of recording."""
-    events: list[StoredEvent] = []
-    metadata: list[bytes] = []
+    events: list[WrittenEvent] = []
     keys: dict[Key, KeyUse] = {}
     for write in compress(writes, holding):
         events += write.events
-        metadata += write.metadata
         keys |= write.keys
     at = timestamp(head.recorded_at)
     position, last, recorded_at = head
     hashes = []
-    for event, beside in zip(events, metadata, strict=True):
+    for event in events:
         position += 1
-        stream_id, version = str(event.originator_id), event.originator_version
-        last = link(last, leaf(position, stream_id, version, event.topic, event.state, beside, at))
+        last = link(last, leaf(position, *event, at))
         hashes.append(last)
-    return Batch(Head(position, last, recorded_at), events, metadata, hashes, keys)
+    return Batch(Head(position, last, recorded_at), events, hashes, keys)
 
 
 def answer(transactions: Sequence[Transaction], holding: Sequence[bool], batch: Batch) -> Appended:

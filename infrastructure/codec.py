@@ -66,11 +66,7 @@ class Codec(Mapper[str]):
         Raises:
             UnwritableEventError: a field is not of its type, not finite, not UTC, or the event has no topic.
         """
-        try:
-            topic, form = self._by_class[type(domain_event.event)]
-        except KeyError:
-            raise UnwritableEventError(f"{type(domain_event.event).__name__} is not a stored event") from None
-        return StoredEvent(domain_event.stream_id, domain_event.version, topic, form.encode(domain_event.event))
+        return StoredEvent(domain_event.stream_id, domain_event.version, *self.encode(domain_event.event))
 
     def to_domain_event(self, stored_event: StoredEvent) -> Event:  # type: ignore[override] # see above
         """The event that was stored.
@@ -83,6 +79,18 @@ class Codec(Mapper[str]):
         except _WrongError as wrong:
             at = f"version {stored_event.originator_version} of stream {stored_event.originator_id}"
             raise UnreadableStoredEventError(f"{stored_event.topic}, {at}: {wrong}") from wrong
+
+    def encode(self, event: Event) -> tuple[str, bytes]:
+        """The topic of the event, and its data as they are to be stored.
+
+        Raises:
+            UnwritableEventError: a field is not of its type, not finite, not UTC, or the event has no topic.
+        """
+        try:
+            topic, form = self._by_class[type(event)]
+        except KeyError:
+            raise UnwritableEventError(f"{type(event).__name__} is not a stored event") from None
+        return topic, form.encode(event)
 
     def encode_metadata(self, metadata: Metadata) -> bytes:
         """The metadata as it is to be stored.
@@ -132,6 +140,13 @@ def _version_of(text: str) -> str:
     return text.removeprefix(_VERSION_PREFIX).partition(",")[0] if text.startswith(_VERSION_PREFIX) else "1"
 
 
+class _Question(NamedTuple):
+    """Whether a value of the right class is one that can be stored, and what it has to be."""
+
+    is_right: Callable[[Any], bool]
+    wanted: str
+
+
 _to_json = json.Encoder(decimal_format="string").encode
 _to_dict = json.Decoder(dict[str, Any]).decode
 
@@ -147,15 +162,14 @@ class _Form(Generic[T]):
         # Today's shape begins with its version if there were others before it, and with none if it is the first.
         self._begin, self._is_versioned = (self._prefix, True) if upcasters else (_VERSION_PREFIX, False)
         self._fields = _fields_of(cast("type", cls))
-        self._to_look_at = [field.name for field in self._fields if field.classes & {Decimal, datetime}]
         # What is still to be asked of a value whose fields have the right classes: few classes have both kinds.
         self._questions = [
             (_all_of(names), question)
             for cls, question in ((Decimal, _are_finite), (datetime, _are_utc))
             if (names := [field.name for field in self._fields if cls in field.classes])
         ]
-        # The right classes of all fields together, and the places of those whose values need a look besides.
-        self._right: dict[tuple[type, ...], list[int]] = {}
+        # The right classes of all fields together, and what is to be asked of the values in which places besides.
+        self._right: dict[tuple[type, ...], list[tuple[int, _Question]]] = {}
         self._values = _all_of([field.name for field in self._fields])
 
     def encode(self, value: T) -> bytes:
@@ -181,16 +195,8 @@ class _Form(Generic[T]):
         # What msgspec has read has the classes of its fields.
         for contents, are_right in self._questions:
             if not are_right(contents(value)):
-                raise self._wrong_in(value)
+                self._check(value)  # and say which is wrong
         return value
-
-    def _wrong_in(self, value: T) -> _WrongError:
-        contents = ((name, getattr(value, name)) for name in self._to_look_at)
-        return next(
-            _WrongError(f"{name} is {content!r}, which is not {wrong}")
-            for name, content in contents
-            if content is not None and (wrong := _WRONG[type(content)](content, frozenset()))
-        )
 
     def _upcast(self, state: dict[str, Any]) -> T:
         version, newest = state.pop(_VERSION, 1), len(self._upcasters) + 1
@@ -206,31 +212,43 @@ class _Form(Generic[T]):
     def _check(self, value: T) -> None:
         contents = self._values(value)
         classes = tuple(map(type, contents))
-        to_look_at = self._right.get(classes)
-        if to_look_at is None:
-            for field, content in zip(self._fields, contents, strict=True):
-                if type(content) not in field.classes:
-                    raise _WrongError(f"{field.name} is {content!r}, which is not {_names(field.classes)}")
-            to_look_at = self._right[classes] = [place for place, cls in enumerate(classes) if cls in _WRONG]
-        for place in to_look_at:
-            field, content = self._fields[place], contents[place]
-            if wrong := _WRONG[classes[place]](content, field.items):
-                raise _WrongError(f"{field.name} is {content!r}, which is not {wrong}")
+        questions = self._right.get(classes)
+        if questions is None:
+            questions = self._right[classes] = self._questions_about(contents)
+        for place, question in questions:
+            if not question.is_right(contents[place]):
+                raise _WrongError(f"{self._fields[place].name} is {contents[place]!r}, which is not {question.wanted}")
+
+    def _questions_about(self, contents: tuple[object, ...]) -> list[tuple[int, _Question]]:
+        questions = []
+        for place, (field, content) in enumerate(zip(self._fields, contents, strict=True)):
+            if type(content) not in field.classes:
+                raise _WrongError(f"{field.name} is {content!r}, which is not {_names(field.classes)}")
+            if type(content) is tuple:
+                questions.append((place, field.about_items))
+            elif type(content) in _QUESTIONS:
+                questions.append((place, _QUESTIONS[type(content)]))
+        return questions
 
 
 class _Field(NamedTuple):
-    """A field, the classes its value may have, and the classes that the items of a tuple may have."""
+    """A field, the classes its value may have, and what is to be asked of a tuple's items."""
 
     name: str
     classes: frozenset[type]
-    items: frozenset[type]
+    about_items: _Question
 
 
 @cache
 def _fields_of(cls: type) -> tuple[_Field, ...]:
     """The fields of a class. Its annotations say the same for ever, and reading them takes a while."""
     hints = get_type_hints(cls)
-    return tuple(_Field(field.name, *_types(hints[field.name])) for field in fields(cast("Any", cls)))
+    types = {field.name: _types(hints[field.name]) for field in fields(cast("Any", cls))}
+    return tuple(_Field(name, classes, _about(items)) for name, (classes, items) in types.items())
+
+
+def _about(items: frozenset[type]) -> _Question:
+    return _Question(lambda value: items.issuperset(map(type, value)), f"a list of {_names(items)}")
 
 
 def _all_of(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
@@ -250,27 +268,14 @@ def _are_utc(times: tuple[datetime | None, ...]) -> bool:
 
 
 def _is_utc(time: datetime | None) -> bool:
-    return time is None or not _wrong_datetime(time, None)
+    return time is None or time.tzinfo is UTC or time.utcoffset() == timedelta()
 
 
-def _wrong_decimal(value: Decimal, _: object) -> str:
-    return "" if value.is_finite() else "finite"
-
-
-def _wrong_datetime(value: datetime, _: object) -> str:
-    return "" if value.tzinfo is UTC or value.utcoffset() == timedelta() else "UTC"
-
-
-def _wrong_tuple(value: tuple[object, ...], items: frozenset[type]) -> str:
-    return "" if all(type(item) in items for item in value) else f"a list of {_names(items)}"
-
-
-_WRONG: Mapping[type, Callable[[Any, frozenset[type]], str]] = {
-    Decimal: _wrong_decimal,
-    datetime: _wrong_datetime,
-    tuple: _wrong_tuple,
+_QUESTIONS: Mapping[type, _Question] = {
+    Decimal: _Question(Decimal.is_finite, "finite"),
+    datetime: _Question(_is_utc, "UTC"),
 }
-"""What a value of the right class may still not be; empty when all is well."""
+"""What is to be asked of a value of the right class."""
 
 
 def _types(hint: Any) -> tuple[frozenset[type], frozenset[type]]:  # noqa: ANN401 - an annotation can be anything

@@ -43,17 +43,17 @@ class InMemoryEventStore:
         batch = chain(Head(len(self._log), self._last_hash, now), writes, holding)
         appended = answer(transactions, holding, batch)
         recorded = [event for events in appended.recorded for event in events or ()]
-        for event, stored, metadata in zip(recorded, batch.events, batch.metadata, strict=True):
+        for event, (stream_id, version, type_, data, metadata) in zip(recorded, batch.events, strict=True):
             self._log.append(event)
             self._streams.setdefault(event.stream_id, []).append(event)
             self._of_trader.setdefault(event.metadata.trader_id, []).append(event.position)
             self._raw.append(
                 RawEvent(
                     event.position,
-                    event.stream_id,
-                    event.version,
-                    stored.topic,
-                    stored.state.decode(),
+                    stream_id,
+                    version,
+                    type_,
+                    data.decode(),
                     metadata.decode(),
                     event.recorded_at,
                     event.hash,

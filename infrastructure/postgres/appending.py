@@ -10,6 +10,7 @@ from psycopg.errors import PipelineAborted, UniqueViolation
 from psycopg.rows import TupleRow
 
 from application.ports import Key, OutcomeUnknownError
+from domain.events import StreamId
 from infrastructure.batch import Batch, Head, Write, chain, judge
 from infrastructure.postgres import arrays
 from infrastructure.postgres.connecting import UNAVAILABLE, Session
@@ -148,7 +149,7 @@ class _Work:
         if not tracked:
             connection.execute("ROLLBACK")
             raise IntegrityError(f"{self._tracking} is not above what is recorded")
-        versions: dict[str, int] = {}
+        versions: dict[StreamId, int] = {}
         taken: set[Key] = set()
         last = head.position + sum(len(write.events) for write in self._writes)
         begins = self._current.first_position(connection, last)
@@ -182,7 +183,7 @@ class _Work:
     def _were_read_since(self, position: int | None) -> bool:
         return position == 1 or (position is not None and all(write.read_since >= position for write in self._writes))
 
-    def _look_up(self, connection: Connection[TupleRow]) -> tuple[dict[str, int], set[Key]]:
+    def _look_up(self, connection: Connection[TupleRow]) -> tuple[dict[StreamId, int], set[Key]]:
         """The versions of all streams, and those of the keys that are taken."""
         streams = {stream for write in self._writes for stream in write.reads}
         keys = [key for write in self._writes for key in write.keys]
@@ -198,12 +199,13 @@ def _is_recorded(connection: Connection[TupleRow], head: Head) -> bool:
 
 def _commit(connection: Connection[TupleRow], batch: Batch) -> None:
     position, last, recorded_at = batch.head
+    streams, versions, types, data, metadata = zip(*batch.events, strict=True)
     columns = (
-        arrays.texts(str(event.originator_id) for event in batch.events),
-        arrays.integers([event.originator_version for event in batch.events]),
-        arrays.texts(event.topic for event in batch.events),
-        arrays.encoded_texts([event.state for event in batch.events]),
-        arrays.encoded_texts(batch.metadata),
+        arrays.texts(streams),
+        arrays.integers(versions),
+        arrays.texts(types),
+        arrays.encoded_texts(data),
+        arrays.encoded_texts(metadata),
         arrays.byte_strings(batch.hashes),
     )
     with first_error(), connection.pipeline():

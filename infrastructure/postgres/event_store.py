@@ -348,8 +348,8 @@ class PostgresEventStore:
             return await end.fetchone(), await versions.fetchall()
 
         (position,), versions = await self._ask(query)
-        known: dict[str, int] = {} if position == known_position else dict(versions)
-        holding = judge([Write(dict(transaction.reads.items())) for transaction in transactions], known, ())
+        known: dict[StreamId, int] = {} if position == known_position else dict(versions)
+        holding = judge([Write(transaction.reads) for transaction in transactions], known, ())
         return Appended(position, [() if holds else None for holds in holding])
 
     async def _rows(

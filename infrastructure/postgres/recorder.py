@@ -25,7 +25,8 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from application.ports import OutcomeUnknownError
-from infrastructure.batch import Write
+from domain.events import StreamId
+from infrastructure.batch import Write, WrittenEvent
 from infrastructure.postgres import arrays
 from infrastructure.postgres.appending import CHANNEL, TRACK, append
 from infrastructure.postgres.connecting import UNAVAILABLE, Session, conninfo
@@ -107,7 +108,11 @@ class PostgresRecorder(ProcessRecorder):
             if tracking is not None:
                 self.insert_tracking(tracking)
             return []
-        write = Write(_reads(stored_events), stored_events, [b"{}"] * len(stored_events))
+        events = [
+            WrittenEvent(StreamId(str(event.originator_id)), event.originator_version, event.topic, event.state, b"{}")
+            for event in stored_events
+        ]
+        write = Write(_reads(events), events)
         (holds,), batch = append(self._writing, self._current, [write], None, tracking)
         if not holds:
             raise persistence.IntegrityError("a version is there already or does not follow")
@@ -244,12 +249,11 @@ class PostgresSubscription(ListenNotifySubscription[PostgresRecorder]):
                 sleep(0.1)
 
 
-def _reads(stored_events: Sequence[StoredEvent]) -> dict[str, int]:
+def _reads(events: Sequence[WrittenEvent]) -> dict[StreamId, int]:
     """The version that each stream must be at: the first event of a new stream may be version 0 or 1."""
-    reads: dict[str, int] = {}
-    versions: dict[str, int] = {}
-    for event in stored_events:
-        stream, version = str(event.originator_id), event.originator_version
+    reads: dict[StreamId, int] = {}
+    versions: dict[StreamId, int] = {}
+    for stream, version, *_ in events:
         if version != versions.get(stream, version - 1) + 1:
             raise persistence.IntegrityError(f"version {version} of {stream} does not follow {versions[stream]}")
         versions[stream] = version
