@@ -49,7 +49,7 @@ async def test_what_others_record_is_folded_once_and_not_before_somebody_looks(f
     known.observe(events[3:])
     assert folded == []
     assert known.last_seen(STREAM).version == 5
-    assert known[STREAM].version == 5
+    assert known.states([STREAM])[STREAM].version == 5
     assert folded == [event.event for event in events]
 
 

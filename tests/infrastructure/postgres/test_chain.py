@@ -25,6 +25,13 @@ def test_a_leaf_is_the_sha256_of_a_zero_byte_and_all_fields_with_their_lengths()
     assert leaf(*EVENT) == sha256(described).digest()
 
 
+@pytest.mark.parametrize("length", [0, 255, 256, 999, 1000, 70_000])
+def test_a_field_can_be_of_any_length(length: int) -> None:
+    fields = (b"1", b"s", b"1", b"t", b"x" * length, b"{}", AT)
+    described = b"\x00" + b"".join(len(field).to_bytes(4) + field for field in fields)
+    assert leaf(1, "s", 1, "t", b"x" * length, b"{}", AT) == sha256(described).digest()
+
+
 @pytest.mark.parametrize("index", range(7))
 def test_a_change_of_any_field_changes_the_leaf(index: int) -> None:
     changes = (13, "order-2", 4, "OrderSend", b'{"attempt":2}', b"{}", AT.replace(b"1Z", b"2Z"))
