@@ -152,9 +152,9 @@ class Record(NamedTuple):
     @property
     def streams(self) -> tuple[StreamId, ...]:
         """The order, its trader's account, the other orders, and what is halted where that matters."""
-        others = (order_stream(order_id) for order_id in self.others)
+        order_id, account_id = order_stream(self.order_id), account_stream(self.metadata.trader_id)
         halts = (HALTS_STREAM,) if isinstance(self.reports[0], RecordSent) else ()
-        return order_stream(self.order_id), account_stream(self.metadata.trader_id), *others, *halts
+        return order_id, account_id, *map(order_stream, self.others), *halts
 
     def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, KeyUse]) -> Plan:
         """See ``application.sequencer.Command``."""
@@ -162,12 +162,12 @@ class Record(NamedTuple):
         order, account = _order_of_trader(streams[order_id], self.metadata), _account(streams[account_id].state)
         others = {other_id: _order(streams[order_stream(other_id)].state) for other_id in self.others}
         decision = desk.follow(order, account, self.reports, others, halts=_halts(streams))
-        story = None if self.metadata.correlation_id else self._story(streams[order_id])
+        story = None if self.metadata.correlation_id else self._story(order_id, streams[order_id])
         return _plan(decision, order_id, account_id, metadata=story)
 
-    def _story(self, order: Snapshot[State]) -> Metadata:
+    def _story(self, stream_id: StreamId, order: Snapshot[State]) -> Metadata:
         correlation_id = order.correlation_id or self.order_id  # of a long stream whose beginning is archived
-        cause = name_of(order_stream(self.order_id), order.version)
+        cause = name_of(stream_id, order.version)
         return Metadata(self.metadata.trader_id, self.metadata.actor, correlation_id, cause)
 
 

@@ -9,6 +9,8 @@ from domain.values import DECIMALS_MAX, OrderType, Price, Side, tidy
 MARKET_MARGIN = Decimal("0.05")
 """How much above the reference or stop price a buy without a limit is held for, as a share of that price."""
 
+_FACTOR = 1 + MARKET_MARGIN
+_STEP = Decimal(1).scaleb(-DECIMALS_MAX)
 _UPWARDS = Context(prec=100, rounding=ROUND_CEILING)
 
 LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
@@ -44,5 +46,4 @@ def limit_of(order_type: OrderType, price: Price | None, without_limit: Price | 
 
 
 def _with_margin(price: Price) -> Price:
-    step = Decimal(1).scaleb(-DECIMALS_MAX)
-    return Price(tidy((price * (1 + MARKET_MARGIN)).quantize(step, context=_UPWARDS)))
+    return Price(tidy((price * _FACTOR).quantize(_STEP, context=_UPWARDS)))

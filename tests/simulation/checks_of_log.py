@@ -84,11 +84,10 @@ def what_is_remembered_is_what_happened(evidence: Evidence) -> Iterator[str]:
         remembered = program.trading.sequencer._known._streams if program.trading is not None else {}
         for stream_id, known in remembered.items():
             snapshot, recorded = known.snapshot, evidence.of_stream[stream_id]
-            end = snapshot.version + len(known.ahead)
             state = evidence.after[recorded[snapshot.version - 1].position] if snapshot.version else initial(stream_id)
             if snapshot.state != state:
                 yield f"{program.process.name} knows {stream_id} as {snapshot.state}, the log leads to {state}"
-            if known.ahead != recorded[snapshot.version : end]:
+            if [*known.ahead] != recorded[snapshot.version : known.version]:
                 yield f"{program.process.name} knows what followed version {snapshot.version} of {stream_id} as {known.ahead}"
 
 
