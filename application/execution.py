@@ -106,9 +106,9 @@ class OrderExecutor:
 
     def _react(self, recorded: RecordedEvent) -> None:
         order_id = order_of(recorded.stream_id)
-        if isinstance(recorded.event, TradingHalted) and recorded.event.cancel_open:
-            self._tasks.spawn(self._halts.carry_out(recorded.position))
         if order_id is None:
+            if isinstance(recorded.event, TradingHalted) and recorded.event.cancel_open:
+                self._tasks.spawn(self._halts.carry_out(recorded.position))
             return
         event = cast("OrderEvent", recorded.event)
         self._booking.note(order_id, event)

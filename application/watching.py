@@ -5,7 +5,7 @@ from typing import cast
 
 from application.snapshots import Snapshot, advanced, empty
 from domain.aggregates import State
-from domain.events import OrderAccepted, OrderPlaced, RecordedEvent, order_stream
+from domain.events import OrderAccepted, OrderPlaced, RecordedEvent
 from domain.order import Order
 from domain.values import OrderId, exactly
 
@@ -48,7 +48,7 @@ class OpenOrders:
             if isinstance(recorded.event, OrderAccepted):
                 self._waiting.discard(order_id)
         elif recorded.version == 1:
-            known = self._orders[order_id] = _folded(empty(order_stream(order_id)), [recorded])
+            known = self._orders[order_id] = _folded(empty(recorded.stream_id), [recorded])
             self._waiting.add(order_id)
         return known and known.state.terms
 
