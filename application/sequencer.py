@@ -274,7 +274,7 @@ def _numbered(
         version = snapshot.version + 1
         state = plan.states[stream_id] if stream_id in plan.states else evolve(snapshot.state, event)
         correlation_id = snapshot.correlation_id if snapshot.version else metadata.correlation_id
-        after[stream_id] = Snapshot(state, version, correlation_id=correlation_id)
+        after[stream_id] = Snapshot(state, version, 0, None, None, correlation_id)
         new_events.append(NewEvent(stream_id, version, event, metadata))
     return after, new_events
 

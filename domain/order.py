@@ -179,7 +179,10 @@ class Order(NamedTuple):
         """What its trader's account holds for it: while a replacement is pending, the most that either may need."""
         if self.is_over or self.is_leg:
             return NOTHING
-        quantity, amount = _needed(self.current, self.filled_quantity)
+        needed = _needed(self.current, self.filled_quantity)
+        if not self.replacements and not self.counterpart_filled:
+            return needed  # as of most orders
+        quantity, amount = needed
         for replacement in self.replacements:
             wished = _needed(replacement.terms, self.filled_quantity)
             quantity, amount = max(quantity, wished.quantity), max(amount, wished.amount)

@@ -71,7 +71,8 @@ def encode(transaction: Transaction, codec: Codec) -> Write:
         versions[stream_id] = version
         if metadata is not previous:  # the events of a command mostly share one object
             previous, beside = metadata, codec.encode_metadata(metadata)
-        events.append(WrittenEvent(stream_id, version, *codec.encode(event), beside))
+        topic, data = codec.encode(event)
+        events.append(WrittenEvent(stream_id, version, topic, data, beside))
     return Write(reads, events, keys, read_since)
 
 
