@@ -286,19 +286,17 @@ def _settle(decided: _Decided, events: Sequence[RecordedEvent], settled: dict[St
     """
     for stream_id, snapshot in decided.before.items():
         settled.setdefault(stream_id, snapshot)
-    for each in events:
-        after, created_at = decided.after[each.stream_id], settled[each.stream_id].created_at
-        at = each.recorded_at
-        settled[each.stream_id] = Snapshot(
-            after.state, each.version, each.position, created_at or at, at, after.correlation_id
-        )
-    if decided.pending.answer.done():
+    for position, stream_id, version, _, _, at, _ in events:
+        after, created_at = decided.after[stream_id], settled[stream_id].created_at
+        settled[stream_id] = Snapshot(after.state, version, position, created_at or at, at, after.correlation_id)
+    answer = decided.pending.answer
+    if answer.done():
         return
     if decided.refusal is not None:
-        decided.pending.answer.set_exception(decided.refusal)
+        answer.set_exception(decided.refusal)
     else:
         snapshots = {stream_id: settled[stream_id] for stream_id in decided.before}
-        decided.pending.answer.set_result(Outcome(events, snapshots, decided.replay_of))
+        answer.set_result(Outcome(events, snapshots, decided.replay_of))
 
 
 def _fail(pending: _Pending, error: Exception) -> None:

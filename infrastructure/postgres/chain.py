@@ -20,7 +20,6 @@ from msgspec import json
 GENESIS = bytes(32)
 """The hash before the first event."""
 
-_LEAF = b"\x00" + 7 * b"%b%b"  # each field as its length and itself
 _length = Struct(">I").pack
 _to_json = json.Encoder().encode
 
@@ -41,10 +40,11 @@ def leaf(  # noqa: PLR0917 - the fields of the formula, in its order
     """The SHA-256 of one event by itself; ``at`` is the ``timestamp`` of its recording."""
     number, name, nth, kind = b"%d" % position, stream_id.encode(), b"%d" % version, type_.encode()
     lengths = _LENGTHS
-    return sha256(_LEAF % (
-        lengths[len(number)], number, lengths[len(name)], name, lengths[len(nth)], nth, lengths[len(kind)], kind,
+    parts = (
+        b"\x00", lengths[len(number)], number, lengths[len(name)], name, lengths[len(nth)], nth, lengths[len(kind)], kind,
         lengths[len(data)], data, lengths[len(metadata)], metadata, lengths[len(at)], at,
-    )).digest()  # fmt: skip
+    )  # fmt: skip
+    return sha256(b"".join(parts)).digest()
 
 
 def link(previous: bytes, leaf: bytes) -> bytes:
