@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from application.known_streams import KnownStreams
 from application.ports import (
@@ -75,8 +75,10 @@ class Command(Protocol):
         """The keys that the decision looks at or uses."""
         ...
 
-    def decide(self, streams: Mapping[StreamId, Snapshot[State]], keys: Mapping[Key, KeyUse]) -> Plan:
+    def decide(self, streams: Mapping[StreamId, Snapshot[Any]], keys: Mapping[Key, KeyUse]) -> Plan:
         """What is to be recorded, given ``streams`` as they are, in their order; only their states and versions count.
+
+        Whoever names a stream knows what it holds, so the states are of no type here.
 
         Raises Refusal when nothing is.
         """

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 from application.ports import Instruments, Key, KeyUse
 from application.sequencer import Plan
@@ -12,7 +12,6 @@ from application.snapshots import Snapshot
 from application.story import name_of
 from domain import account as accounts
 from domain import desk, halts, rollout
-from domain.account import Account
 from domain.aggregates import State, VenueBook
 from domain.commands import (
     AccountRequest,
@@ -77,20 +76,20 @@ class Place(NamedTuple):
         """The order."""
         return (order_stream(self.order.order_id),)
 
-    def decide(self, streams: Mapping[StreamId, Snapshot[State]], keys: Mapping[Key, KeyUse]) -> Plan:
+    def decide(self, streams: Mapping[StreamId, Snapshot[Any]], keys: Mapping[Key, KeyUse]) -> Plan:
         """See ``application.sequencer.Command``."""
         use = _earlier_use(self.keys, self.fingerprint, keys)
         if use is not None:
             return Plan(replay_of=use)
-        if not cast("Rollout", streams[ROLLOUT_STREAM].state).within(self.environment).serve(self.order.trader_id):
+        set_: Rollout = streams[ROLLOUT_STREAM].state
+        if not set_.within(self.environment).serve(self.order.trader_id):
             raise OrderExecutionDisabled
         if self.is_queue_full:
             raise VenueQueueFull
         if not self.tradable:
             raise InvalidSymbol(problem=f"{self.order.symbol} is not traded here")
         order_id, account_id, *_ = streams
-        order, account = _order(streams[order_id].state), _account(streams[account_id].state)
-        halted = _halts(streams)
+        order, account, halted = streams[order_id].state, streams[account_id].state, streams[HALTS_STREAM].state
         decision = desk.decide(order, account, self.order, self.validator, halts=halted)
         return _plan(decision, order_id, account_id, keys=dict.fromkeys(self.keys, (self.fingerprint, order_id)))
 
@@ -117,7 +116,7 @@ class Change(NamedTuple):
         halts = (HALTS_STREAM,) if isinstance(self.command, ReplaceOrder) else ()
         return order_stream(self.order_id), account_stream(self.metadata.trader_id), *halts
 
-    def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, KeyUse]) -> Plan:
+    def decide(self, streams: Mapping[StreamId, Snapshot[Any]], _keys: Mapping[Key, KeyUse]) -> Plan:
         """See ``application.sequencer.Command``."""
         order_id, account_id, *_ = streams
         order = _order_of_trader(streams[order_id], self.metadata)
@@ -132,7 +131,7 @@ class Change(NamedTuple):
             command = replace(
                 command, asked_at=self.asked_at, reference_price=price, reference_price_at=price_at, rules=rules
             )
-        account, halted = _account(streams[account_id].state), _halts(streams)
+        account, halted = streams[account_id].state, _halts(streams)
         return _plan(desk.decide(order, account, command, self.validator, halts=halted), order_id, account_id)
 
 
@@ -156,11 +155,11 @@ class Record(NamedTuple):
         halts = (HALTS_STREAM,) if isinstance(self.reports[0], RecordSent) else ()
         return order_id, account_id, *map(order_stream, self.others), *halts
 
-    def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, KeyUse]) -> Plan:
+    def decide(self, streams: Mapping[StreamId, Snapshot[Any]], _keys: Mapping[Key, KeyUse]) -> Plan:
         """See ``application.sequencer.Command``."""
         order_id, account_id, *_ = streams
-        order, account = _order_of_trader(streams[order_id], self.metadata), _account(streams[account_id].state)
-        others = {other_id: _order(streams[order_stream(other_id)].state) for other_id in self.others}
+        order, account = _order_of_trader(streams[order_id], self.metadata), streams[account_id].state
+        others = {other_id: streams[order_stream(other_id)].state for other_id in self.others}
         decision = desk.follow(order, account, self.reports, others, halts=_halts(streams))
         story = None if self.metadata.correlation_id else self._story(order_id, streams[order_id])
         return _plan(decision, order_id, account_id, metadata=story)
@@ -185,10 +184,11 @@ class ReportUnknown(NamedTuple):
         """What the venue said beyond our orders."""
         return (venue_stream(self.venue_name),)
 
-    def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, KeyUse]) -> Plan:
+    def decide(self, streams: Mapping[StreamId, Snapshot[Any]], _keys: Mapping[Key, KeyUse]) -> Plan:
         """See ``application.sequencer.Command``."""
         (stream_id,) = streams
-        known = cast("VenueBook", streams[stream_id].state).unknown.get(self.order.venue_order_id)
+        book: VenueBook = streams[stream_id].state
+        known = book.unknown.get(self.order.venue_order_id)
         # A report tells less of a stranger than the venue's list of orders: it counts only if it is the first.
         is_news = known is None or (self.order.symbol != "" and known != self.order)
         return Plan([(stream_id, self.order)]) if is_news else Plan()
@@ -207,14 +207,14 @@ class ChangeAccount(NamedTuple):
         """The account."""
         return (account_stream(self.metadata.trader_id),)
 
-    def decide(self, streams: Mapping[StreamId, Snapshot[State]], keys: Mapping[Key, KeyUse]) -> Plan:
+    def decide(self, streams: Mapping[StreamId, Snapshot[Any]], keys: Mapping[Key, KeyUse]) -> Plan:
         """See ``application.sequencer.Command``."""
         fingerprint = repr(self.request)
         use = _earlier_use(self.keys, fingerprint, keys)
         if use is not None:
             return Plan(replay_of=use)
         (stream_id,) = streams
-        events = [(stream_id, event) for event in accounts.decide(_account(streams[stream_id].state), self.request)]
+        events = [(stream_id, event) for event in accounts.decide(streams[stream_id].state, self.request)]
         return Plan(events, keys=dict.fromkeys(self.keys, (fingerprint, stream_id)))
 
 
@@ -227,9 +227,9 @@ class ChangeHalts(NamedTuple):
     keys: tuple[Key, ...] = ()
     new_streams: tuple[StreamId, ...] = ()
 
-    def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, KeyUse]) -> Plan:
+    def decide(self, streams: Mapping[StreamId, Snapshot[Any]], _keys: Mapping[Key, KeyUse]) -> Plan:
         """See ``application.sequencer.Command``."""
-        known = cast("Halts", streams[HALTS_STREAM].state)
+        known = streams[HALTS_STREAM].state
         return Plan([(HALTS_STREAM, event) for event in halts.decide(known, self.command)])
 
 
@@ -242,9 +242,9 @@ class SetRollout(NamedTuple):
     keys: tuple[Key, ...] = ()
     new_streams: tuple[StreamId, ...] = ()
 
-    def decide(self, streams: Mapping[StreamId, Snapshot[State]], _keys: Mapping[Key, KeyUse]) -> Plan:
+    def decide(self, streams: Mapping[StreamId, Snapshot[Any]], _keys: Mapping[Key, KeyUse]) -> Plan:
         """See ``application.sequencer.Command``."""
-        known = cast("Rollout", streams[ROLLOUT_STREAM].state)
+        known = streams[ROLLOUT_STREAM].state
         return Plan([(ROLLOUT_STREAM, event) for event in rollout.decide(known, self.command)])
 
 
@@ -294,13 +294,6 @@ def _order_of_trader(snapshot: Snapshot[State], metadata: Metadata) -> Order:
     return order
 
 
-def _halts(streams: Mapping[StreamId, Snapshot[State]]) -> Halts:
-    return cast("Halts", streams[HALTS_STREAM].state) if HALTS_STREAM in streams else NOTHING_HALTED
-
-
-def _order(state: State) -> Order | None:
-    return cast("Order | None", state)
-
-
-def _account(state: State) -> Account:
-    return cast("Account", state)
+def _halts(streams: Mapping[StreamId, Snapshot[Any]]) -> Halts:
+    halted: Halts = streams[HALTS_STREAM].state if HALTS_STREAM in streams else NOTHING_HALTED
+    return halted
