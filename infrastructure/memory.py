@@ -1,6 +1,7 @@
 """The event store in memory: for simulations and trials. What it holds ends with the process."""
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
@@ -22,8 +23,8 @@ class InMemoryEventStore:
         self._codec = Codec()
         self._log: list[RecordedEvent] = []
         self._raw: list[RawEvent] = []
-        self._streams: dict[str, list[RecordedEvent]] = {}
-        self._of_trader: dict[TraderId, list[int]] = {}
+        self._streams: defaultdict[str, list[RecordedEvent]] = defaultdict(list)
+        self._of_trader: defaultdict[TraderId, list[int]] = defaultdict(list)
         self._keys: dict[Key, KeyUse] = {}
         self._last_hash = GENESIS
 
@@ -43,22 +44,13 @@ class InMemoryEventStore:
         batch = chain(Head(len(self._log), self._last_hash, now), writes, holding)
         appended = answer(transactions, holding, batch)
         recorded = [event for events in appended.recorded for event in events or ()]
-        for event, (stream_id, version, type_, data, metadata) in zip(recorded, batch.events, strict=True):
-            self._log.append(event)
-            self._streams.setdefault(event.stream_id, []).append(event)
-            self._of_trader.setdefault(event.metadata.trader_id, []).append(event.position)
-            self._raw.append(
-                RawEvent(
-                    event.position,
-                    stream_id,
-                    version,
-                    type_,
-                    data.decode(),
-                    metadata.decode(),
-                    event.recorded_at,
-                    event.hash,
-                )
-            )
+        self._log += recorded
+        for event, (_, _, type_, data, beside) in zip(recorded, batch.events, strict=True):
+            position, stream_id, version, _, metadata, recorded_at, hash_ = event
+            self._streams[stream_id].append(event)
+            self._of_trader[metadata.trader_id].append(position)
+            texts = data.decode(), beside.decode()
+            self._raw.append(RawEvent(position, stream_id, version, type_, *texts, recorded_at, hash_))
         self._keys |= batch.keys
         self._last_hash = batch.head.hash
         return appended

@@ -1,6 +1,6 @@
 """What must be true of the log, of what is made from it, and of what was told to people. Sentences say what is not."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 from math import inf
@@ -35,19 +35,19 @@ def nothing_was_logged_as_an_error(evidence: Evidence) -> Iterator[str]:
 
 def the_log_is_whole(evidence: Evidence) -> Iterator[str]:
     """Positions and versions without gaps, times that never fall, the hash chain, and what is stored can be read."""
-    stored, last, versions = Codec().recorded_events(evidence.raw), GENESIS, Counter[str]()
+    stored, last, versions = Codec().recorded_events(evidence.raw), GENESIS, defaultdict[str, int](int)
     previous, at = None, b""
     for position, (recorded, raw) in enumerate(zip(evidence.log, evidence.raw, strict=True), start=1):
-        versions[raw.stream_id] += 1
-        if raw.position != position or raw.version != versions[raw.stream_id]:
-            yield f"at position {position} stands position {raw.position}, version {raw.version} of {raw.stream_id}"
-        if previous is not None and raw.recorded_at < previous:
+        number, stream_id, version, type_, data, metadata, recorded_at, hash_ = raw
+        versions[stream_id] += 1
+        if number != position or version != versions[stream_id]:
+            yield f"at position {position} stands position {number}, version {version} of {stream_id}"
+        if previous is not None and recorded_at < previous:
             yield f"the time of the log falls at position {position}"
-        if raw.recorded_at is not previous:  # those of one commit share it
-            previous, at = raw.recorded_at, timestamp(raw.recorded_at)
-        data, metadata = raw.data.encode(), raw.metadata.encode()
-        last = link(last, leaf(position, raw.stream_id, raw.version, raw.type, data, metadata, at))
-        if raw.hash != last:
+        if recorded_at is not previous:  # those of one commit share it
+            previous, at = recorded_at, timestamp(recorded_at)
+        last = link(last, leaf(position, stream_id, version, type_, data.encode(), metadata.encode(), at))
+        if hash_ != last:
             yield f"the hash chain breaks at position {position}"
             return
         if next(stored) != recorded:

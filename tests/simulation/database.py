@@ -33,6 +33,8 @@ _SLOW_QUERIES = 0.25
 _LATE_COMMIT_SECONDS = (0.001, 2.0)
 _GIVE_UP_SECONDS = 0.5
 
+_Named = OrderAccepted | OrderReplaced | OrderReconciled
+
 
 class StrictLog(InMemoryEventStore):
     """Believes nobody: whoever says that what was read is the newest is looked at."""
@@ -85,13 +87,12 @@ class Database:
 
     def note_commit(self, process: Process) -> None:
         """Remember when the newest events were committed, in seconds since the simulation began, by whom, and the names."""
-        for recorded in self.log._log[len(self.times) :]:
-            self.times[recorded.position] = self.loop.time()
-            self.writers[recorded.position] = process.number
-            event = recorded.event
-            if isinstance(event, OrderAccepted | OrderReplaced | OrderReconciled) and event.venue_order_id:
-                order_id = cast("OrderId", order_of(recorded.stream_id))
-                self.known_as.setdefault(event.venue_order_id, order_id)
+        now, number = self.loop.time(), process.number
+        for position, stream_id, _, event, *_ in self.log._log[len(self.times) :]:
+            self.times[position] = now
+            self.writers[position] = number
+            if isinstance(event, _Named) and event.venue_order_id:
+                self.known_as.setdefault(event.venue_order_id, cast("OrderId", order_of(stream_id)))
 
     def way_seconds(self) -> float:
         """How long one way over the network takes."""

@@ -48,10 +48,10 @@ class Evidence:
         self.requests: dict[OrderId, list[Request]] = world.journal.requests
         with exactly():
             for recorded in self.log:
-                stream, position = recorded.stream_id, recorded.position
+                position, stream, _, event, *_ = recorded
                 self.of_stream[stream].append(recorded)
                 before = self.before[position] = self.states.get(stream) or initial(stream)
-                self.after[position] = self.states[stream] = evolve(before, recorded.event)
+                self.after[position] = self.states[stream] = evolve(before, event)
         self.orders: dict[OrderId, Order] = {}
         self.orders_of: defaultdict[TraderId, list[Order]] = defaultdict(list)
         for stream, state in self.states.items():

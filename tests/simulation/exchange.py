@@ -3,6 +3,7 @@
 What it is asked here it does at once and correctly; what goes wrong on the way is in ``network.py``.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -59,9 +60,9 @@ class LiveExchange:
         self.foreign: list[str] = []
         self.legs: dict[str, OrderId] = {}
         self.listeners: list[Callable[[Update, Execution | None], None]] = []
-        self._histories: dict[str, list[Update]] = {}
+        self._histories: defaultdict[str, list[Update]] = defaultdict(list)
         self._listed: dict[str, tuple[Order, WorkingOrder]] = {}
-        self._executions_of: dict[str, list[Execution]] = {}
+        self._executions_of: defaultdict[str, list[Execution]] = defaultdict(list)
         self._loop = loop
         self._began_at = began_at
         self._ids = CountingIds(2)
@@ -225,12 +226,12 @@ class LiveExchange:
         check(self.exchange, command)
         for update in self.exchange.apply(command):
             order = update.order
-            self._histories.setdefault(order.id, []).append(update)
+            self._histories[order.id].append(update)
             execution = execution_in(update)
             if execution is not None:
                 self.executions.append(execution)
                 self.listed_executions.append(execution.report(OrderId("")))
-                self._executions_of.setdefault(order.id, []).append(execution)
+                self._executions_of[order.id].append(execution)
             for listener in self.listeners:
                 listener(update, execution)
 

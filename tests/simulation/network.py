@@ -202,48 +202,45 @@ class VenueConnection:
             request.answered_at = self._loop.time()
 
     def _send(self, request: Request, act: Callable[[], T], answer: asyncio.Future[T]) -> None:
-        faults, strikes = self._faults, self._faults.strikes
+        faults, strikes, later = self._faults, self._faults.strikes, self._loop.call_later
         way = faults.seconds(*_WAY_SECONDS)
         if strikes(Fault.NO_CONNECTION):
             request.fate = "no connection"
-            self._later(way, _fail, answer, VenueUnreachableError("connection refused"))
+            later(way, _fail, answer, VenueUnreachableError("connection refused"))
         elif strikes(Fault.REQUEST_LOST):
             request.fate = "lost"
-            self._later(TIMEOUT_SECONDS, _fail, answer, VenueOutcomeUnknownError("no answer in time"))
+            later(TIMEOUT_SECONDS, _fail, answer, VenueOutcomeUnknownError("no answer in time"))
         elif strikes(Fault.REQUEST_LATE):
             gave_up = faults.seconds(way, TIMEOUT_SECONDS)
             late = gave_up + faults.seconds(0.0, faults.latest_seconds)
             request.fate = f"arrives at {self._loop.time() + late:.3f}"
-            self._later(gave_up, _fail, answer, VenueOutcomeUnknownError("the connection died"))
-            self._later(late, _quietly, act)
+            later(gave_up, _fail, answer, VenueOutcomeUnknownError("the connection died"))
+            later(late, _quietly, act)
         elif strikes(Fault.BUSY):
             request.fate = "429"
-            self._later(2 * way, _fail, answer, VenueBusyError(1.0 + int(faults.seconds(0.0, 4.0))))
+            later(2 * way, _fail, answer, VenueBusyError(1.0 + int(faults.seconds(0.0, 4.0))))
         elif strikes(Fault.ERROR_BEFORE):
             request.fate = "503, not done"
-            self._later(2 * way, _fail, answer, VenueOutcomeUnknownError("503"))
+            later(2 * way, _fail, answer, VenueOutcomeUnknownError("503"))
         elif strikes(Fault.ERROR_AFTER):
             request.fate = "504, done"
-            self._later(way, _quietly, act)
-            self._later(2 * way, _fail, answer, VenueOutcomeUnknownError("504"))
+            later(way, _quietly, act)
+            later(2 * way, _fail, answer, VenueOutcomeUnknownError("504"))
         elif strikes(Fault.ANSWER_LOST):
             request.fate = "answer lost"
-            self._later(way, _quietly, act)
-            self._later(TIMEOUT_SECONDS, _fail, answer, VenueOutcomeUnknownError("no answer in time"))
+            later(way, _quietly, act)
+            later(TIMEOUT_SECONDS, _fail, answer, VenueOutcomeUnknownError("no answer in time"))
         else:
             request.fate = "arrives"
-            self._later(way, self._arrive, act, answer, faults.seconds(*_WAY_SECONDS))
+            later(way, self._arrive, act, answer, faults.seconds(*_WAY_SECONDS))
 
     def _arrive(self, act: Callable[[], T], answer: asyncio.Future[T], way_back: float) -> None:
         try:
             reports = act()
         except (VenueRefusedError, VenueOutcomeUnknownError) as error:
-            self._later(way_back, _fail, answer, error)
+            self._loop.call_later(way_back, _fail, answer, error)
         else:
-            self._later(way_back, _tell, answer, reports)
-
-    def _later(self, seconds: float, do: Callable[..., object], *arguments: object) -> None:
-        self._loop.call_later(seconds, do, *arguments)
+            self._loop.call_later(way_back, _tell, answer, reports)
 
     # ── The stream ───────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -34,13 +34,13 @@ class CountingIds:
     """Ids that were never used before: the kind of thing they name, and a number."""
 
     def __init__(self, kind: int) -> None:
-        self._kind = kind
+        self._kind = f"{kind:08x}-0000-4000-8000-"
         self._count = 0
 
     def new(self) -> str:
         """A new UUID as text."""
         self._count += 1
-        return f"{self._kind:08x}-0000-4000-8000-{self._count:012x}"
+        return f"{self._kind}{self._count:012x}"
 
 
 class QuotedInstruments:

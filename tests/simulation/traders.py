@@ -26,9 +26,12 @@ T = TypeVar("T")
 SYMBOLS = tuple(Symbol(name) for name in ("AAPL", "MSFT", "BTC/USD"))
 
 _CENT = Decimal("0.01")
+_MILL = Decimal("0.001")
 _PATIENCE_SECONDS = (0.5, 5.0)
 _PAUSE_SECONDS = (0.1, 1.0)
 _TYPES = (OrderType.MARKET, OrderType.LIMIT, OrderType.LIMIT, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
+_LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+_STOPPED = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
 _LIFETIMES = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
 
 _TRY_AGAIN = (DisconnectedError, StoreUnavailableError, SequencerBusyError, TimeoutError)
@@ -243,10 +246,8 @@ class Trader:
         symbol = chances.one_of(SYMBOLS)
         market = self._exchange.markets[symbol].book.last_price
         order_type = chances.one_of(_TYPES)
-        is_limited = order_type in {OrderType.LIMIT, OrderType.STOP_LIMIT}
-        is_stopped = order_type in {OrderType.STOP, OrderType.STOP_LIMIT}
-        stop_price = self._near(market) if is_stopped else None
-        price = self._near(stop_price or market) if is_limited else None
+        stop_price = self._near(market) if order_type in _STOPPED else None
+        price = self._near(stop_price or market) if order_type in _LIMITED else None
         side, quantity = chances.one_of((Side.BUY, Side.BUY, Side.SELL)), self._quantity(symbol)
         if side is Side.SELL and chances.happens(self._looks):
             held = self._holds(symbol)
@@ -285,9 +286,9 @@ class Trader:
 
     def _near(self, price: Decimal) -> Price:
         """A price within half a percent; now and then one that the exchange does not take."""
-        decimals = 3 if self._chances.happens(0.02) else 2
+        step = _MILL if self._chances.happens(0.02) else _CENT
         away = Decimal(self._chances.whole(-50, 50)) / 10_000
-        return Price(max((price * (1 + away)).quantize(Decimal(1).scaleb(-decimals)), _CENT))
+        return Price(max((price * (1 + away)).quantize(step), _CENT))
 
     def _quantity(self, symbol: Symbol) -> Quantity:
         """From a fraction to more than the house shows."""

@@ -166,9 +166,10 @@ class Book:
 
     def leaves(self, order_id: str) -> Decimal:
         """What an order in the book still wants to trade; zero for an order that is not in it."""
-        if order_id not in self._places:
+        place = self._places.get(order_id)
+        if place is None:
             return ZERO
-        ladder, price = self._places[order_id]
+        ladder, price = place
         return ladder.quantity(price, order_id)
 
     def best(self, side: Side) -> Decimal | None:
