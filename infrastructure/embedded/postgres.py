@@ -6,6 +6,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
@@ -18,6 +19,8 @@ from infrastructure.embedded.tether import MAPPED, NOBODY, SAME, tethered
 
 _PORT = 5432
 _INITDB_SECONDS_MAX = 120.0
+_MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_BUFFERS_MIB_MIN, _BUFFERS_MIB_MAX = 128, 1024
 _INITDB_OPTIONS = (
     "--username=postgres",
     "--auth=trust",  # whoever can open the socket in the home is the owner of the home
@@ -91,6 +94,7 @@ class Postgres(msgspec.Struct, frozen=True, tag=True):
             "listen_addresses": "",
             "unix_socket_directories": f'"{sockets}"',
             "unix_socket_permissions": "0700",
+            "shared_buffers": f"{_buffers_mib()}MB",
         }
         arguments = [argument for name, value in options.items() for argument in ("-c", f"{name}={value}")]
         command = [program_path("postgres"), "-D", str(_data(home)), *self._options(), *arguments]
@@ -121,6 +125,14 @@ class Postgres(msgspec.Struct, frozen=True, tag=True):
         if done.returncode != 0:
             said = (done.stdout + done.stderr).strip()[-2000:]
             raise InitialisationError(f"{Path(command[0]).name} exited with status {done.returncode}: {said}")
+
+
+def _buffers_mib() -> int:
+    """Memory to cache pages in, in MiB: a quarter of what this machine or container has, as the manual says, within limits."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):  # there is no such limit, or it is "max"
+        memory = min(memory, int(_MEMORY_LIMIT.read_text()))
+    return min(max(memory // 4 >> 20, _BUFFERS_MIB_MIN), _BUFFERS_MIB_MAX)
 
 
 def _data(home: Home) -> Path:

@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from infrastructure.embedded import postgres
@@ -61,3 +62,24 @@ def test_a_pid_file_of_another_process_is_not_taken_for_readiness(tmp_path: Path
     pid_file.write_text("17\n" + "\n" * 6 + "ready   \n")
     assert Postgres().address(home, 18, "") is None
     assert str(Postgres().address(home, 17, "")).startswith("postgresql://postgres@/orderlog?host=%2F")
+
+
+@pytest.mark.parametrize(
+    ("machine_mib", "limit", "buffers_mib"),
+    [(24_000, "max", 1024), (2_000, "max", 500), (24_000, str(800 << 20), 200), (300, "max", 128), (2_000, "", 500)],
+)
+def test_it_caches_in_a_quarter_of_the_memory_of_its_machine_or_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine_mib: int, limit: str, buffers_mib: int
+) -> None:
+    sizes = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": (machine_mib << 20) // 4096}
+    monkeypatch.setattr(os, "sysconf", sizes.__getitem__)
+    monkeypatch.setattr(postgres, "_MEMORY_LIMIT", tmp_path / "memory.max")
+    if limit:
+        (tmp_path / "memory.max").write_text(limit + "\n")
+    assert postgres._buffers_mib() == buffers_mib
+
+
+def test_the_server_has_these_buffers(empty_database_url: str) -> None:
+    with psycopg.connect(empty_database_url) as connection:
+        row = connection.execute("SELECT setting::int / 128 FROM pg_settings WHERE name = 'shared_buffers'").fetchone()
+    assert row == (postgres._buffers_mib(),)
