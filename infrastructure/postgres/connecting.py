@@ -21,6 +21,15 @@ T = TypeVar("T")
 PREPARE_THRESHOLD = 5
 """psycopg prepares a statement on the server when it has run this often."""
 
+PLANNED_ONCE = (
+    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+)
+"""Settings for a connection that has short statements alone: each is planned once, and by the indexes.
+
+To plan them takes longer than to run them, and the server would plan most of them each time, because a plan for the values
+at hand looks cheaper to it. A plan that stays must not be one for tables that were small when it was made.
+"""
+
 UNAVAILABLE = (
     OperationalError,
     InterfaceError,
@@ -41,9 +50,11 @@ _DEFAULTS = {
 }
 
 
-def conninfo(url: str) -> str:
-    """The URL with the timeouts that it does not set itself."""
+def conninfo(url: str, settings: str = "") -> str:
+    """The URL with the timeouts that it does not set itself, and with these settings of the server, unless it sets them."""
     parameters: dict[str, Any] = {**_DEFAULTS, **conninfo_to_dict(url)}
+    if settings:
+        parameters["options"] = f"{settings} {parameters.get('options', '')}".strip()
     return make_conninfo("", **parameters)
 
 
@@ -81,11 +92,12 @@ class Session:
         url: of the database.
         patience_seconds: how long to go on trying while the database cannot be reached. An attempt that has begun may
             take longer.
+        settings: of the server, for this connection; a pooler has none.
         pooled: the URL leads through a pooler that gives each transaction another connection.
     """
 
-    def __init__(self, url: str, patience_seconds: float, *, pooled: bool = False) -> None:
-        self._conninfo = conninfo(url)
+    def __init__(self, url: str, patience_seconds: float, settings: str = "", *, pooled: bool = False) -> None:
+        self._conninfo = conninfo(url, "" if pooled else settings)
         self._prepare_threshold = prepare_threshold(pooled=pooled)
         self._patience_seconds = patience_seconds
         self._turn = Lock()

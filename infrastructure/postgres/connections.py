@@ -14,11 +14,12 @@ from infrastructure.postgres.connecting import conninfo, prepare_threshold
 class Connections:
     """At most ``limit`` connections to one database, in autocommit, opened when they are needed.
 
-    ``pooled``: the URL leads through a pooler that gives each transaction another connection.
+    ``settings`` are those of the server for each of them. ``pooled``: the URL leads through a pooler, which has no such
+    settings, and gives each transaction another connection.
     """
 
-    def __init__(self, url: str, limit: int = 4, *, pooled: bool = False) -> None:
-        self._conninfo = conninfo(url)
+    def __init__(self, url: str, settings: str = "", limit: int = 4, *, pooled: bool = False) -> None:
+        self._conninfo = conninfo(url, "" if pooled else settings)
         self._prepare_threshold = prepare_threshold(pooled=pooled)
         self._turns = asyncio.Semaphore(limit)
         self._idle: list[AsyncConnection[TupleRow]] = []

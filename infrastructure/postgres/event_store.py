@@ -30,7 +30,7 @@ from infrastructure.exports import Line
 from infrastructure.postgres import arrays
 from infrastructure.postgres.appending import VERSIONS, append, key_columns
 from infrastructure.postgres.archived import HERE_FROM, see_that_positions_are_here, see_that_streams_are_here
-from infrastructure.postgres.connecting import UNAVAILABLE, Session, answered_within
+from infrastructure.postgres.connecting import PLANNED_ONCE, UNAVAILABLE, Session, answered_within
 from infrastructure.postgres.connections import Connections
 from infrastructure.postgres.filters import AT_TIME, LINES, RAW, Filters, asked
 from infrastructure.postgres.outage import UNWATCHED, DatabaseAwayError, Outage
@@ -133,11 +133,12 @@ class PostgresEventStore:
         self._patience_seconds = patience_seconds
         self._answer_seconds = answer_seconds
         self._outage = outage
-        self._session = Session(url, patience_seconds, pooled=pooled)
+        self._session = Session(url, patience_seconds, PLANNED_ONCE, pooled=pooled)
         self._bulk = Session(url, patience_seconds, pooled=pooled)
         self._current = CurrentPartition()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="event-writer")
-        self._connections = Connections(url, pooled=pooled)
+        self._connections = Connections(url, PLANNED_ONCE, pooled=pooled)
+        self._planning = Connections(url, pooled=pooled)
 
     async def __aenter__(self) -> Self:
         """Nothing is opened before it is needed."""
@@ -149,6 +150,7 @@ class PostgresEventStore:
         self._session.close()
         self._bulk.close()
         await self._connections.close()
+        await self._planning.close()
 
     async def append(self, transactions: Sequence[Transaction], known_position: int) -> Appended:
         """Record, in one commit, every transaction whose reads hold and whose keys are free; see the port.
@@ -364,7 +366,7 @@ class PostgresEventStore:
             cursor = await connection.cursor(binary=True).execute(statement, parameters, prepare=prepare)
             return await cursor.fetchall()
 
-        return await self._ask(query, tries_on=tries_on)
+        return await self._ask(query, tries_on=tries_on, among=self._connections if prepare else self._planning)
 
     async def _many(self, statement: str, parameters: Mapping[str, Any], row_factory: RowFactory[T]) -> list[T]:
         """Rows by the thousand: a thread waits for them in less time than the event loop takes for every 16 KiB."""
@@ -381,13 +383,19 @@ class PostgresEventStore:
         finally:
             watch.cancel()
 
-    async def _ask(self, query: Callable[[AsyncConnection[TupleRow]], Awaitable[T]], *, tries_on: bool = False) -> T:
+    async def _ask(
+        self,
+        query: Callable[[AsyncConnection[TupleRow]], Awaitable[T]],
+        *,
+        tries_on: bool = False,
+        among: Connections | None = None,
+    ) -> T:
         """The answer to a query that changes nothing; during an outage only one that ``tries_on`` is asked, and once."""
 
         async def attempt() -> T:
             if not tries_on:
                 self._outage.refuse()
-            async with self._connections.connection() as connection:
+            async with (among or self._connections).connection() as connection:
                 with answered_within(connection, self._answer_seconds):
                     return await query(connection)
 

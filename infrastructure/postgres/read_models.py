@@ -127,10 +127,10 @@ class ReadModels:
             "status": status and status.value,
             "symbol": symbol,
             "before": position_of(cursor),
-            "limit": limit + 1,  # one more tells whether there is a next page
-            "offset": offset,
         }
-        found = await self._ask(orders.page(status, by_symbol=symbol is not None), parameters)
+        # One more tells whether there is a next page.
+        query = orders.page(status, limit + 1, offset, by_symbol=symbol is not None)
+        found = await self._ask(query, parameters)
         listed = [_with_fills(row) for row in found if row[_ORDER_AT] is not None]
         next_cursor = cursor_of(listed[limit - 1][0].created_position) if len(listed) > limit else None
         return OrdersPage(listed[:limit], next_cursor, position=found[0][0])

@@ -31,6 +31,20 @@ def test_a_url_gets_the_timeouts_that_it_does_not_have() -> None:
     assert (parameters["user"], parameters["host"], parameters["dbname"]) == ("u", "h", "d")
 
 
+def test_settings_of_the_server_come_before_those_of_the_url() -> None:
+    assert "options" not in conninfo_to_dict(conninfo("postgresql://h/d"))
+    assert conninfo_to_dict(conninfo("postgresql://h/d", "-c a=b"))["options"] == "-c a=b"
+    url = "postgresql://h/d?options=-c%20a%3Dc"
+    assert conninfo_to_dict(conninfo(url, "-c a=b"))["options"] == "-c a=b -c a=c"
+
+
+def test_a_pooler_is_given_no_settings(postgres: str) -> None:
+    for pooled, work_mem in ((False, "77MB"), (True, "4MB")):
+        session = Session(postgres, 5.0, "-c work_mem=77MB", pooled=pooled)
+        assert session.run(lambda connection: connection.execute("SHOW work_mem").fetchone()) == (work_mem,)
+        session.close()
+
+
 def test_pauses_grow_up_to_half_a_second() -> None:
     pauses = [0.0]
     while pauses[-1] < 0.5:

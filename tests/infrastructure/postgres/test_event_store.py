@@ -18,6 +18,10 @@ from tests.conftest import execute, tamper
 from tests.infrastructure.postgres.wire import Break, Wire
 from tests.infrastructure.samples import key, sent, stream, writes
 
+_PLANS = """
+SELECT name, statement, custom_plans, generic_plans FROM pg_prepared_statements WHERE statement LIKE '%SELECT %'
+"""
+
 
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[PostgresEventStore]:
@@ -258,6 +262,18 @@ async def test_many_reads_at_once_share_few_connections(store: PostgresEventStor
         ).fetchone()
     assert row is not None
     assert row[0] <= 4
+
+
+async def test_what_is_read_all_the_time_is_planned_once_and_by_the_indexes(store: PostgresEventStore) -> None:
+    for _ in range(8):
+        await store.load({stream("alice"): 0}, [key("one")], from_snapshots=True)
+        await store.read(0, 10)
+    async with store._connections.connection() as connection:
+        plans = await (await connection.execute(_PLANS)).fetchall()
+        assert [(custom, generic > 0) for _, _, custom, generic in plans] == [(0, True)] * 5
+        ((name, *_),) = [plan for plan in plans if "JOIN keys" in plan[1]]
+        cursor = await connection.execute(f"EXPLAIN EXECUTE {name} ('{{a}}', '{{b}}', '{{c}}')")
+        assert "Index Scan using keys_pkey" in "".join(line for (line,) in await cursor.fetchall())
 
 
 async def test_a_read_that_outlives_the_store_still_gives_its_connection_up(database_url: str) -> None:

@@ -25,6 +25,13 @@ from tests.domain.orders import ALICE, NOON, bust, correction, fill, place, repl
 from tests.infrastructure.postgres.pools import pool_of
 from tests.projections.histories import BOB, History
 
+_MANY_ORDERS = """
+INSERT INTO orders (id, client_order_id, trader_id, symbol, side, quantity, order_type, price, time_in_force, status,
+                    filled_quantity, leaves_quantity, flags, version, position, created_at, updated_at, created_position)
+SELECT 'order ' || n, 'order ' || n, 'alice', 'ACME', 'BUY', 3, 'LIMIT', 10, 'DAY', 'FILLED', 3, 0, '{}', 1, n, now(), now(), n
+FROM generate_series(1, 5000) AS n
+"""
+
 ACME, SPY = Symbol("ACME"), Symbol("SPY")
 
 
@@ -305,6 +312,20 @@ async def test_lag_is_counted_in_events_and_in_seconds_since_the_first_that_wait
     assert (lags["fills"], lags["fills"].events) == (Lag("fills", 3, 3, 0.0), 0)
     early = {lag.name: lag.seconds for lag in await models.lags(NOON)}
     assert early["orders"] == 0.0
+
+
+async def test_a_page_out_of_many_orders_is_not_planned_anew_each_time(database_url: str) -> None:
+    async with pool_of(database_url, size=1) as pool:
+        async with pool.connection() as connection:
+            await connection.execute(_MANY_ORDERS)
+            await connection.execute("ANALYZE orders")
+        for _ in range(20):
+            assert len((await ReadModels(pool).orders_page(ALICE)).orders) == 20
+        async with pool.connection() as connection:
+            counted = await connection.execute(
+                "SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE '%WITH page%'"
+            )
+            assert await counted.fetchone() == (10,)  # after five without a plan that stays, and five that try others
 
 
 # ── A database that is away ──────────────────────────────────────────────────────────────────────────────────────────
