@@ -22,7 +22,9 @@ PREPARE_THRESHOLD = 5
 """psycopg prepares a statement on the server when it has run this often."""
 
 PLANNED_ONCE = (
-    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+    "-c plan_cache_mode=force_generic_plan"
+    " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+    " -c jit=off"  # before version 18 what is switched off costs so much that compiling seems worth it where there is no other way
 )
 """Settings for a connection that has short statements alone: each is planned once, and by the indexes.
 
