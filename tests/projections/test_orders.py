@@ -222,5 +222,5 @@ def expected(stream: list[RecordedEvent]) -> OrderRow:
 
 @pytest.mark.parametrize("status", Status)
 def test_a_page_by_status_uses_the_index_that_holds_such_orders(status: Status) -> None:
-    assert ("NOT is_open" in page(status, by_symbol=False)) is (status in FINAL)
-    assert "is_open" not in page(None, by_symbol=True)
+    assert ("NOT is_open" in page(status, 20, by_symbol=False)) is (status in FINAL)
+    assert "is_open" not in page(None, 20, by_symbol=True)
