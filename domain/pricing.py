@@ -3,14 +3,14 @@
 from decimal import ROUND_CEILING, Context, Decimal
 
 from domain.commands import PlaceOrder
+from domain.instruments import FINEST
 from domain.refusals import NoReferencePrice
-from domain.values import DECIMALS_MAX, OrderType, Price, Side, tidy
+from domain.values import OrderType, Price, Side, tidy
 
 MARKET_MARGIN = Decimal("0.05")
 """How much above the reference or stop price a buy without a limit is held for, as a share of that price."""
 
 _FACTOR = 1 + MARKET_MARGIN
-_STEP = Decimal(1).scaleb(-DECIMALS_MAX)
 _UPWARDS = Context(prec=100, rounding=ROUND_CEILING)
 
 LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
@@ -46,4 +46,4 @@ def limit_of(order_type: OrderType, price: Price | None, without_limit: Price | 
 
 
 def _with_margin(price: Price) -> Price:
-    return Price(tidy((price * _FACTOR).quantize(_STEP, context=_UPWARDS)))
+    return Price(tidy((price * _FACTOR).quantize(FINEST, context=_UPWARDS)))

@@ -155,7 +155,7 @@ _PAGE = """
 WITH page AS (
     SELECT {columns} FROM orders
     WHERE trader_id = %(trader_id)s AND created_position < %(before)s {conditions}
-    ORDER BY created_position DESC LIMIT {limit} {offset}
+    ORDER BY created_position DESC LIMIT {limit:d} {offset}
 )
 SELECT at.position, fill.*, page.*
 FROM (SELECT min(position) AS position FROM checkpoints WHERE name IN ('orders', 'fills')) AS at
@@ -185,7 +185,7 @@ def page(status: Status | None, limit: int, offset: int = 0, *, by_symbol: bool)
     over = "" if status is None else "AND NOT is_open" if status in FINAL else "AND is_open"
     conditions = [f"{over} AND status = %(status)s" if status else "", "AND symbol = %(symbol)s" if by_symbol else ""]
     skipped = f"OFFSET {offset:d}" if offset else ""
-    return _PAGE.format(columns=_COLUMNS, conditions=" ".join(conditions), limit=f"{limit:d}", offset=skipped)
+    return _PAGE.format(columns=_COLUMNS, conditions=" ".join(conditions), limit=limit, offset=skipped)
 
 
 OPEN = """

@@ -12,6 +12,7 @@ from application.ports import StoreUnavailableError
 from application.sequencer import SequencerBusyError
 from application.trading import Caller, OrderRequest, Placed, Trading
 from domain.commands import CancelOrder, Deposit, ReplaceOrder, Withdraw
+from domain.pricing import LIMITED, STOPPED
 from domain.refusals import IdempotencyKeyReused, OrderChanged, OrderNotFound, Refusal
 from domain.values import ZERO, Money, OrderId, OrderType, Price, Quantity, Side, Symbol, TimeInForce, TraderId
 from infrastructure.exchanges.paper.exchange import Exchange
@@ -30,8 +31,6 @@ _MILL = Decimal("0.001")
 _PATIENCE_SECONDS = (0.5, 5.0)
 _PAUSE_SECONDS = (0.1, 1.0)
 _TYPES = (OrderType.MARKET, OrderType.LIMIT, OrderType.LIMIT, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT)
-_LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
-_STOPPED = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
 _LIFETIMES = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK)
 
 _TRY_AGAIN = (DisconnectedError, StoreUnavailableError, SequencerBusyError, TimeoutError)
@@ -246,8 +245,8 @@ class Trader:
         symbol = chances.one_of(SYMBOLS)
         market = self._exchange.markets[symbol].book.last_price
         order_type = chances.one_of(_TYPES)
-        stop_price = self._near(market) if order_type in _STOPPED else None
-        price = self._near(stop_price or market) if order_type in _LIMITED else None
+        stop_price = self._near(market) if order_type in STOPPED else None
+        price = self._near(stop_price or market) if order_type in LIMITED else None
         side, quantity = chances.one_of((Side.BUY, Side.BUY, Side.SELL)), self._quantity(symbol)
         if side is Side.SELL and chances.happens(self._looks):
             held = self._holds(symbol)
